@@ -1,0 +1,102 @@
+//! What can go wrong, said to people.
+//!
+//! One opaque type: callers ask what they can act on (`is_unsettled`, ..) and show the rest; so new causes do not break
+//! anybody's `match`.
+
+use std::fmt;
+
+/// Why a reading could not be judged, or a report not be read.
+///
+/// ```
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// match heapledger::snapshot().check() {
+///     Ok(()) => {}
+///     Err(error) if error.is_unsettled() => eprintln!("other threads are busy: {error}"),
+///     Err(error) => panic!("{error}"),
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error(pub(crate) Kind);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    NotInstalled,
+    Unsettled { readings: u32 },
+    Unequal { net: i64, live: i64, process: i64 },
+    Negative { path: String, live_bytes: i64, live_blocks: i64 },
+    Foreign { blocks: u64 },
+    Unreadable { what: String },
+}
+
+impl Error {
+    /// heapledger is not the global allocator of this program, so nothing was seen.
+    ///
+    /// ```
+    /// // Nothing is installed in this program:
+    /// assert!(heapledger::snapshot().check().unwrap_err().is_not_installed());
+    /// ```
+    pub fn is_not_installed(&self) -> bool {
+        matches!(self.0, Kind::NotInstalled)
+    }
+
+    /// Other threads moved memory during every reading, so that no consistent one was had. Try again when they rest.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// if let Err(error) = heapledger::snapshot().check() {
+    ///     assert!(error.is_unsettled());
+    /// }
+    /// ```
+    pub fn is_unsettled(&self) -> bool {
+        matches!(self.0, Kind::Unsettled { .. })
+    }
+
+    /// The counters contradict each other: memory was corrupted, or freed with a wrong layout, or the ledger is wrong.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// if let Err(error) = heapledger::snapshot().check() {
+    ///     assert!(!error.is_violated());
+    /// }
+    /// ```
+    pub fn is_violated(&self) -> bool {
+        matches!(self.0, Kind::Unequal { .. } | Kind::Negative { .. } | Kind::Foreign { .. })
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::NotInstalled if cfg!(miri) => f.write_str(
+                "heapledger does not see allocations under Miri: run with -Zmiri-tree-borrows and --cfg heapledger_miri, \
+                 or skip this check there",
+            ),
+            Kind::NotInstalled => f.write_str(
+                "heapledger is not the global allocator of this program, so there is nothing to judge: add\n\
+                 \n    #[global_allocator]\n    static ALLOC: heapledger::Allocator = heapledger::Allocator::system();\n\
+                 \nto the program or test binary",
+            ),
+            Kind::Unsettled { readings } => write!(
+                f,
+                "other threads moved memory during each of {readings} readings: join or pause them, then read again"
+            ),
+            Kind::Unequal { net, live, process } => write!(
+                f,
+                "the ledger does not balance: sum of net {net} B, sum of live {live} B, process {process} B"
+            ),
+            Kind::Negative { path, live_bytes, live_blocks } => write!(
+                f,
+                "operation {path:?} owns less than nothing ({live_bytes} B in {live_blocks} blocks): a block was freed twice, \
+                 or with another layout than it was allocated with"
+            ),
+            Kind::Foreign { blocks } => write!(
+                f,
+                "{blocks} blocks came back without a valid owner tag: something wrote behind its block, \
+                 or freed it with another size than it was allocated with"
+            ),
+            Kind::Unreadable { what } => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,104 @@
+//! `pthread_create`, interposed: a thread spawned inside a `with_threads()` scope starts in its operation.
+//!
+//! The program's own definition comes before the C library's, for std, rayon and whatever else is linked into the
+//! program. It looks at the spawning thread, hands the operation over in a small block from `System`, and calls the
+//! real function, found as the next definition.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::ffi::{c_int, c_void};
+use std::mem;
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+use once_cell::race::OnceBool;
+
+use super::level::SharedLevel;
+use super::thread;
+use crate::operation::LEDGER;
+
+type Start = extern "C" fn(*mut c_void) -> *mut c_void;
+type Create = unsafe extern "C" fn(*mut libc::pthread_t, *const libc::pthread_attr_t, Start, *mut c_void) -> c_int;
+
+/// What a new thread needs to know.
+struct Spawned {
+    start: Start,
+    argument: *mut c_void,
+    crew: &'static SharedLevel,
+}
+
+const SPAWNED: Layout = Layout::new::<Spawned>();
+
+/// The C library's own `pthread_create`.
+fn real() -> Option<Create> {
+    static REAL: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+    let mut found = REAL.load(Relaxed);
+    if found.is_null() {
+        // SAFETY: the name is a C string, and `RTLD_NEXT` is a valid handle in a dynamic program.
+        found = unsafe { libc::dlsym(libc::RTLD_NEXT, c"pthread_create".as_ptr()) };
+        REAL.store(found, Relaxed);
+    }
+    if found.is_null() {
+        return None;
+    }
+    // SAFETY: the C library defines `pthread_create` with this signature.
+    Some(unsafe { mem::transmute::<*mut c_void, Create>(found) })
+}
+
+/// Stands before the C library's `pthread_create`; POSIX says what it does.
+///
+/// # Safety
+/// As the C library's.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pthread_create(
+    thread: *mut libc::pthread_t,
+    attributes: *const libc::pthread_attr_t,
+    start: Start,
+    argument: *mut c_void,
+) -> c_int {
+    let Some(real) = real() else { return libc::EAGAIN };
+    let Some(crew) = thread::inheritance() else {
+        // SAFETY: the caller's own promise.
+        return unsafe { real(thread, attributes, start, argument) };
+    };
+    // SAFETY: the layout's size is not zero.
+    let spawned = unsafe { System.alloc(SPAWNED) }.cast::<Spawned>();
+    if spawned.is_null() {
+        return libc::EAGAIN;
+    }
+    // SAFETY: fresh memory for one `Spawned`.
+    unsafe { spawned.write(Spawned { start, argument, crew }) };
+    crew.join();
+    // SAFETY: the caller's own promise; `begin` takes what it is given here.
+    let failed = unsafe { real(thread, attributes, begin, spawned.cast()) };
+    if failed != 0 {
+        crew.release();
+        // SAFETY: allocated above with the same layout, and no thread came to be that would free it.
+        unsafe { System.dealloc(spawned.cast(), SPAWNED) };
+    }
+    failed
+}
+
+/// The first function of a thread spawned in a `with_threads()` scope.
+extern "C" fn begin(spawned: *mut c_void) -> *mut c_void {
+    // SAFETY: `pthread_create` wrote it, for this thread alone.
+    let Spawned { start, argument, crew } = unsafe { spawned.cast::<Spawned>().read() };
+    // SAFETY: allocated there with this layout; read above for the last time.
+    unsafe { System.dealloc(spawned.cast(), SPAWNED) };
+    thread::start_in(crew);
+    start(argument)
+}
+
+/// Whether threads that std spawns in this program come through here; asks by spawning one, the first time.
+pub(crate) fn active() -> bool {
+    static ACTIVE: OnceBool = OnceBool::new();
+    ACTIVE.get_or_init(|| {
+        thread::quietly(|| {
+            let Some(opened) = thread::open(&LEDGER, None) else { return false };
+            let active = opened.share()
+                && std::thread::Builder::new()
+                    .spawn(thread::began_in_scope)
+                    .is_ok_and(|probe| probe.join().unwrap_or(false));
+            opened.close();
+            active
+        })
+    })
+}

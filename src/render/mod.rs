@@ -1,0 +1,5 @@
+//! Rendering: one output per file, each a function of the same report and a writer.
+
+#[cfg(feature = "serde")]
+mod json;
+mod text;

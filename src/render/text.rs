@@ -1,0 +1,339 @@
+//! The report as a table for people: a tree of operations, as wide as asked for, in colour only on a terminal.
+
+use std::env;
+use std::fmt::{self, Write};
+use std::io::{self, IsTerminal};
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::operation::BUILTINS;
+use crate::report::{Data, Report};
+use crate::size::{Bytes, Count, exact};
+use crate::snapshot::Row;
+use crate::tally::Tally;
+
+/// How the table is to look.
+#[derive(Clone, Copy)]
+struct Look {
+    width: usize,
+    colour: bool,
+    exact: bool,
+}
+
+const DEFAULT_WIDTH: usize = 100;
+const NARROWEST_NAME: usize = 16;
+
+/// `{}` is 100 columns wide and `{:120}` is 120; `{:#}` shows exact bytes. Never in colour: that is `print`.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let look = Look { width: f.width().unwrap_or(DEFAULT_WIDTH), colour: false, exact: f.alternate() };
+        crate::record::thread::quietly(|| write(&self.0, look, f))
+    }
+}
+
+impl Report {
+    /// Prints the report to standard output: as wide as the terminal, in colour if it is one (and `NO_COLOR` is not
+    /// set).
+    ///
+    /// # Errors
+    /// What writing to standard output says.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// # fn main() -> std::io::Result<()> {
+    /// heapledger::report().print()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn print(&self) -> io::Result<()> {
+        let out = io::stdout();
+        let text = self.for_terminal(out.is_terminal(), terminal_size::terminal_size_of(&out));
+        io::Write::write_all(&mut out.lock(), text.as_bytes())
+    }
+
+    /// Prints the report to standard error, as [`print`](Self::print) does.
+    ///
+    /// # Errors
+    /// What writing to standard error says.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// # fn main() -> std::io::Result<()> {
+    /// heapledger::report().eprint()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn eprint(&self) -> io::Result<()> {
+        let out = io::stderr();
+        let text = self.for_terminal(out.is_terminal(), terminal_size::terminal_size_of(&out));
+        io::Write::write_all(&mut out.lock(), text.as_bytes())
+    }
+
+    fn for_terminal(
+        &self,
+        terminal: bool,
+        size: Option<(terminal_size::Width, terminal_size::Height)>,
+    ) -> crate::snapshot::Own<String> {
+        let colour = terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let width = size.map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0));
+        crate::snapshot::Own::new(|| {
+            let mut text = String::new();
+            // Writing to a string does not fail.
+            let _ = write(&self.0, Look { width, colour, exact: false }, &mut text);
+            text.push('\n');
+            text
+        })
+    }
+}
+
+/// A column: its title, whether it is left out early when room is short (higher goes first), and its cells.
+struct Column {
+    title: &'static str,
+    spare: u8,
+    cells: Vec<String>,
+}
+
+const HEADER: Style = Style::new().bold();
+const FAINT: Style = Style::new().dimmed();
+const OWNED: Style = AnsiColor::Yellow.on_default();
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// One line of the table.
+struct Line {
+    name: String,
+    row: Option<Row>,
+    tally: Tally,
+    peak_error: u64,
+}
+
+fn write(data: &Data, look: Look, out: &mut impl Write) -> fmt::Result {
+    let lines = lines(data);
+    let columns = fit(columns(&lines, look), &lines, look.width);
+    let taken: usize = columns.iter().map(|column| column.width() + 2).sum();
+    let longest = lines.iter().map(|line| line.name.width()).max().unwrap_or(0);
+    let name_width = longest.min(look.width.saturating_sub(taken).max(NARROWEST_NAME));
+
+    let paint = |style: Style, text: &str| match look.colour {
+        true => format!("{style}{text}{style:#}"),
+        false => text.to_string(),
+    };
+    let heading = if data.difference { "operation (difference)" } else { "operation" };
+    let mut title = padded(heading, name_width);
+    for column in &columns {
+        write!(title, "  {:>width$}", column.title, width = column.width())?;
+    }
+    writeln!(out, "{}", paint(HEADER, title.trim_end()))?;
+    for (at, line) in lines.iter().enumerate() {
+        if line.row.is_none() {
+            writeln!(out, "{}", paint(FAINT, &"─".repeat(name_width + taken)))?;
+        }
+        write!(out, "{}", padded(&line.name, name_width))?;
+        for column in &columns {
+            let cell = &column.cells[at];
+            let owns = column.title == "live" && line.tally.live_bytes != 0;
+            let style = if owns {
+                OWNED
+            } else if cell == "0" || cell == "0 B" || cell == "-" {
+                FAINT
+            } else {
+                Style::new()
+            };
+            let blank = column.width() - cell.width();
+            write!(out, "  {:blank$}{}", "", paint(style, cell))?;
+        }
+        writeln!(out)?;
+    }
+    let (good, bad) = (|text: &str| paint(GOOD, text), |text: &str| paint(BAD, text));
+    footer(data, &lines, look, good, bad, out)
+}
+
+fn lines(data: &Data) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::with_capacity(data.rows.len() + 1);
+    let depth_of = |row: &Row| row.path.matches('/').count();
+    for (at, row) in data.rows.iter().enumerate() {
+        let depth = depth_of(row);
+        let name = row.path.rsplit('/').next().unwrap_or_default();
+        let mut indent = String::new();
+        for level in 1..=depth {
+            // Whether a later row stands at this level before the tree closes above it.
+            let after = data.rows[at + 1..].iter().map(depth_of).take_while(|&after| after >= level);
+            let goes_on = after.clone().any(|after| after == level);
+            indent.push_str(match (level == depth, goes_on) {
+                (true, true) => "├─ ",
+                (true, false) => "└─ ",
+                (false, true) => "│  ",
+                (false, false) => "   ",
+            });
+        }
+        lines.push(Line {
+            name: format!("{indent}{}", printable(name)),
+            row: Some(row.clone()),
+            tally: row.total,
+            peak_error: row.peak_error,
+        });
+        // What an operation with others below it did itself.
+        let has_children = data.rows.get(at + 1).is_some_and(|next| depth_of(next) > depth);
+        if has_children && row.own.allocs + row.own.frees + row.own.reallocs > 0 {
+            let last = "│  ".repeat(usize::from(depth > 0));
+            let indent =
+                if depth == 0 { String::new() } else { indent_below(&lines[lines.len() - 1].name, depth, last) };
+            lines.push(Line {
+                name: format!("{indent}├─ (own)"),
+                row: Some(Row { scopes: 0, threads: 0, ..row.clone() }),
+                tally: Tally { peak_bytes: None, ..row.own },
+                peak_error: 0,
+            });
+        }
+    }
+    let sum = data.rows.iter().try_fold(Tally::default(), |sum, row| sum.plus(&row.own)).unwrap_or_default();
+    lines.push(Line {
+        name: if data.processes > 1 { format!("total of {} processes", data.processes) } else { "total".into() },
+        row: None,
+        tally: Tally { peak_bytes: data.process_peak_bytes, ..sum },
+        peak_error: data.process_peak_error,
+    });
+    lines
+}
+
+/// The indent of a line below `name`: its own branch goes on or not.
+fn indent_below(name: &str, depth: usize, _: String) -> String {
+    let indent: String = name.chars().take(depth * 3).collect();
+    indent.replace("├─ ", "│  ").replace("└─ ", "   ")
+}
+
+fn columns(lines: &[Line], look: Look) -> Vec<Column> {
+    let size = |bytes: i128| if look.exact { exact(bytes) } else { Bytes(bytes).to_string() };
+    let signed = |bytes: i64| format!("{}{}", if bytes > 0 { "+" } else { "" }, size(bytes.into()));
+    let count = |count: u64| if look.exact { exact(count.into()) } else { Count(count.into()).to_string() };
+    let of_row = |line: &Line, field: fn(&Row) -> u64| match &line.row {
+        Some(row) if field(row) > 0 => count(field(row)),
+        _ => String::new(),
+    };
+    let peak = |line: &Line| match line.tally.peak_bytes {
+        None => "-".into(),
+        Some(peak) => format!("{}{}", if line.peak_error > 0 { "~" } else { "" }, size(peak.into())),
+    };
+    let column =
+        |title, spare, cell: &dyn Fn(&Line) -> String| Column { title, spare, cells: lines.iter().map(cell).collect() };
+    vec![
+        column("threads", 4, &|line| of_row(line, |row| row.threads)),
+        column("scopes", 3, &|line| of_row(line, |row| row.scopes)),
+        column("allocs", 2, &|line| count(line.tally.allocs)),
+        column("allocated", 1, &|line| size(line.tally.allocated_bytes.into())),
+        column("freed", 5, &|line| size(line.tally.freed_bytes.into())),
+        column("net", 0, &|line| signed(line.tally.net_bytes())),
+        column("live", 0, &|line| size(line.tally.live_bytes.into())),
+        column("peak", 0, &|line| peak(line)),
+    ]
+}
+
+impl Column {
+    fn width(&self) -> usize {
+        self.cells.iter().map(|cell| cell.width()).chain([self.title.width()]).max().unwrap_or(0)
+    }
+}
+
+/// Leaves out what can be spared, until the names have room.
+fn fit(mut columns: Vec<Column>, lines: &[Line], width: usize) -> Vec<Column> {
+    let names = lines.iter().map(|line| line.name.width()).max().unwrap_or(0).min(40);
+    loop {
+        let taken: usize = columns.iter().map(|column| column.width() + 2).sum();
+        let most = columns.iter().map(|column| column.spare).max().unwrap_or(0);
+        if names + taken <= width || most == 0 {
+            return columns;
+        }
+        columns.retain(|column| column.spare != most);
+    }
+}
+
+fn footer(
+    data: &Data,
+    lines: &[Line],
+    look: Look,
+    good: impl Fn(&str) -> String,
+    bad: impl Fn(&str) -> String,
+    out: &mut impl Write,
+) -> fmt::Result {
+    let total = &lines[lines.len() - 1].tally;
+    let (net, live, process) = (total.net_bytes(), total.live_bytes, data.process_bytes);
+    let law = format!(
+        "sum of net {} B {} sum of live {} B {} process {} B",
+        exact(net.into()),
+        if net == live { "=" } else { "≠" },
+        exact(live.into()),
+        if live == process { "=" } else { "≠" },
+        exact(process.into()),
+    );
+    writeln!(out, "{}", if net == live && live == process { good(&law) } else { bad(&law) })?;
+    let size =
+        |bytes: u64| if look.exact { format!("{} B", exact(bytes.into())) } else { Bytes(bytes.into()).to_string() };
+    let ledger = data.rows.iter().find(|row| row.path == BUILTINS[1].name);
+    write!(
+        out,
+        "footprint: {} on the heap (in the sums), {} in {} shards beside it",
+        size(ledger.map_or(0, |row| row.own.live_bytes.max(0) as u64)),
+        size(data.shard_bytes),
+        exact(data.shards.into()),
+    )?;
+    for row in data.rows.iter().filter(|row| row.peak_error > 0) {
+        write!(out, "\n~ the peak of {} is that of all its threads, ± {}", printable(&row.path), size(row.peak_error))?;
+    }
+    if data.process_peak_bytes.is_some() {
+        write!(out, "\n~ the peak of the process is known ± {}", size(data.process_peak_error))?;
+    }
+    if data.misnested > 0 {
+        let text = format!(
+            "{} scopes ended before a scope begun after them (held across .await?)",
+            exact(data.misnested.into())
+        );
+        write!(out, "\n{}", bad(&text))?;
+    }
+    if data.refused > 0 {
+        let text =
+            format!("{} scopes fell into (other): too many operations, or nested too deep", exact(data.refused.into()));
+        write!(out, "\n{}", bad(&text))?;
+    }
+    if data.foreign > 0 {
+        let text = format!("{} blocks came back without a valid owner tag", exact(data.foreign.into()));
+        write!(out, "\n{}", bad(&text))?;
+    }
+    if let Some(problem) = &data.problem {
+        write!(out, "\n{}", bad(problem))?;
+    }
+    Ok(())
+}
+
+/// Cut or filled to `width` columns.
+fn padded(text: &str, width: usize) -> String {
+    let mut padded = String::new();
+    let mut used = 0;
+    let whole = text.width() <= width;
+    for one in text.chars() {
+        let wide = one.width().unwrap_or(0);
+        if !whole && used + wide >= width {
+            padded.push('…');
+            used += 1;
+            break;
+        }
+        padded.push(one);
+        used += wide;
+    }
+    padded.extend(std::iter::repeat_n(' ', width.saturating_sub(used)));
+    padded
+}
+
+/// A name that cannot do anything to a terminal: control characters and those that reorder or hide text are shown as
+/// escapes.
+pub(crate) fn printable(name: &str) -> String {
+    let mut shown = String::with_capacity(name.len());
+    for one in name.chars() {
+        let hides =
+            matches!(one, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        if one.is_control() || hides {
+            shown.extend(one.escape_default());
+        } else {
+            shown.push(one);
+        }
+    }
+    shown
+}
