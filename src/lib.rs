@@ -2,6 +2,7 @@
 
 mod error;
 mod future;
+pub mod monitor;
 mod operation;
 mod record;
 mod registry;

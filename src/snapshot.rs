@@ -329,7 +329,7 @@ impl Snapshot {
         self.0.reading.sums.get(node.id as usize).copied().unwrap_or_default()
     }
 
-    fn total_of(&self, above: &Node) -> Tally {
+    pub(crate) fn total_of(&self, above: &Node) -> Tally {
         let mut counts = Counts::default();
         for node in self.0.nodes.iter().filter(|node| node.is_within(above)) {
             counts.add(&self.own(node).counts);

@@ -91,3 +91,15 @@ impl<T: Listed> List<T> {
         std::iter::successors(self.0.get(), |item| item.next().get())
     }
 }
+
+/// Asks the system's allocator to give free pages back to the system, where it has a way to.
+pub(crate) fn trim() {
+    #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+    {
+        unsafe extern "C" {
+            fn malloc_trim(pad: usize) -> i32;
+        }
+        // SAFETY: may be called from any thread at any time, whoever serves `malloc`.
+        unsafe { malloc_trim(0) };
+    }
+}

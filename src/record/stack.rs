@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, fence};
 use super::level::{BOUND, SharedLevel};
 use super::memory::{Link, Zeroed, place};
 use super::shard::{Account, Shard};
-use crate::operation::Node;
+use crate::operation::{LEDGER, Node};
 use crate::tally::Counts;
 
 /// What is counted while a scope is open.
@@ -401,6 +401,10 @@ impl Shard {
 
     /// What a thread spawned now starts in.
     pub(super) fn inheritance(&'static self) -> Option<&'static SharedLevel> {
+        // A thread that the ledger spawns for itself belongs to nobody's scope.
+        if self.held.load(Relaxed) && self.innermost().node().is_none_or(|node| node.id != LEDGER.id) {
+            return None;
+        }
         let mut level = self.passes_on_to();
         while let Some(here) = level {
             if here.is_open() {
