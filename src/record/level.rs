@@ -3,10 +3,12 @@
 //! Threads tell a level how far they moved in steps, so that nothing shared is written on the hot path. A level is
 //! off by at most [`BOUND`] per thread that tells it, in either direction, and so is its peak.
 
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
 
-use super::memory::{Link, List, Listed, Zeroed, place};
+use super::memory::{Link, Listed, Zeroed};
+#[cfg(heapledger_interpose)]
+use super::memory::{List, place};
 use crate::operation::Node;
 
 /// How far a thread's level may rise above what it last told. It may fall by three times as much: `room` counts from
@@ -25,6 +27,7 @@ pub(crate) struct SharedLevel {
     /// The level of the scope around it, which hears everything this one hears.
     outer: Link<SharedLevel>,
     /// The operation that threads spawned meanwhile start in.
+    #[cfg_attr(not(heapledger_interpose), expect(dead_code, reason = "no thread is told"))]
     node: Link<Node>,
     /// The scope, the threads that began in it, and the levels inside it; free to be used anew at zero.
     users: AtomicUsize,
@@ -59,10 +62,12 @@ pub(crate) static PROCESS: SharedLevel = SharedLevel {
 #[cfg(heapledger_interpose)]
 static LEVELS: List<SharedLevel> = List::new();
 
+/// Only `with_threads()` opens levels and lets threads begin in them.
+#[cfg(heapledger_interpose)]
 impl SharedLevel {
     /// A level for a scope of `node`; `None` when the system is out of memory.
     pub(super) fn begin(node: &'static Node, outer: Option<&'static Self>) -> Option<&'static Self> {
-        let unused = LEVELS.iter().find(|level| level.users.compare_exchange(0, 1, Acquire, Relaxed).is_ok());
+        let unused = LEVELS.iter().find(|level| level.users.compare_exchange(0, 1, AcqRel, Relaxed).is_ok());
         let level = match unused {
             Some(level) => level,
             None => {
@@ -84,20 +89,30 @@ impl SharedLevel {
         Some(level)
     }
 
-    /// The scope is over. Threads that still run in it keep adding to what is around it.
-    pub(super) fn end(&self) {
-        self.ended.store(true, Release);
-        self.release();
-    }
-
     pub(super) fn is_open(&self) -> bool {
-        !self.ended.load(Acquire)
+        !self.ended.load(Relaxed)
     }
 
     /// A thread is about to begin in it.
     pub(super) fn join(&self) {
         self.users.fetch_add(1, Relaxed);
         self.threads.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn outer(&self) -> Option<&'static Self> {
+        self.outer.get()
+    }
+
+    pub(super) fn node(&self) -> Option<&'static Node> {
+        self.node.get()
+    }
+}
+
+impl SharedLevel {
+    /// The scope is over. Threads that still run in it keep adding to what is around it.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Release);
+        self.release();
     }
 
     /// A thread that began in it has ended, or never came to be.
@@ -108,14 +123,6 @@ impl SharedLevel {
         {
             outer.release();
         }
-    }
-
-    pub(super) fn outer(&self) -> Option<&'static Self> {
-        self.outer.get()
-    }
-
-    pub(super) fn node(&self) -> Option<&'static Node> {
-        self.node.get()
     }
 
     /// Threads that began in it, and the one that opened it.

@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, fence};
 use super::level::{BOUND, SharedLevel};
 use super::memory::{Link, Zeroed, place};
 use super::shard::{Account, Shard};
-use crate::operation::{LEDGER, Node};
+#[cfg(heapledger_interpose)]
+use crate::operation::LEDGER;
+use crate::operation::Node;
 use crate::tally::Counts;
 
 /// What is counted while a scope is open.
@@ -373,20 +375,6 @@ impl Shard {
         shared.peak()
     }
 
-    /// Lets threads that are spawned in the scope of `frame` start in its operation. `false` when the scope has ended
-    /// or the system is out of memory.
-    pub(super) fn share(&'static self, frame: &'static Frame, serial: u64) -> bool {
-        let (true, Some(node)) = (frame.serial.load(Relaxed) == serial, frame.node()) else { return false };
-        if frame.shared.get().is_some() {
-            return true;
-        }
-        self.sync();
-        let Some(level) = SharedLevel::begin(node, self.sink.get()) else { return false };
-        frame.shared.set(Some(level));
-        self.sink.set(self.passes_on_to());
-        true
-    }
-
     /// The level of the innermost scope that shares one, else the one this thread began in.
     fn passes_on_to(&'static self) -> Option<&'static SharedLevel> {
         let mut frame = Some(self.innermost());
@@ -397,22 +385,6 @@ impl Shard {
             frame = here.below.get();
         }
         self.crew.get()
-    }
-
-    /// What a thread spawned now starts in.
-    pub(super) fn inheritance(&'static self) -> Option<&'static SharedLevel> {
-        // A thread that the ledger spawns for itself belongs to nobody's scope.
-        if self.held.load(Relaxed) && self.innermost().node().is_none_or(|node| node.id != LEDGER.id) {
-            return None;
-        }
-        let mut level = self.passes_on_to();
-        while let Some(here) = level {
-            if here.is_open() {
-                return Some(here);
-            }
-            level = here.outer();
-        }
-        None
     }
 
     /// Ends every open scope, and the thread with them.
@@ -469,5 +441,39 @@ impl Shard {
             }
             frame = below;
         }
+    }
+}
+
+/// What `with_threads()` needs.
+#[cfg(heapledger_interpose)]
+impl Shard {
+    /// Lets threads that are spawned in the scope of `frame` start in its operation. `false` when the scope has ended
+    /// or the system is out of memory.
+    pub(super) fn share(&'static self, frame: &'static Frame, serial: u64) -> bool {
+        let (true, Some(node)) = (frame.serial.load(Relaxed) == serial, frame.node()) else { return false };
+        if frame.shared.get().is_some() {
+            return true;
+        }
+        self.sync();
+        let Some(level) = SharedLevel::begin(node, self.sink.get()) else { return false };
+        frame.shared.set(Some(level));
+        self.sink.set(self.passes_on_to());
+        true
+    }
+
+    /// What a thread spawned now starts in.
+    pub(super) fn inheritance(&'static self) -> Option<&'static SharedLevel> {
+        // A thread that the ledger spawns for itself belongs to nobody's scope.
+        if self.held.load(Relaxed) && self.innermost().node().is_none_or(|node| node.id != LEDGER.id) {
+            return None;
+        }
+        let mut level = self.passes_on_to();
+        while let Some(here) = level {
+            if here.is_open() {
+                return Some(here);
+            }
+            level = here.outer();
+        }
+        None
     }
 }
