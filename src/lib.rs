@@ -1,4 +1,78 @@
-//! heapledger
+//! **Which operation allocated it, and did it give it back - to the byte, at a cost nobody notices.**
+//!
+//! heapledger is a global allocator that charges every allocation and every free to the operation that is active on the
+//! thread. It knows what each operation did to the heap, and what it still owns, exactly: no sampling, no resident set
+//! size, no side table.
+//!
+//! # Use
+//!
+//! Install it in a program or a test binary, name the work that matters, read the ledger:
+//!
+//! ```
+//! #[global_allocator]
+//! static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+//!
+//! fn main() {
+//!     let index = {
+//!         let _op = heapledger::track("index_build");
+//!         let index: Vec<String> = ["leak", "ledger"].map(String::from).into();
+//!         heapledger::measure("commit", || drop(index.clone()));
+//!         index
+//!     };
+//!     println!("{}", heapledger::report());
+//!     # let row = heapledger::snapshot().operation("index_build").unwrap();
+//!     # assert_eq!((row.own.live_bytes, row.total.allocs), (58, 6));
+//!     # drop(index);
+//! }
+//! ```
+//!
+//! prints, among the rest:
+//!
+//! ```text
+//! operation     threads  scopes  allocs  allocated   freed     net    live   peak
+//! index_build         1       1       6      116 B    58 B   +58 B    58 B  116 B
+//! ├─ (own)                            3       58 B     0 B   +58 B    58 B      -
+//! └─ commit           1       1       3       58 B    58 B     0 B     0 B   58 B
+//! ```
+//!
+//! # What the numbers mean
+//!
+//! The ledger keeps two accounts of everything. **Activity** is what happened while an operation was active:
+//! `allocated`, `freed`, and their difference `net`, whoever owned the blocks. **Ownership** is what an operation
+//! allocated and nobody has freed yet: `live`. A document that one operation allocates and a worker thread frees later is
+//! `net` in the one, minus `net` in the other, and `live` in neither.
+//!
+//! Both add up to the same: over all operations, the sum of `net`, the sum of `live` and the live bytes of the process,
+//! which threads count for themselves, are equal. [`Snapshot::check`] says so. What happens outside every scope is the
+//! operation `(unattributed)`; the ledger's own memory is `(heapledger)`.
+//!
+//! "The process" is what the global allocator handed out. What C code takes with `malloc`, what is mapped, and the few
+//! blocks that std takes from the system's allocator itself (thread handles, lists of thread-local destructors) are
+//! outside. The optimizer may remove an allocation together with its free: counts are not the same in every profile.
+//!
+//! # Other threads, and futures
+//!
+//! An operation is active on a thread. It is carried to others in one of these ways:
+//!
+//! | | |
+//! |---|---|
+//! | [`current`]`()`, then [`Operation::run`] or [`enter`](Operation::enter) | for work that you send elsewhere |
+//! | [`Operation::adopt`] | for a thread that works for one operation all its life |
+//! | [`Track::tracked`] | for a future: active on every poll and when it is dropped |
+//! | `Scope::with_threads` | for threads that a library spawns itself, such as tantivy's (feature `threads`) |
+//!
+//! # Features
+//!
+//! - `threads`: `Scope::with_threads()`. Interposes `pthread_create`, so it is for programs and test binaries on Linux
+//!   with a dynamic glibc. Elsewhere the call does not compile.
+//! - `serde`: `Report::to_json` and `Report::from_json`.
+//!
+//! # Without the allocator
+//!
+//! Where heapledger is not the global allocator, everything compiles and costs next to nothing, and whatever would judge
+//! fails: [`Snapshot::check`] returns an error, [`monitor::MemoryMonitor::new`] panics. A check that cannot see must not
+//! pass. So it is in a plug-in (cdylib) that brings a second copy of this crate, and under Miri unless
+//! `--cfg heapledger_miri` and Tree Borrows ask for the real thing.
 
 mod error;
 mod future;

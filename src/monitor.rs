@@ -292,7 +292,7 @@ impl MemoryMonitor {
     /// });
     /// let _op = heapledger::track("search");
     /// let cache = vec![0u8; 2 << 20];
-    /// assert_eq!(told.recv().unwrap(), 2 << 20);
+    /// assert!(told.recv().unwrap() >= 2 << 20);
     /// # drop(cache);
     /// ```
     pub fn on_pressure(&self, limit: impl Into<Limit>, handler: impl Fn(&Pressure) + Send + Sync + 'static) {

@@ -172,7 +172,7 @@ fn foreign_blocks(sums: &Sums) -> u64 {
 /// How often a reading that does not balance is taken again.
 const READINGS: u32 = 8;
 /// Room for operations made, and scopes begun, while a reading is under way.
-const SPARE_ROOM: usize = 256;
+const SPARE_ROOM: usize = 16;
 
 /// The counters of every operation at one moment, or between two.
 ///

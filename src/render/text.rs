@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal};
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::operation::BUILTINS;
+use crate::operation::LEDGER;
 use crate::report::{Data, Report};
 use crate::size::{Bytes, Count, exact};
 use crate::snapshot::Row;
@@ -19,6 +19,12 @@ struct Look {
     width: usize,
     colour: bool,
     exact: bool,
+}
+
+impl Look {
+    fn paint(self, style: Style, text: &str) -> String {
+        if self.colour { format!("{style}{text}{style:#}") } else { text.into() }
+    }
 }
 
 const DEFAULT_WIDTH: usize = 100;
@@ -113,19 +119,15 @@ fn write(data: &Data, look: Look, out: &mut impl Write) -> fmt::Result {
     let longest = lines.iter().map(|line| line.name.width()).max().unwrap_or(0);
     let name_width = longest.min(look.width.saturating_sub(taken).max(NARROWEST_NAME));
 
-    let paint = |style: Style, text: &str| match look.colour {
-        true => format!("{style}{text}{style:#}"),
-        false => text.to_string(),
-    };
     let heading = if data.difference { "operation (difference)" } else { "operation" };
     let mut title = padded(heading, name_width);
     for column in &columns {
         write!(title, "  {:>width$}", column.title, width = column.width())?;
     }
-    writeln!(out, "{}", paint(HEADER, title.trim_end()))?;
+    writeln!(out, "{}", look.paint(HEADER, title.trim_end()))?;
     for (at, line) in lines.iter().enumerate() {
         if line.row.is_none() {
-            writeln!(out, "{}", paint(FAINT, &"─".repeat(name_width + taken)))?;
+            writeln!(out, "{}", look.paint(FAINT, &"─".repeat(name_width + taken)))?;
         }
         write!(out, "{}", padded(&line.name, name_width))?;
         for column in &columns {
@@ -139,12 +141,11 @@ fn write(data: &Data, look: Look, out: &mut impl Write) -> fmt::Result {
                 Style::new()
             };
             let blank = column.width() - cell.width();
-            write!(out, "  {:blank$}{}", "", paint(style, cell))?;
+            write!(out, "  {:blank$}{}", "", look.paint(style, cell))?;
         }
         writeln!(out)?;
     }
-    let (good, bad) = (|text: &str| paint(GOOD, text), |text: &str| paint(BAD, text));
-    footer(data, &lines, look, good, bad, out)
+    footer(data, &lines[lines.len() - 1].tally, look, out)
 }
 
 fn lines(data: &Data) -> Vec<Line> {
@@ -174,11 +175,9 @@ fn lines(data: &Data) -> Vec<Line> {
         // What an operation with others below it did itself.
         let has_children = data.rows.get(at + 1).is_some_and(|next| depth_of(next) > depth);
         if has_children && row.own.allocs + row.own.frees + row.own.reallocs > 0 {
-            let last = "│  ".repeat(usize::from(depth > 0));
-            let indent =
-                if depth == 0 { String::new() } else { indent_below(&lines[lines.len() - 1].name, depth, last) };
+            let around = indent.replace("├─ ", "│  ").replace("└─ ", "   ");
             lines.push(Line {
-                name: format!("{indent}├─ (own)"),
+                name: format!("{around}├─ (own)"),
                 row: Some(Row { scopes: 0, threads: 0, ..row.clone() }),
                 tally: Tally { peak_bytes: None, ..row.own },
                 peak_error: 0,
@@ -193,12 +192,6 @@ fn lines(data: &Data) -> Vec<Line> {
         peak_error: data.process_peak_error,
     });
     lines
-}
-
-/// The indent of a line below `name`: its own branch goes on or not.
-fn indent_below(name: &str, depth: usize, _: String) -> String {
-    let indent: String = name.chars().take(depth * 3).collect();
-    indent.replace("├─ ", "│  ").replace("└─ ", "   ")
 }
 
 fn columns(lines: &[Line], look: Look) -> Vec<Column> {
@@ -246,61 +239,58 @@ fn fit(mut columns: Vec<Column>, lines: &[Line], width: usize) -> Vec<Column> {
     }
 }
 
-fn footer(
-    data: &Data,
-    lines: &[Line],
-    look: Look,
-    good: impl Fn(&str) -> String,
-    bad: impl Fn(&str) -> String,
-    out: &mut impl Write,
-) -> fmt::Result {
-    let total = &lines[lines.len() - 1].tally;
+/// What stands below the table: the law, what the ledger costs, what peaks are worth, and what went wrong.
+fn footer(data: &Data, total: &Tally, look: Look, out: &mut impl Write) -> fmt::Result {
+    let size =
+        |bytes: u64| if look.exact { format!("{} B", exact(bytes.into())) } else { Bytes(bytes.into()).to_string() };
     let (net, live, process) = (total.net_bytes(), total.live_bytes, data.process_bytes);
+    let equal = |one: i64, other: i64| if one == other { '=' } else { '≠' };
     let law = format!(
         "sum of net {} B {} sum of live {} B {} process {} B",
         exact(net.into()),
-        if net == live { "=" } else { "≠" },
+        equal(net, live),
         exact(live.into()),
-        if live == process { "=" } else { "≠" },
+        equal(live, process),
         exact(process.into()),
     );
-    writeln!(out, "{}", if net == live && live == process { good(&law) } else { bad(&law) })?;
-    let size =
-        |bytes: u64| if look.exact { format!("{} B", exact(bytes.into())) } else { Bytes(bytes.into()).to_string() };
-    let ledger = data.rows.iter().find(|row| row.path == BUILTINS[1].name);
-    write!(
-        out,
-        "footprint: {} on the heap (in the sums), {} in {} shards beside it",
+    let balanced = net == live && live == process;
+    write!(out, "{}", look.paint(if balanced { GOOD } else { BAD }, &law))?;
+
+    let ledger = data.rows.iter().find(|row| row.path == LEDGER.name);
+    let mut notes = vec![format!(
+        "footprint: {} on the heap (in the sums), {} in {} beside it",
         size(ledger.map_or(0, |row| row.own.live_bytes.max(0) as u64)),
         size(data.shard_bytes),
-        exact(data.shards.into()),
-    )?;
+        counted(data.shards, "shard"),
+    )];
     for row in data.rows.iter().filter(|row| row.peak_error > 0) {
-        write!(out, "\n~ the peak of {} is that of all its threads, ± {}", printable(&row.path), size(row.peak_error))?;
+        let (path, error) = (printable(&row.path), size(row.peak_error));
+        notes.push(format!("~ the peak of {path} is that of all its threads, ± {error}"));
     }
     if data.process_peak_bytes.is_some() {
-        write!(out, "\n~ the peak of the process is known ± {}", size(data.process_peak_error))?;
+        notes.push(format!("~ the peak of the process is known ± {}", size(data.process_peak_error)));
     }
-    if data.misnested > 0 {
-        let text = format!(
-            "{} scopes ended before a scope begun after them (held across .await?)",
-            exact(data.misnested.into())
-        );
-        write!(out, "\n{}", bad(&text))?;
+    for note in notes {
+        write!(out, "\n{note}")?;
     }
-    if data.refused > 0 {
-        let text =
-            format!("{} scopes fell into (other): too many operations, or nested too deep", exact(data.refused.into()));
-        write!(out, "\n{}", bad(&text))?;
+
+    let problems = [
+        (data.misnested, "scope", "ended before a scope begun after it (held across .await?)"),
+        (data.refused, "scope", "fell into (other): too many operations, or nested too deep"),
+        (data.foreign, "block", "came back without a valid owner tag"),
+    ];
+    for (count, what, happened) in problems.into_iter().filter(|(count, ..)| *count > 0) {
+        write!(out, "\n{}", look.paint(BAD, &format!("{} {happened}", counted(count, what))))?;
     }
-    if data.foreign > 0 {
-        let text = format!("{} blocks came back without a valid owner tag", exact(data.foreign.into()));
-        write!(out, "\n{}", bad(&text))?;
+    match &data.problem {
+        Some(problem) => write!(out, "\n{}", look.paint(BAD, problem)),
+        None => Ok(()),
     }
-    if let Some(problem) = &data.problem {
-        write!(out, "\n{}", bad(problem))?;
-    }
-    Ok(())
+}
+
+/// `1 shard`, `2 shards`.
+fn counted(count: u64, what: &str) -> String {
+    format!("{} {what}{}", exact(count.into()), if count == 1 { "" } else { "s" })
 }
 
 /// Cut or filled to `width` columns.
