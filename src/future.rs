@@ -45,7 +45,7 @@ pub trait Track: Future + Sized {
         } else {
             current().0
         };
-        Tracked { future: Some(self), node, carried: None }
+        Tracked::within(self, node)
     }
 }
 
@@ -77,6 +77,12 @@ pin_project! {
                 this.future.set(None);
             }
         }
+    }
+}
+
+impl<F> Tracked<F> {
+    pub(crate) fn within(future: F, node: &'static Node) -> Self {
+        Self { future: Some(future), node, carried: None }
     }
 }
 

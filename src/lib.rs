@@ -76,6 +76,8 @@
 
 mod error;
 mod future;
+mod leak_report;
+mod leak_test;
 pub mod monitor;
 mod operation;
 mod record;
@@ -86,11 +88,15 @@ mod scope;
 mod size;
 mod snapshot;
 mod tally;
+mod verdict;
 
 pub use error::Error;
 pub use future::{Track, Tracked};
+pub use leak_report::LeakReport;
+pub use leak_test::LeakTest;
 pub use record::Allocator;
 pub use report::{Report, report};
 pub use scope::{Name, Operation, Scope, current, is_installed, measure, track};
 pub use snapshot::{Row, Snapshot, snapshot};
 pub use tally::Tally;
+pub use verdict::Verdict;

@@ -141,12 +141,17 @@ fn find_all(within: &'static Node, name: &str) -> &'static Node {
         node = find(node, part);
         parts += 1;
     }
-    if parts == 0 { find(within, "(unnamed)") } else { node }
+    if parts == 0 {
+        node = find(within, "(unnamed)");
+    }
+    if node.id == OTHER.id {
+        REFUSED.fetch_add(1, Relaxed);
+    }
+    node
 }
 
 fn find(within: &'static Node, name: &str) -> &'static Node {
     if within.id == OTHER.id {
-        REFUSED.fetch_add(1, Relaxed);
         return &OTHER;
     }
     let parent = (!within.is_builtin()).then_some(within);
@@ -167,7 +172,6 @@ fn find_or_make(parent: Option<&'static Node>, name: &str) -> &'static Node {
     }
     let depth = parent.map_or(0, |parent| parent.depth + 1);
     if depth >= MAX_DEPTH || NEXT.load(Relaxed) >= MAX_OPERATIONS + BUILTIN {
-        REFUSED.fetch_add(1, Relaxed);
         return &OTHER;
     }
     make(registry, parent, name, depth)
@@ -182,7 +186,6 @@ fn make(registry: &Registry, parent: Option<&'static Node>, name: &str, depth: u
     }
     let id = NEXT.load(Relaxed);
     if id >= MAX_OPERATIONS + BUILTIN {
-        REFUSED.fetch_add(1, Relaxed);
         return &OTHER;
     }
     let name = Box::leak(Box::<str>::from(name));
@@ -194,13 +197,17 @@ fn make(registry: &Registry, parent: Option<&'static Node>, name: &str, depth: u
     node
 }
 
+/// Shows the named operations, by id.
+pub(crate) fn with_named<R>(see: impl FnOnce(&[&'static Node]) -> R) -> R {
+    match REGISTRY.get() {
+        Some(registry) => see(&registry.by_id.read().unwrap_or_else(PoisonError::into_inner)),
+        None => see(&[]),
+    }
+}
+
 /// All operations, by id: the ledger's own, then the named ones in the order they were made.
 pub(crate) fn all() -> Vec<&'static Node> {
-    let mut nodes = BUILTINS.to_vec();
-    if let Some(registry) = REGISTRY.get() {
-        nodes.extend_from_slice(&registry.by_id.read().unwrap_or_else(PoisonError::into_inner));
-    }
-    nodes
+    with_named(|named| BUILTINS.iter().chain(named).copied().collect())
 }
 
 /// The operation at `path`, if it was ever made.

@@ -1,6 +1,6 @@
 //! A report: what a snapshot says, arranged for people and for files. Plain values; rendering is elsewhere.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::error::{Error, Kind};
 use crate::operation::{BUILTINS, LEDGER, UNATTRIBUTED};
@@ -68,8 +68,8 @@ impl Snapshot {
     pub fn report(&self) -> Report {
         Report(Own::new(|| {
             let mut rows = self.rows();
+            rows.retain(|row| row.scopes > 0 || !row.own.is_idle() || always_there(&row.path));
             arrange(&mut rows);
-            rows.retain(|row| row.scopes > 0 || row.total != Tally::default() || always_there(&row.path));
             Data {
                 processes: 1,
                 difference: self.is_difference(),
@@ -238,8 +238,18 @@ fn merged(one: &Data, other: &Data) -> Option<Data> {
 #[cfg(feature = "serde")]
 pub(crate) const MAX_PATH: usize = crate::operation::MAX_DEPTH as usize * (crate::operation::MAX_NAME + 1);
 
-/// Computes every total from what the operations did on their own, and puts the rows in reading order.
+/// Adds the operations that others are nested in, computes every total from what the operations did on their own, and
+/// puts the rows in reading order.
 pub(crate) fn arrange(rows: &mut Vec<Row>) {
+    let mut known: HashSet<String> = rows.iter().map(|row| row.path.clone()).collect();
+    for at in 0..rows.len() {
+        let path = rows[at].path.clone();
+        let mut above = parent_of(&path);
+        while let Some(path) = above.filter(|path| known.insert(path.to_string())) {
+            rows.push(Row::blank(path));
+            above = parent_of(path);
+        }
+    }
     let at: HashMap<String, usize> = rows.iter().enumerate().map(|(at, row)| (row.path.clone(), at)).collect();
     for row in rows.iter_mut() {
         row.total = row.own;
@@ -274,6 +284,13 @@ pub(crate) fn arrange(rows: &mut Vec<Row>) {
 
 fn parent_of(path: &str) -> Option<&str> {
     path.rsplit_once('/').map(|(parent, _)| parent)
+}
+
+impl Row {
+    fn blank(path: &str) -> Self {
+        let (own, total) = (Tally::default(), Tally::default());
+        Self { path: path.into(), scopes: 0, threads: 0, peak_error: 0, own, total }
+    }
 }
 
 /// What matters first: what it still owns, then what it allocated; the ledger's own operations last.

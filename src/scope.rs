@@ -240,6 +240,14 @@ impl Scope {
         Self { opened: thread::open(node, Some(carried)), _not_send: PhantomData }
     }
 
+    /// The system's numbers of the threads that began in the scope and have not ended, where that can be known.
+    pub(crate) fn threads(&self) -> Vec<u32> {
+        #[cfg(heapledger_interpose)]
+        return self.opened.map(|opened| opened.threads().collect()).unwrap_or_default();
+        #[cfg(not(heapledger_interpose))]
+        Vec::new()
+    }
+
     pub(crate) fn so_far(&self) -> Option<SoFar> {
         self.opened?.so_far()
     }

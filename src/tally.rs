@@ -120,7 +120,7 @@ impl Counts {
             - (self.frees + self.freed_elsewhere_blocks + self.given_away_blocks) as i64
     }
 
-    fn live_bytes(&self) -> i64 {
+    pub(crate) fn live_bytes(&self) -> i64 {
         let came = self.allocated_bytes.wrapping_add(self.others_freed_bytes).wrapping_add(self.taken_over_bytes);
         let went = self.freed_bytes.wrapping_add(self.freed_elsewhere_bytes).wrapping_add(self.given_away_bytes);
         came.wrapping_sub(went) as i64
@@ -132,6 +132,11 @@ impl Counts {
 }
 
 impl Tally {
+    /// Nothing happened; a peak alone is nothing.
+    pub(crate) fn is_idle(&self) -> bool {
+        Self { peak_bytes: None, ..*self } == Self::default()
+    }
+
     /// `allocated_bytes - freed_bytes`: what it did to the heap, in bytes.
     ///
     /// ```

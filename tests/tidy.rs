@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers of `docs/design.md`, first the ones that everything may name. A file names its own layer and those before.
-const LAYERS: [(&str, &[&str]); 6] = [
+const LAYERS: [(&str, &[&str]); 7] = [
     ("words", &["error", "operation", "size", "tally"]),
     ("recording", &["record"]),
     ("registry", &["registry"]),
     ("reading", &["report", "snapshot"]),
+    ("judging", &["leak_report", "verdict"]),
     ("rendering", &["render"]),
-    ("front door", &["future", "monitor", "scope"]),
+    ("front door", &["future", "leak_test", "monitor", "scope"]),
 ];
 
 fn sources() -> Vec<PathBuf> {

@@ -63,11 +63,19 @@ impl<A> Allocator<A> {
 /// Whether tags are written and read: not under Miri, unless asked for.
 const RECORDS: bool = cfg!(any(not(miri), heapledger_miri));
 
-/// The layout with room for the tag; `None` where that would overflow.
+/// The layout of `size` bytes with room for the tag; `None` where that would overflow.
+///
+/// # Safety
+/// `align` is a power of two, and `size` rounded up to it does not overflow `isize`.
 #[inline(always)]
-fn tagged(layout: Layout) -> Option<Layout> {
-    // A layout's size is at most `isize::MAX` rounded down to its alignment, so the addition cannot wrap.
-    Layout::from_size_align(layout.size() + tag::SIZE, layout.align()).ok()
+unsafe fn tagged(size: usize, align: usize) -> Option<Layout> {
+    // `size` is at most `isize::MAX`, so the addition cannot wrap.
+    let size = size + tag::SIZE;
+    if size > isize::MAX as usize - (align - 1) {
+        return None;
+    }
+    // SAFETY: a power of two by the caller's promise, and the size is in range as just seen.
+    Some(unsafe { Layout::from_size_align_unchecked(size, align) })
 }
 
 /// The same for a layout that was allocated here before, so that it cannot overflow.
@@ -93,6 +101,20 @@ unsafe fn record(block: *mut u8, size: usize) -> *mut u8 {
     block
 }
 
+impl<A: GlobalAlloc> Allocator<A> {
+    /// The rest of a free that the fast path could not count: apart, so that the fast path ends in a jump.
+    ///
+    /// # Safety
+    /// The inner allocator made the block with this layout.
+    #[cold]
+    #[inline(never)]
+    unsafe fn dealloc_slowly(&self, block: *mut u8, tagged: Layout, owner: u32) {
+        thread::freed_slowly(owner, tagged.size() - tag::SIZE);
+        // SAFETY: the caller's promise.
+        unsafe { self.inner.dealloc(block, tagged) }
+    }
+}
+
 // SAFETY: every method returns what the inner allocator returned for a layout that only grew by the tag behind the
 // block; nothing here unwinds.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
@@ -102,7 +124,8 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
             // SAFETY: the caller's own promise.
             return unsafe { self.inner.alloc(layout) };
         }
-        let Some(tagged) = tagged(layout) else { return ptr::null_mut() };
+        // SAFETY: a layout keeps the promise.
+        let Some(tagged) = (unsafe { tagged(layout.size(), layout.align()) }) else { return ptr::null_mut() };
         // SAFETY: the size is not zero, as it has the tag's.
         let block = unsafe { self.inner.alloc(tagged) };
         // SAFETY: the inner allocator made room for the tag.
@@ -115,7 +138,8 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
             // SAFETY: the caller's own promise.
             return unsafe { self.inner.alloc_zeroed(layout) };
         }
-        let Some(tagged) = tagged(layout) else { return ptr::null_mut() };
+        // SAFETY: a layout keeps the promise.
+        let Some(tagged) = (unsafe { tagged(layout.size(), layout.align()) }) else { return ptr::null_mut() };
         // SAFETY: the size is not zero, as it has the tag's.
         let block = unsafe { self.inner.alloc_zeroed(tagged) };
         // SAFETY: the inner allocator made room for the tag.
@@ -129,9 +153,13 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
             return unsafe { self.inner.dealloc(block, layout) };
         }
         // SAFETY: the block came from here with this layout, so its tag is behind it.
-        thread::freed(unsafe { tag::read(block, layout.size()) }, layout.size());
+        let owner = unsafe { tag::read(block, layout.size()) };
         // SAFETY: the block came from here with this layout.
         let tagged = unsafe { tagged_before(layout) };
+        if !thread::freed(owner, layout.size()) {
+            // SAFETY: the inner allocator made the block with this layout.
+            return unsafe { self.dealloc_slowly(block, tagged, owner) };
+        }
         // SAFETY: the inner allocator made the block with this layout.
         unsafe { self.inner.dealloc(block, tagged) }
     }
@@ -142,8 +170,8 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
             // SAFETY: the caller's own promise.
             return unsafe { self.inner.realloc(block, layout, new_size) };
         }
-        let Ok(new) = Layout::from_size_align(new_size, layout.align()) else { return ptr::null_mut() };
-        let Some(new) = tagged(new) else { return ptr::null_mut() };
+        // SAFETY: the caller promises it of the new size.
+        let Some(new) = (unsafe { tagged(new_size, layout.align()) }) else { return ptr::null_mut() };
         // SAFETY: the block came from here with this layout, so its tag is behind it.
         let owner = unsafe { tag::read(block, layout.size()) };
         // SAFETY: the block came from here with this layout.

@@ -31,8 +31,10 @@ pub(crate) struct SharedLevel {
     node: Link<Node>,
     /// The scope, the threads that began in it, and the levels inside it; free to be used anew at zero.
     users: AtomicUsize,
-    /// Threads that began in it so far.
+    /// Threads that began in it, or in a level inside it, and run.
     threads: AtomicU64,
+    /// The most of them at once: a thread that ends tells all it has to tell.
+    most: AtomicU64,
     /// The scope is over: it passes nothing on.
     ended: AtomicBool,
     next: Link<SharedLevel>,
@@ -55,6 +57,7 @@ pub(crate) static PROCESS: SharedLevel = SharedLevel {
     node: Link::none(),
     users: AtomicUsize::new(1),
     threads: AtomicU64::new(0),
+    most: AtomicU64::new(0),
     ended: AtomicBool::new(false),
     next: Link::none(),
 };
@@ -80,6 +83,7 @@ impl SharedLevel {
         level.value.store(0, Relaxed);
         level.peak.store(0, Relaxed);
         level.threads.store(0, Relaxed);
+        level.most.store(0, Relaxed);
         level.node.set(Some(node));
         level.outer.set(outer);
         if let Some(outer) = outer {
@@ -93,10 +97,19 @@ impl SharedLevel {
         !self.ended.load(Relaxed)
     }
 
+    /// Whether it is `level`, or inside it.
+    pub(super) fn is_within(&self, level: &Self) -> bool {
+        std::ptr::eq(self, level) || self.outer.get().is_some_and(|outer| outer.is_within(level))
+    }
+
     /// A thread is about to begin in it.
     pub(super) fn join(&self) {
         self.users.fetch_add(1, Relaxed);
-        self.threads.fetch_add(1, Relaxed);
+        let mut level = Some(self);
+        while let Some(here) = level {
+            here.most.fetch_max(here.threads.fetch_add(1, Relaxed) + 1, Relaxed);
+            level = here.outer.get();
+        }
     }
 
     pub(super) fn outer(&self) -> Option<&'static Self> {
@@ -116,7 +129,16 @@ impl SharedLevel {
     }
 
     /// A thread that began in it has ended, or never came to be.
-    pub(super) fn release(&self) {
+    pub(super) fn leave(&self) {
+        let mut level = Some(self);
+        while let Some(here) = level {
+            here.threads.fetch_sub(1, Relaxed);
+            level = here.outer.get();
+        }
+        self.release();
+    }
+
+    fn release(&self) {
         let outer = self.outer.get();
         if self.users.fetch_sub(1, AcqRel) == 1
             && let Some(outer) = outer
@@ -125,9 +147,9 @@ impl SharedLevel {
         }
     }
 
-    /// Threads that began in it, and the one that opened it.
+    /// The most threads that told it at once: those that began in it, and the one that opened it.
     pub(super) fn tellers(&self) -> u64 {
-        self.threads.load(Relaxed) + 1
+        self.most.load(Relaxed) + 1
     }
 
     pub(crate) fn value(&self) -> i64 {

@@ -255,6 +255,8 @@ pub(crate) struct Shard {
     pub(super) sink: Link<SharedLevel>,
     /// The shared level this thread began in, if it was spawned within a `with_threads()` scope.
     pub(super) crew: Link<SharedLevel>,
+    /// The system's number of the thread, where it began in a `with_threads()` scope.
+    pub(crate) tid: AtomicU32,
     /// Scopes ended while one begun after them was open.
     pub(crate) misnested: AtomicU64,
     pub(crate) accounts: Accounts,
@@ -299,6 +301,7 @@ impl Shard {
             elsewhere: Done::new(),
             sink: Link::none(),
             crew: Link::none(),
+            tid: AtomicU32::new(0),
             misnested: AtomicU64::new(0),
             accounts: Accounts::new(),
             next: Link::none(),
@@ -330,6 +333,17 @@ impl Shard {
         shard.synced.store(shard.level(), Relaxed);
         shard.begin_peak(shard.level());
         Some(shard)
+    }
+
+    /// Whether a thread has it now.
+    pub(crate) fn is_claimed(&self) -> bool {
+        self.claimed.load(Relaxed)
+    }
+
+    /// Whether a thread that began in `level`, or in a level inside it, has this shard now.
+    #[cfg(heapledger_interpose)]
+    pub(crate) fn serves(&self, level: &SharedLevel) -> bool {
+        self.claimed.load(Relaxed) && self.crew.get().is_some_and(|crew| crew.is_within(level))
     }
 
     pub(super) fn release(&self) {
@@ -372,6 +386,10 @@ impl Shard {
     /// The peak begins anew at `level`, which is the thread's.
     #[inline]
     pub(super) fn begin_peak(&self, level: i64) {
+        // Room counts from here on: what the thread has not told must not add up from scope to scope.
+        if level.wrapping_sub(self.synced.load(Relaxed)).unsigned_abs() >= STEP as u64 {
+            self.sync();
+        }
         self.peak.store(level, Relaxed);
         self.threshold.store(level, Relaxed);
         self.room.store(0, Relaxed);

@@ -461,6 +461,11 @@ impl Shard {
         true
     }
 
+    /// The level that threads spawned in the scope of `frame` begin in.
+    pub(super) fn shared_of(frame: &'static Frame, serial: u64) -> Option<&'static SharedLevel> {
+        frame.shared.get().filter(|_| frame.serial.load(Relaxed) == serial)
+    }
+
     /// What a thread spawned now starts in.
     pub(super) fn inheritance(&'static self) -> Option<&'static SharedLevel> {
         // A thread that the ledger spawns for itself belongs to nobody's scope.

@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicU8, AtomicU32};
 
 #[cfg(heapledger_interpose)]
 use super::level::SharedLevel;
+#[cfg(heapledger_interpose)]
+use super::shard::SHARDS;
 use super::shard::{Account, OVERFLOW, Shard, UNATTACHED};
 use super::stack::{Frame, SoFar};
 use super::tag;
@@ -96,19 +98,19 @@ pub(super) fn allocated(size: usize) -> u32 {
     })
 }
 
-/// A block of `size` bytes that carried `tag` is about to be freed.
+/// A block of `size` bytes that carried `tag` is about to be freed: counts it if that is quick. If not,
+/// [`freed_slowly`] is to be called.
 #[inline]
-pub(super) fn freed(tag: u32, size: usize) {
+#[must_use]
+pub(super) fn freed(tag: u32, size: usize) -> bool {
     SLOT.with(|slot| {
-        if !slot.shard.get().fall(size as i64) {
-            return freed_slowly(slot, tag, size);
-        }
         let account = slot.account.get();
-        if account.tag() != tag {
-            return freed_for_other(slot, tag, size);
+        if account.tag() != tag || !slot.shard.get().fall(size as i64) {
+            return false;
         }
         account.freed(size);
-    });
+        true
+    })
 }
 
 /// A block that carried `tag` was resized: counts it, and returns its new owner's tag.
@@ -138,29 +140,30 @@ fn allocated_slowly(slot: &Slot, size: usize) -> u32 {
     account.tag()
 }
 
-#[cold]
-#[inline(never)]
-fn freed_slowly(slot: &Slot, tag: u32, size: usize) {
-    let Some(shard) = slot.attached(|shard| shard.fall(size as i64)) else {
-        return OVERFLOW.freed(slot.base.get(), owner(tag), size);
-    };
-    shard.settle();
-    if slot.account.get().tag() == tag {
-        slot.account.get().freed(size);
-    } else {
-        freed_for_other(slot, tag, size);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn freed_for_other(slot: &Slot, tag: u32, size: usize) {
-    slot.account.get().freed_for_other(size);
-    let owner = owner(tag);
-    match slot.shard.get().accounts.of(owner) {
-        Some(account) => account.freed_elsewhere(size),
-        None => OVERFLOW.freed_elsewhere(owner, size),
-    }
+/// Counts a free that [`freed`] did not: of another operation's block, or one that moves the level far.
+pub(super) fn freed_slowly(tag: u32, size: usize) {
+    SLOT.with(|slot| {
+        let account = slot.account.get();
+        let own = account.tag() == tag;
+        // Of its own block the level has moved already; the stand-in of a thread without a shard has no tag.
+        let quick = !own && slot.shard.get().fall(size as i64);
+        if !quick {
+            let Some(shard) = slot.attached(|shard| shard.fall(size as i64)) else {
+                return OVERFLOW.freed(slot.base.get(), owner(tag), size);
+            };
+            shard.settle();
+        }
+        let account = slot.account.get();
+        if account.tag() == tag {
+            return account.freed(size);
+        }
+        account.freed_for_other(size);
+        let owner = owner(tag);
+        match slot.shard.get().accounts.of(owner) {
+            Some(account) => account.freed_elsewhere(size),
+            None => OVERFLOW.freed_elsewhere(owner, size),
+        }
+    });
 }
 
 #[cold]
@@ -246,7 +249,7 @@ impl Slot {
         shard.sync();
         if let Some(crew) = shard.crew.get() {
             shard.crew.set(None);
-            crew.release();
+            crew.leave();
         }
         shard.sink.set(None);
         self.active.set(self.base.get());
@@ -277,6 +280,11 @@ impl Slot {
             Phase::Attaching | Phase::Probing | Phase::Served => None,
         }
     }
+}
+
+/// Whether `shard` is this thread's.
+pub(crate) fn is_mine(shard: &Shard) -> bool {
+    SLOT.with(|slot| std::ptr::eq(slot.shard.get(), shard))
 }
 
 /// The operation that is active on this thread.
@@ -346,6 +354,14 @@ impl Opened {
     pub(crate) fn share(self) -> bool {
         SLOT.with(|slot| slot.phase.get() == Phase::Attached && slot.shard.get().share(self.frame, self.serial))
     }
+
+    /// The system's numbers of the threads that began in the scope, or in one inside it, and have not ended.
+    #[cfg(heapledger_interpose)]
+    pub(crate) fn threads(self) -> impl Iterator<Item = u32> {
+        let level = Shard::shared_of(self.frame, self.serial);
+        let serving = level.map(|level| SHARDS.iter().filter(move |shard| shard.serves(level)));
+        serving.into_iter().flatten().map(|shard| shard.tid.load(Relaxed))
+    }
 }
 
 /// Makes `node` the operation that is active on this thread outside every scope, from now on.
@@ -387,10 +403,12 @@ pub(super) fn start_in(crew: &'static SharedLevel) {
         match slot.attached(|_| true) {
             Some(shard) => {
                 shard.sync();
+                // SAFETY: it has no preconditions.
+                shard.tid.store(unsafe { libc::gettid() } as u32, Relaxed);
                 shard.crew.set(Some(crew));
                 shard.sink.set(Some(crew));
             }
-            None => crew.release(),
+            None => crew.leave(),
         }
     });
 }

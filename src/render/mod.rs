@@ -2,4 +2,7 @@
 
 #[cfg(feature = "serde")]
 mod json;
+mod leak;
 mod text;
+
+pub(crate) use text::printable;

@@ -10,7 +10,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::operation::LEDGER;
 use crate::report::{Data, Report};
 use crate::size::{Bytes, Count, exact};
-use crate::snapshot::Row;
+use crate::snapshot::{Own, Row};
 use crate::tally::Tally;
 
 /// How the table is to look.
@@ -34,7 +34,7 @@ const NARROWEST_NAME: usize = 16;
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let look = Look { width: f.width().unwrap_or(DEFAULT_WIDTH), colour: false, exact: f.alternate() };
-        crate::record::thread::quietly(|| write(&self.0, look, f))
+        f.write_str(&self.rendered(look))
     }
 }
 
@@ -54,7 +54,7 @@ impl Report {
     pub fn print(&self) -> io::Result<()> {
         let out = io::stdout();
         let text = self.for_terminal(out.is_terminal(), terminal_size::terminal_size_of(&out));
-        io::Write::write_all(&mut out.lock(), text.as_bytes())
+        writeln(&mut out.lock(), &text)
     }
 
     /// Prints the report to standard error, as [`print`](Self::print) does.
@@ -71,24 +71,29 @@ impl Report {
     pub fn eprint(&self) -> io::Result<()> {
         let out = io::stderr();
         let text = self.for_terminal(out.is_terminal(), terminal_size::terminal_size_of(&out));
-        io::Write::write_all(&mut out.lock(), text.as_bytes())
+        writeln(&mut out.lock(), &text)
     }
 
-    fn for_terminal(
-        &self,
-        terminal: bool,
-        size: Option<(terminal_size::Width, terminal_size::Height)>,
-    ) -> crate::snapshot::Own<String> {
+    fn for_terminal(&self, terminal: bool, size: Option<(terminal_size::Width, terminal_size::Height)>) -> Own<String> {
         let colour = terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let width = size.map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0));
-        crate::snapshot::Own::new(|| {
+        self.rendered(Look { width, colour, exact: false })
+    }
+
+    /// The table, which is the ledger's own memory: what it is written to is the caller's.
+    fn rendered(&self, look: Look) -> Own<String> {
+        Own::new(|| {
             let mut text = String::new();
             // Writing to a string does not fail.
-            let _ = write(&self.0, Look { width, colour, exact: false }, &mut text);
-            text.push('\n');
+            let _ = write(&self.0, look, &mut text);
             text
         })
     }
+}
+
+fn writeln(out: &mut impl io::Write, text: &str) -> io::Result<()> {
+    out.write_all(text.as_bytes())?;
+    out.write_all(b"\n")
 }
 
 /// A column: its title, whether it is left out early when room is short (higher goes first), and its cells.
@@ -96,6 +101,7 @@ struct Column {
     title: &'static str,
     spare: u8,
     cells: Vec<String>,
+    width: usize,
 }
 
 const HEADER: Style = Style::new().bold();
@@ -115,14 +121,14 @@ struct Line {
 fn write(data: &Data, look: Look, out: &mut impl Write) -> fmt::Result {
     let lines = lines(data);
     let columns = fit(columns(&lines, look), &lines, look.width);
-    let taken: usize = columns.iter().map(|column| column.width() + 2).sum();
-    let longest = lines.iter().map(|line| line.name.width()).max().unwrap_or(0);
+    let taken: usize = columns.iter().map(|column| column.width + 2).sum();
+    let heading = if data.difference { "operation (difference)" } else { "operation" };
+    let longest = lines.iter().map(|line| line.name.width()).chain([heading.width()]).max().unwrap_or(0);
     let name_width = longest.min(look.width.saturating_sub(taken).max(NARROWEST_NAME));
 
-    let heading = if data.difference { "operation (difference)" } else { "operation" };
     let mut title = padded(heading, name_width);
     for column in &columns {
-        write!(title, "  {:>width$}", column.title, width = column.width())?;
+        write!(title, "  {:>width$}", column.title, width = column.width)?;
     }
     writeln!(out, "{}", look.paint(HEADER, title.trim_end()))?;
     for (at, line) in lines.iter().enumerate() {
@@ -140,7 +146,7 @@ fn write(data: &Data, look: Look, out: &mut impl Write) -> fmt::Result {
             } else {
                 Style::new()
             };
-            let blank = column.width() - cell.width();
+            let blank = column.width - cell.width();
             write!(out, "  {:blank$}{}", "", look.paint(style, cell))?;
         }
         writeln!(out)?;
@@ -174,7 +180,7 @@ fn lines(data: &Data) -> Vec<Line> {
         });
         // What an operation with others below it did itself.
         let has_children = data.rows.get(at + 1).is_some_and(|next| depth_of(next) > depth);
-        if has_children && row.own.allocs + row.own.frees + row.own.reallocs > 0 {
+        if has_children && !row.own.is_idle() {
             let around = indent.replace("├─ ", "│  ").replace("└─ ", "   ");
             lines.push(Line {
                 name: format!("{around}├─ (own)"),
@@ -206,8 +212,11 @@ fn columns(lines: &[Line], look: Look) -> Vec<Column> {
         None => "-".into(),
         Some(peak) => format!("{}{}", if line.peak_error > 0 { "~" } else { "" }, size(peak.into())),
     };
-    let column =
-        |title, spare, cell: &dyn Fn(&Line) -> String| Column { title, spare, cells: lines.iter().map(cell).collect() };
+    let column = |title: &'static str, spare, cell: &dyn Fn(&Line) -> String| {
+        let cells: Vec<String> = lines.iter().map(cell).collect();
+        let width = cells.iter().map(|cell| cell.width()).chain([title.width()]).max().unwrap_or(0);
+        Column { title, spare, cells, width }
+    };
     vec![
         column("threads", 4, &|line| of_row(line, |row| row.threads)),
         column("scopes", 3, &|line| of_row(line, |row| row.scopes)),
@@ -220,17 +229,11 @@ fn columns(lines: &[Line], look: Look) -> Vec<Column> {
     ]
 }
 
-impl Column {
-    fn width(&self) -> usize {
-        self.cells.iter().map(|cell| cell.width()).chain([self.title.width()]).max().unwrap_or(0)
-    }
-}
-
 /// Leaves out what can be spared, until the names have room.
 fn fit(mut columns: Vec<Column>, lines: &[Line], width: usize) -> Vec<Column> {
     let names = lines.iter().map(|line| line.name.width()).max().unwrap_or(0).min(40);
     loop {
-        let taken: usize = columns.iter().map(|column| column.width() + 2).sum();
+        let taken: usize = columns.iter().map(|column| column.width + 2).sum();
         let most = columns.iter().map(|column| column.spare).max().unwrap_or(0);
         if names + taken <= width || most == 0 {
             return columns;
@@ -253,7 +256,7 @@ fn footer(data: &Data, total: &Tally, look: Look, out: &mut impl Write) -> fmt::
         equal(live, process),
         exact(process.into()),
     );
-    let balanced = net == live && live == process;
+    let balanced = net == live && live == process && data.problem.is_none();
     write!(out, "{}", look.paint(if balanced { GOOD } else { BAD }, &law))?;
 
     let ledger = data.rows.iter().find(|row| row.path == LEDGER.name);
@@ -289,7 +292,7 @@ fn footer(data: &Data, total: &Tally, look: Look, out: &mut impl Write) -> fmt::
 }
 
 /// `1 shard`, `2 shards`.
-fn counted(count: u64, what: &str) -> String {
+pub(super) fn counted(count: u64, what: &str) -> String {
     format!("{} {what}{}", exact(count.into()), if count == 1 { "" } else { "s" })
 }
 

@@ -1,0 +1,179 @@
+//! The report of a leak test, for people: one sentence, then what stands behind it.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+
+use super::text::{counted, printable};
+use crate::leak_report::{Findings, LeakReport};
+use crate::size::{Bytes, exact};
+use crate::snapshot::Own;
+use crate::verdict::{Live, Verdict};
+
+impl fmt::Display for LeakReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is written is the caller's, what it is made with the ledger's own.
+        let text = Own::new(|| {
+            let mut text = String::new();
+            // Writing to a string does not fail.
+            let _ = write(&self.0, &mut text);
+            text
+        });
+        f.write_str(&text)
+    }
+}
+
+/// Names shown of a list that may be long.
+const SHOWN: usize = 8;
+
+fn write(found: &Findings, out: &mut impl Write) -> fmt::Result {
+    let name = printable(&found.name);
+    writeln!(out, "leak test \"{name}\": {}", sentence(found))?;
+    let Findings { iterations, windows, elapsed, place, .. } = found;
+    let iterations = counted(*iterations, "iteration");
+    writeln!(out, "  ran      {iterations} in {windows} windows, {elapsed:.2?}; at {place}")?;
+    if found.warm_up != Live::default() {
+        writeln!(out, "  warm-up  {} before the first window", live(found.warm_up))?;
+    }
+    let over = format!("over the last {}", counted(found.last_window, "iteration"));
+    for growth in found.growing.iter().take(SHOWN) {
+        writeln!(out, "  grows    {} by {} {over}", printable(&growth.path), live(growth.live))?;
+    }
+    if found.handed_over > 0 {
+        let freers = found.freed_by.iter().take(SHOWN).map(|(path, _)| printable(path)).collect::<Vec<_>>().join(", ");
+        let by = if freers.is_empty() { "other operations of the test".into() } else { freers };
+        writeln!(out, "  handed   {} were freed by {by} {over}: no leak", bytes(found.handed_over))?;
+    }
+    if found.taken_over > 0 {
+        writeln!(out, "  took     {} in blocks of others, which it resized, {over}", bytes(found.taken_over))?;
+    }
+    if found.given_away > 0 {
+        writeln!(out, "  gave     {} in blocks that others resized, and own since, {over}", bytes(found.given_away))?;
+    }
+    writeln!(out, "  outside  (unattributed) moved by {} {over}", live(found.unattributed))?;
+    list(out, "  threads  still running: ", &found.threads)?;
+    list(out, "  files    opened meanwhile, still open: ", &found.files)?;
+    writeln!(out, "  hidden   {}", floor(found))?;
+    write!(out, "  next     {}", advice(found))
+}
+
+/// The names, each once, with how often.
+fn list(out: &mut impl Write, head: &str, names: &[String]) -> fmt::Result {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    names.iter().for_each(|name| *counts.entry(name).or_default() += 1);
+    let times = |count: usize| if count > 1 { format!(" (x{count})") } else { String::new() };
+    let shown = counts.iter().take(SHOWN).map(|(name, count)| format!("{}{}", printable(name), times(*count)));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    let more = counts.len().saturating_sub(SHOWN);
+    writeln!(out, "{head}{shown}{}", if more > 0 { format!(" and {more} more") } else { String::new() })
+}
+
+fn sentence(found: &Findings) -> String {
+    match &found.verdict {
+        Verdict::Clean => "clean: every iteration gives back what it takes".into(),
+        Verdict::WarmUp { bytes: kept, blocks } => {
+            let kept = live(Live { bytes: *kept, blocks: *blocks });
+            format!("warm-up: the first iterations keep {kept}, the others nothing{}", beyond(found))
+        }
+        Verdict::Bounded { bytes: kept, blocks } => {
+            let kept = live(Live { bytes: *kept, blocks: *blocks });
+            format!("bounded: growth of up to {kept} that stops or swings{}", beyond(found))
+        }
+        Verdict::Leak {
+            bytes_per_iteration,
+            blocks_per_iteration,
+            exact,
+            threads_per_iteration,
+            files_per_iteration,
+        } => {
+            let plural = |count: f64| if count == 1.0 { "" } else { "s" };
+            let mut left = Vec::new();
+            if *bytes_per_iteration > 0.0 || *blocks_per_iteration > 0.0 {
+                let about = if *exact { "exactly" } else { "about" };
+                let bytes = figure(*bytes_per_iteration);
+                left.push(match *blocks_per_iteration {
+                    0.0 => format!("{about} {bytes} B per iteration, in blocks that grow"),
+                    blocks => format!("{about} {bytes} B in {} block{} per iteration", figure(blocks), plural(blocks)),
+                });
+            }
+            for (count, what) in [(*threads_per_iteration, "running thread"), (*files_per_iteration, "open file")] {
+                if count > 0.0 {
+                    left.push(format!("{} {what}{} per iteration", figure(count), plural(count)));
+                }
+            }
+            format!("LEAK: it leaves {}", left.join(", "))
+        }
+        Verdict::Unstable { min, median, max } => format!(
+            "unstable: growth that does not repeat itself, of {} to {} B per iteration (median {})",
+            figure(*min),
+            figure(*max),
+            figure(*median)
+        ),
+        Verdict::Unsettled { by } => {
+            let by = by.iter().take(SHOWN).map(|name| printable(name)).collect::<Vec<_>>().join(", ");
+            format!("unsettled: no reading could be trusted, because these kept moving: {by}")
+        }
+    }
+}
+
+/// What more than was allowed means.
+fn beyond(found: &Findings) -> String {
+    let allowed = match found.verdict {
+        Verdict::WarmUp { .. } => found.allowed_warm_up,
+        _ => found.bounded,
+    };
+    match allowed {
+        Some(allowed) if !found.passes() => format!(", MORE than the {} that are allowed", bytes(allowed)),
+        _ => String::new(),
+    }
+}
+
+fn floor(found: &Findings) -> String {
+    let once = counted(found.last_window, "iteration");
+    let mut hidden = format!(
+        "less than one block in {once} could still leak, as could memory inside arenas and buffers that were reserved before"
+    );
+    if !found.counts_threads {
+        hidden.push_str("; threads that the closure spawns were not counted");
+    }
+    hidden
+}
+
+fn advice(found: &Findings) -> &'static str {
+    match found.verdict {
+        Verdict::Clean | Verdict::WarmUp { .. } | Verdict::Bounded { .. } if found.passes() => {
+            "nothing to do; for rare leaks give it more `.time(..)`"
+        }
+        Verdict::Leak { threads_per_iteration, files_per_iteration, .. }
+            if threads_per_iteration > 0.0 || files_per_iteration > 0.0 =>
+        {
+            "join the threads, close the files: whoever owns them is never dropped"
+        }
+        Verdict::Leak { .. } => {
+            "track(..) the steps inside, so that the growing one stands alone; a cache that is to fill wants `.bounded(bytes)`"
+        }
+        Verdict::Unstable { .. } => "give it more `.time(..)`, or make what the closure does the same every time",
+        Verdict::Unsettled { .. } => "join or pause what runs in the background, inside the closure",
+        _ => "see what the first iterations keep, or allow more",
+    }
+}
+
+fn bytes(bytes: u64) -> String {
+    match bytes {
+        ..1024 => Bytes(bytes.into()).to_string(),
+        _ => format!("{} ({} B)", Bytes(bytes.into()), exact(bytes.into())),
+    }
+}
+
+fn live(live: Live) -> String {
+    let blocks = if live.blocks.abs() == 1 { "block" } else { "blocks" };
+    let sign = if live.bytes < 0 { "-" } else { "" };
+    format!("{sign}{} in {} {blocks}", bytes(live.bytes.unsigned_abs()), exact(live.blocks.into()))
+}
+
+/// A whole number as it is, any other with two digits.
+fn figure(number: f64) -> String {
+    if number == number.trunc() { exact(number as i128) } else { format!("{number:.2}") }
+}
