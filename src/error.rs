@@ -91,7 +91,7 @@ impl fmt::Display for Error {
             ),
             Kind::Foreign { blocks } => write!(
                 f,
-                "{blocks} blocks came back without a valid owner tag: something wrote behind its block, \
+                "blocks that came back without a valid owner tag: {blocks}. Something wrote behind its block, \
                  or freed it with another size than it was allocated with"
             ),
             Kind::Unreadable { what } => f.write_str(what),

@@ -4,13 +4,13 @@
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{PoisonError, RwLock};
 
 use dashmap::DashMap;
 use once_cell::race::OnceBox;
 
 use crate::operation::{BUILTIN, BUILTINS, MAX_DEPTH, MAX_OPERATIONS, Node, OTHER, UNATTRIBUTED, segments};
-use crate::record::thread;
+use crate::record::memory::{Link, List, Listed};
+use crate::record::{fork, thread};
 
 /// An operation looked up by what it is nested in, and its name.
 trait Key {
@@ -65,20 +65,23 @@ impl<'a> std::borrow::Borrow<dyn Key + 'a> for Known {
     }
 }
 
-#[derive(Default)]
-struct Registry {
-    by_name: DashMap<Known, ()>,
-    /// The named operations by id, from [`BUILTIN`] on.
-    by_id: RwLock<Vec<&'static Node>>,
-}
-
 /// `race`: a blocking lazy could wait for a thread that waits for this one.
-static REGISTRY: OnceBox<Registry> = OnceBox::new();
+static REGISTRY: OnceBox<DashMap<Known, ()>> = OnceBox::new();
+/// The named operations, the latest first: read without a lock.
+static NAMED: List<Named> = List::new();
 static NEXT: AtomicU32 = AtomicU32::new(BUILTIN);
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 
-fn registry() -> &'static Registry {
-    REGISTRY.get_or_init(Box::default)
+/// A link of [`NAMED`].
+struct Named {
+    node: &'static Node,
+    next: Link<Named>,
+}
+
+impl Listed for Named {
+    fn next(&self) -> &Link<Self> {
+        &self.next
+    }
 }
 
 const RECENT: usize = 64;
@@ -165,49 +168,38 @@ fn find(within: &'static Node, name: &str) -> &'static Node {
 }
 
 fn find_or_make(parent: Option<&'static Node>, name: &str) -> &'static Node {
-    let registry = registry();
-    let key = (parent.map_or(UNATTRIBUTED.id, |parent| parent.id), name);
-    if let Some(known) = registry.by_name.get(&key as &dyn Key) {
-        return known.key().0;
-    }
-    let depth = parent.map_or(0, |parent| parent.depth + 1);
-    if depth >= MAX_DEPTH || NEXT.load(Relaxed) >= MAX_OPERATIONS + BUILTIN {
-        return &OTHER;
-    }
-    make(registry, parent, name, depth)
+    // One at a time: ids follow each other without gaps, a name gets one id, and a fork finds no lock held.
+    fork::alone(|| {
+        let by_name = REGISTRY.get_or_init(Box::default);
+        let key = (parent.map_or(UNATTRIBUTED.id, |parent| parent.id), name);
+        if let Some(known) = by_name.get(&key as &dyn Key) {
+            return known.key().0;
+        }
+        let depth = parent.map_or(0, |parent| parent.depth + 1);
+        let id = NEXT.load(Relaxed);
+        if depth >= MAX_DEPTH || id >= MAX_OPERATIONS + BUILTIN {
+            return &OTHER;
+        }
+        let name = Box::leak(Box::<str>::from(name));
+        let node: &'static Node = Box::leak(Box::new(Node { id, depth, parent, name, peak_error: AtomicU64::new(0) }));
+        by_name.insert(Known(node), ());
+        NAMED.push(Box::leak(Box::new(Named { node, next: Link::none() })));
+        NEXT.store(id + 1, Relaxed);
+        thread::issue(id + 1);
+        node
+    })
 }
 
-fn make(registry: &Registry, parent: Option<&'static Node>, name: &str, depth: u32) -> &'static Node {
-    // One maker at a time: ids follow each other without gaps, and a name gets one id.
-    let mut by_id = registry.by_id.write().unwrap_or_else(PoisonError::into_inner);
-    let key = (parent.map_or(UNATTRIBUTED.id, |parent| parent.id), name);
-    if let Some(known) = registry.by_name.get(&key as &dyn Key) {
-        return known.key().0;
-    }
-    let id = NEXT.load(Relaxed);
-    if id >= MAX_OPERATIONS + BUILTIN {
-        return &OTHER;
-    }
-    let name = Box::leak(Box::<str>::from(name));
-    let node: &'static Node = Box::leak(Box::new(Node { id, depth, parent, name, peak_error: AtomicU64::new(0) }));
-    by_id.push(node);
-    NEXT.store(id + 1, Relaxed);
-    thread::issue(id + 1);
-    registry.by_name.insert(Known(node), ());
-    node
-}
-
-/// Shows the named operations, by id.
-pub(crate) fn with_named<R>(see: impl FnOnce(&[&'static Node]) -> R) -> R {
-    match REGISTRY.get() {
-        Some(registry) => see(&registry.by_id.read().unwrap_or_else(PoisonError::into_inner)),
-        None => see(&[]),
-    }
+/// The named operations, the latest first.
+pub(crate) fn named() -> impl Iterator<Item = &'static Node> {
+    NAMED.iter().map(|named| named.node)
 }
 
 /// All operations, by id: the ledger's own, then the named ones in the order they were made.
 pub(crate) fn all() -> Vec<&'static Node> {
-    with_named(|named| BUILTINS.iter().chain(named).copied().collect())
+    let mut nodes: Vec<&'static Node> = named().chain(BUILTINS.into_iter().rev()).collect();
+    nodes.reverse();
+    nodes
 }
 
 /// The operation at `path`, if it was ever made.
@@ -215,13 +207,17 @@ pub(crate) fn known(path: &str) -> Option<&'static Node> {
     if let Some(builtin) = BUILTINS.iter().find(|builtin| builtin.name == path) {
         return Some(builtin);
     }
-    let registry = REGISTRY.get()?;
-    let mut node = None::<&'static Node>;
-    for part in segments(path) {
-        let key = (node.map_or(UNATTRIBUTED.id, |node| node.id), part);
-        node = Some(registry.by_name.get(&key as &dyn Key)?.key().0);
-    }
-    node
+    thread::quietly(|| {
+        fork::alone(|| {
+            let by_name = REGISTRY.get()?;
+            let mut node = None::<&'static Node>;
+            for part in segments(path) {
+                let key = (node.map_or(UNATTRIBUTED.id, |node| node.id), part);
+                node = Some(by_name.get(&key as &dyn Key)?.key().0);
+            }
+            node
+        })
+    })
 }
 
 /// How many times a scope fell into `(other)`, because there were too many operations or they were nested too deep.

@@ -163,11 +163,9 @@ impl Reading {
             let sums = self.sums_of(scope.node.id);
             sums.peak = sums.peak.max(Some(scope.peak));
         }
-        registry::with_named(|named| {
-            for node in named {
-                self.sums_of(node.id).peak_error = node.peak_error.load(Relaxed);
-            }
-        });
+        for node in registry::named() {
+            self.sums_of(node.id).peak_error = node.peak_error.load(Relaxed);
+        }
         self.process_peak = Some(PROCESS.peak().max(self.process.max(0) as u64));
     }
 
@@ -529,11 +527,12 @@ impl Watch {
 
     /// The counters of the root and all operations below it.
     pub(crate) fn read(&mut self) -> Counts {
-        registry::with_named(|named| {
-            let known = BUILTINS.iter().chain(named).skip(self.inside.len());
+        let known = self.inside.len();
+        if registry::named().next().map_or(BUILTINS.len(), |latest| latest.id as usize + 1) > known {
+            let new = registry::all().into_iter().skip(known);
             let (root, everything) = (self.root, self.everything);
-            self.inside.extend(known.map(|node| if everything { node.id != LEDGER.id } else { node.is_within(root) }));
-        });
+            self.inside.extend(new.map(|node| if everything { node.id != LEDGER.id } else { node.is_within(root) }));
+        }
         let mut sum = Counts::default();
         let mut add = |id: u32, account: &Account| {
             if self.inside.get(id as usize) == Some(&true) {

@@ -94,14 +94,48 @@ unsafe fn tagged_before(layout: Layout) -> Layout {
 /// `block` is null, or valid for writes of `size + tag::SIZE` bytes.
 #[inline(always)]
 unsafe fn record(block: *mut u8, size: usize) -> *mut u8 {
-    if !block.is_null() {
-        // SAFETY: not null, so the caller's promise holds.
-        unsafe { tag::write(block, size, thread::allocated(size)) };
+    if block.is_null() {
+        return block;
     }
-    block
+    match thread::allocated(size) {
+        // SAFETY: not null, so the caller's promise holds.
+        Some(tag) => unsafe { tag::write(block, size, tag) },
+        // SAFETY: as above.
+        None => unsafe { record_slowly(block, size) },
+    }
 }
 
+/// The rest of an allocation that the fast path could not count: apart, so that the fast path stays short.
+///
+/// # Safety
+/// `block` is valid for writes of `size + tag::SIZE` bytes.
+#[cold]
+#[inline(never)]
+unsafe fn record_slowly(block: *mut u8, size: usize) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe { tag::write(block, size, thread::allocated_slowly(size)) }
+}
+
+/// What allocators give without being asked; `System` has another way for more.
+const USUAL_ALIGN: usize = 16;
+
 impl<A: GlobalAlloc> Allocator<A> {
+    /// An allocation with more than the usual alignment, or of nearly all memory: apart, so that callers need not inline
+    /// both ways of `System`.
+    ///
+    /// # Safety
+    /// As `GlobalAlloc::alloc`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn alloc_unusual(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: a layout keeps the promise.
+        let Some(tagged) = (unsafe { tagged(layout.size(), layout.align()) }) else { return ptr::null_mut() };
+        // SAFETY: the size is not zero, as it has the tag's.
+        let block = unsafe { self.inner.alloc(tagged) };
+        // SAFETY: the inner allocator made room for the tag.
+        unsafe { record(block, layout.size()) }
+    }
+
     /// The rest of a free that the fast path could not count: apart, so that the fast path ends in a jump.
     ///
     /// # Safety
@@ -124,8 +158,13 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
             // SAFETY: the caller's own promise.
             return unsafe { self.inner.alloc(layout) };
         }
-        // SAFETY: a layout keeps the promise.
-        let Some(tagged) = (unsafe { tagged(layout.size(), layout.align()) }) else { return ptr::null_mut() };
+        let size = layout.size() + tag::SIZE;
+        if (layout.align() > USUAL_ALIGN) | (layout.align() > size) | (size > isize::MAX as usize - USUAL_ALIGN) {
+            // SAFETY: the caller's own promise.
+            return unsafe { self.alloc_unusual(layout) };
+        }
+        // SAFETY: a layout's alignment is a power of two; this one and the size are in range, as just seen.
+        let tagged = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
         // SAFETY: the size is not zero, as it has the tag's.
         let block = unsafe { self.inner.alloc(tagged) };
         // SAFETY: the inner allocator made room for the tag.
@@ -181,7 +220,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
         if !moved.is_null() {
             let tag = thread::resized(owner, layout.size(), new_size);
             // SAFETY: the inner allocator made room for the tag behind the new size.
-            unsafe { tag::write(moved, new_size, tag) };
+            return unsafe { tag::write(moved, new_size, tag) };
         }
         moved
     }

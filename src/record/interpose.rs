@@ -70,7 +70,7 @@ unsafe extern "C" fn pthread_create(
     // SAFETY: the caller's own promise; `begin` takes what it is given here.
     let failed = unsafe { real(thread, attributes, begin, spawned.cast()) };
     if failed != 0 {
-        crew.leave();
+        crew.release();
         // SAFETY: allocated above with the same layout, and no thread came to be that would free it.
         unsafe { System.dealloc(spawned.cast(), SPAWNED) };
     }

@@ -105,6 +105,10 @@ impl SharedLevel {
     /// A thread is about to begin in it.
     pub(super) fn join(&self) {
         self.users.fetch_add(1, Relaxed);
+    }
+
+    /// That thread has begun.
+    pub(super) fn arrive(&self) {
         let mut level = Some(self);
         while let Some(here) = level {
             here.most.fetch_max(here.threads.fetch_add(1, Relaxed) + 1, Relaxed);
@@ -128,7 +132,7 @@ impl SharedLevel {
         self.release();
     }
 
-    /// A thread that began in it has ended, or never came to be.
+    /// That thread has ended.
     pub(super) fn leave(&self) {
         let mut level = Some(self);
         while let Some(here) = level {
@@ -138,7 +142,8 @@ impl SharedLevel {
         self.release();
     }
 
-    fn release(&self) {
+    /// One user less: of a thread that has ended or never came to be, of the scope, or of a level inside.
+    pub(super) fn release(&self) {
         let outer = self.outer.get();
         if self.users.fetch_sub(1, AcqRel) == 1
             && let Some(outer) = outer

@@ -3,7 +3,7 @@
 //! In the order in which a block passes through: `allocator` (forward and tag), `tag` (who owns the block), `thread`
 //! (which shard and operation this thread writes), `stack` (open scopes), `level` (what threads share), `shard` (the
 //! counters), `memory` (where the recorder's own memory comes from). `interpose` starts spawned threads in the right
-//! operation.
+//! operation; `fork` is the one lock, for the registry.
 //!
 //! Invariants: nothing in here allocates through the ledger, locks, logs, formats, indexes or unwinds. All unsafe code
 //! of the crate is in here.
@@ -11,6 +11,7 @@
 #![allow(unsafe_code, reason = "the one layer that handles raw blocks")]
 
 mod allocator;
+pub(crate) mod fork;
 #[cfg(heapledger_interpose)]
 pub(crate) mod interpose;
 pub(crate) mod level;

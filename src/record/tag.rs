@@ -25,17 +25,18 @@ pub(super) const fn id(tag: u32) -> Option<u32> {
     if id >> ID_BITS == 0 { Some(id) } else { None }
 }
 
-/// Writes the tag of a block of `size` bytes.
+/// Writes the tag of a block of `size` bytes, and returns the block.
 ///
 /// # Safety
 /// `block` is valid for writes of `size + SIZE` bytes.
 #[inline(always)]
-pub(super) unsafe fn write(block: *mut u8, size: usize, tag: u32) {
+pub(super) unsafe fn write(block: *mut u8, size: usize, tag: u32) -> *mut u8 {
     // SAFETY: `size` is within the block, by the caller's promise.
     let place = unsafe { block.add(size) }.cast::<u32>();
     // SAFETY: four bytes at `place` are within the block; unaligned by design.
     unsafe { place.write_unaligned(tag) };
     expose(block);
+    block
 }
 
 /// Reads the tag of a block of `size` bytes.

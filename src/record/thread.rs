@@ -85,16 +85,17 @@ pub(crate) fn issue(count: u32) {
     ISSUED.fetch_max(count, Relaxed);
 }
 
-/// A block of `size` bytes was allocated: counts it, and returns its owner's tag.
+/// A block of `size` bytes was allocated: counts it if that is quick, and returns its owner's tag. If not,
+/// [`allocated_slowly`] is to be called.
 #[inline]
-pub(super) fn allocated(size: usize) -> u32 {
+pub(super) fn allocated(size: usize) -> Option<u32> {
     SLOT.with(|slot| {
         if !slot.shard.get().rise(size) {
-            return allocated_slowly(slot, size);
+            return None;
         }
         let account = slot.account.get();
         account.allocated(size);
-        account.tag()
+        Some(account.tag())
     })
 }
 
@@ -126,18 +127,19 @@ pub(super) fn resized(tag: u32, old: usize, new: usize) -> u32 {
     })
 }
 
-#[cold]
-#[inline(never)]
-fn allocated_slowly(slot: &Slot, size: usize) -> u32 {
-    let Some(shard) = slot.attached(|shard| shard.rise(size)) else {
-        let node = slot.base.get();
-        OVERFLOW.allocated(node, size);
-        return tag::of(node.id);
-    };
-    shard.settle();
-    let account = slot.account.get();
-    account.allocated(size);
-    account.tag()
+/// Counts an allocation that [`allocated`] did not: one past the peak, or on a thread without a shard.
+pub(super) fn allocated_slowly(size: usize) -> u32 {
+    SLOT.with(|slot| {
+        let Some(shard) = slot.attached(|shard| shard.rise(size)) else {
+            let node = slot.base.get();
+            OVERFLOW.allocated(node, size);
+            return tag::of(node.id);
+        };
+        shard.settle();
+        let account = slot.account.get();
+        account.allocated(size);
+        account.tag()
+    })
 }
 
 /// Counts a free that [`freed`] did not: of another operation's block, or one that moves the level far.
@@ -402,13 +404,14 @@ pub(super) fn start_in(crew: &'static SharedLevel) {
         slot.active.set(node);
         match slot.attached(|_| true) {
             Some(shard) => {
+                crew.arrive();
                 shard.sync();
                 // SAFETY: it has no preconditions.
                 shard.tid.store(unsafe { libc::gettid() } as u32, Relaxed);
                 shard.crew.set(Some(crew));
                 shard.sink.set(Some(crew));
             }
-            None => crew.leave(),
+            None => crew.release(),
         }
     });
 }

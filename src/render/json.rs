@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Kind};
 use crate::report::{Data, MAX_PATH, Report, arrange};
 use crate::snapshot::Own;
+use crate::tally::Tally;
 
 /// Raised when a reader of the old form would misread the new one. New fields do not raise it.
 const SCHEMA: u32 = 1;
@@ -33,7 +34,19 @@ impl Report {
     /// ```
     pub fn to_json(&self) -> String {
         let file = File { schema: SCHEMA, heapledger: env!("CARGO_PKG_VERSION").into(), data: &*self.0 };
-        serde_json::to_string(&file).expect("integers, strings and lists of them always serialize")
+        let json = serde_json::to_string(&file).expect("integers, strings and lists of them always serialize");
+        // JSON may hold these raw, but then a terminal that shows it obeys them. They only stand within strings.
+        let raw = |one: char| matches!(one, '\u{7f}'..='\u{9f}');
+        if !json.contains(raw) {
+            return json;
+        }
+        json.chars().fold(String::with_capacity(json.len()), |mut escaped, one| {
+            match raw(one) {
+                true => escaped.push_str(&format!("\\u{:04x}", u32::from(one))),
+                false => escaped.push(one),
+            }
+            escaped
+        })
     }
 
     /// Reads what [`to_json`](Self::to_json) wrote. Totals are computed anew from what each operation did itself.
@@ -76,6 +89,10 @@ fn read(text: &str) -> Result<Data, String> {
         if !paths.insert(&row.path) {
             return Err(format!("the report names operation {:?} twice", row.path));
         }
+    }
+    let sum = data.rows.iter().try_fold(Tally::default(), |sum, row| sum.plus(&row.own));
+    if sum.is_none() {
+        return Err("the report's counters overflow when they are added up: it was not written by heapledger".into());
     }
     arrange(&mut data.rows);
     Ok(data)

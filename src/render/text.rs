@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use std::io::{self, IsTerminal};
 
 use anstyle::{AnsiColor, Style};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use crate::operation::LEDGER;
 use crate::report::{Data, Report};
@@ -296,22 +296,16 @@ pub(super) fn counted(count: u64, what: &str) -> String {
     format!("{} {what}{}", exact(count.into()), if count == 1 { "" } else { "s" })
 }
 
-/// Cut or filled to `width` columns.
+/// Cut or filled to `width` columns. A text is not always as wide as its characters one by one.
 fn padded(text: &str, width: usize) -> String {
-    let mut padded = String::new();
-    let mut used = 0;
-    let whole = text.width() <= width;
-    for one in text.chars() {
-        let wide = one.width().unwrap_or(0);
-        if !whole && used + wide >= width {
-            padded.push('…');
-            used += 1;
-            break;
+    let mut padded = text.to_string();
+    if padded.width() > width {
+        while padded.width() >= width.max(1) {
+            padded.pop();
         }
-        padded.push(one);
-        used += wide;
+        padded.push('…');
     }
-    padded.extend(std::iter::repeat_n(' ', width.saturating_sub(used)));
+    padded.extend(std::iter::repeat_n(' ', width.saturating_sub(padded.width())));
     padded
 }
 
@@ -320,8 +314,10 @@ fn padded(text: &str, width: usize) -> String {
 pub(crate) fn printable(name: &str) -> String {
     let mut shown = String::with_capacity(name.len());
     for one in name.chars() {
-        let hides =
-            matches!(one, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        let hides = matches!(one,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        );
         if one.is_control() || hides {
             shown.extend(one.escape_default());
         } else {

@@ -1,0 +1,170 @@
+//! `fork`: the child has the one thread that forked, and the ledger with it. It allocates, frees, opens scopes and reads
+//! the ledger, and tells by its exit code whether all of that was right.
+
+#![cfg(unix)]
+#![allow(unsafe_code, reason = "calls fork")]
+
+mod common;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Barrier};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use common::{alone, balanced, row};
+use heapledger::{current, measure, snapshot, track};
+
+#[global_allocator]
+static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+
+/// Forks, runs `work` in the child, and returns what it returned: less than 128. `None` when the child did not end well:
+/// it was killed by a signal, or did not end within twenty seconds.
+fn in_a_child(work: impl FnOnce() -> u8) -> Option<u8> {
+    // SAFETY: the child only does what this crate promises for it, and ends by `_exit`.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "the system has room for a process");
+    if child == 0 {
+        let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or(127);
+        // SAFETY: ends the child at once, without the parent's exit handlers.
+        unsafe { libc::_exit(code.into()) };
+    }
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let mut status = 0;
+        // SAFETY: the child is ours and was not waited for before; `status` is valid for writes.
+        let ended = unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) };
+        assert!(ended >= 0, "the child can be waited for");
+        if ended == child {
+            return libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status) as u8);
+        }
+        if Instant::now() > until {
+            // SAFETY: the child is ours and still there.
+            unsafe { libc::kill(child, libc::SIGKILL) };
+            // SAFETY: as above.
+            unsafe { libc::waitpid(child, &raw mut status, 0) };
+            return None;
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// What the child does: one bit for everything that went wrong.
+fn everything(known: &str, kept: Vec<u8>) -> u8 {
+    let scope = track(known);
+    let block = std::hint::black_box(vec![0u8; 5_000]);
+    let ((), inner) = measure("a name of the child's own", || drop(std::hint::black_box(vec![0u8; 50])));
+    drop(block);
+    drop(kept);
+    let did = scope.finish();
+    let counted = (did.allocs, did.frees, did.net_bytes(), did.peak_bytes) == (2, 3, -300, Some(5_050));
+    let nested = (inner.allocs, inner.net_bytes(), inner.peak_bytes) == (1, 0, Some(50));
+    let settled = snapshot().operation("kept over the fork").is_some_and(|row| row.own.live_bytes == 0);
+    let thread = std::thread::spawn(|| measure("a thread of the child's own", || drop(vec![0u8; 7])).1.allocs);
+    let on_thread = thread.join().is_ok_and(|allocs| allocs == 1);
+    let outside = current().path() == "(unattributed)";
+    [counted, nested, settled, on_thread, outside].iter().fold(0, |wrong, right| wrong << 1 | u8::from(!right))
+}
+
+#[test]
+fn a_child_of_a_parent_with_resting_threads_counts_exactly_and_balances() {
+    let _alone = alone();
+    let (resting, go_on) = (Arc::new(Barrier::new(5)), Arc::new(Barrier::new(5)));
+    let threads: Vec<_> = (0..4)
+        .map(|at| {
+            let (resting, go_on) = (Arc::clone(&resting), Arc::clone(&go_on));
+            std::thread::spawn(move || {
+                let _op = track(format_args!("resting {at}"));
+                let kept = vec![0u8; 1_000 + at];
+                resting.wait();
+                go_on.wait();
+                drop(kept);
+            })
+        })
+        .collect();
+    resting.wait();
+    for _ in 0..20 {
+        let (kept, _) = measure("kept over the fork", || vec![0u8; 300]);
+        let child = in_a_child(|| {
+            let wrong = everything("known to both", kept);
+            // Threads that the child does not have still own what they owned.
+            let owns = |at: usize| balanced().operation(&format!("resting {at}")).map(|row| row.own.live_bytes);
+            let others = (0..4).all(|at| owns(at) == Some(1_000 + at as i64));
+            wrong | u8::from(!others) << 5 | u8::from(snapshot().check().is_err()) << 6
+        });
+        assert_eq!(
+            child,
+            Some(0),
+            "bits of what went wrong, from the lowest: outside, thread, settled, nested, counted"
+        );
+    }
+    go_on.wait();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    // What the children did is theirs.
+    assert!(balanced().operation("a name of the child's own").is_none());
+    assert_eq!(row("kept over the fork").own.live_bytes, 0);
+}
+
+/// Threads that allocate, free, open scopes and make names as fast as they can, until this is dropped.
+struct Busy {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Busy {
+    fn new() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let rounds = Arc::new(AtomicU64::new(0));
+        let work = |at: usize| {
+            let (stop, rounds) = (Arc::clone(&stop), Arc::clone(&rounds));
+            move || {
+                let _op = track(format_args!("busy {at}"));
+                while !stop.load(Relaxed) {
+                    let round = rounds.fetch_add(1, Relaxed);
+                    let _op = track(format_args!("{}", round % 200));
+                    drop(std::hint::black_box(vec![0u8; 64]));
+                }
+            }
+        };
+        let threads = (0..3).map(|at| std::thread::spawn(work(at))).collect();
+        while rounds.load(Relaxed) < 1_000 {
+            std::thread::yield_now();
+        }
+        Self { stop, threads }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        for thread in self.threads.drain(..) {
+            thread.join().expect("it only allocates");
+        }
+    }
+}
+
+#[test]
+fn a_child_of_a_parent_whose_threads_allocate_works_and_counts_its_own_exactly() {
+    let _alone = alone();
+    let _busy = Busy::new();
+    for round in 0..100 {
+        let (kept, _) = measure("kept over the fork", || vec![0u8; 300]);
+        let child = in_a_child(|| everything("known to both", kept));
+        assert_eq!(child, Some(0), "round {round}");
+    }
+}
+
+#[test]
+fn a_child_never_cries_violated_over_what_a_thread_of_its_parent_was_in_the_middle_of() {
+    let _alone = alone();
+    let _busy = Busy::new();
+    for round in 0..300 {
+        let child = in_a_child(|| match snapshot().check() {
+            Ok(()) => 0,
+            Err(error) if error.is_unsettled() => 1,
+            Err(_) => 2,
+        });
+        assert!(child.is_some_and(|code| code < 2), "round {round}: {child:?}");
+    }
+}
