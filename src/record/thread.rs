@@ -129,43 +129,50 @@ pub(super) fn resized(tag: u32, old: usize, new: usize) -> u32 {
 
 /// Counts an allocation that [`allocated`] did not: one past the peak, or on a thread without a shard.
 pub(super) fn allocated_slowly(size: usize) -> u32 {
-    SLOT.with(|slot| {
-        let Some(shard) = slot.attached(|shard| shard.rise(size)) else {
-            let node = slot.base.get();
-            OVERFLOW.allocated(node, size);
-            return tag::of(node.id);
-        };
-        shard.settle();
-        let account = slot.account.get();
-        account.allocated(size);
-        account.tag()
-    })
+    SLOT.with(|slot| slot.allocated_slowly(size))
 }
 
 /// Counts a free that [`freed`] did not: of another operation's block, or one that moves the level far.
 pub(super) fn freed_slowly(tag: u32, size: usize) {
-    SLOT.with(|slot| {
-        let account = slot.account.get();
-        let own = account.tag() == tag;
+    SLOT.with(|slot| slot.freed_slowly(tag, size));
+}
+
+impl Slot {
+    #[inline(never)]
+    fn allocated_slowly(&self, size: usize) -> u32 {
+        let Some(shard) = self.attached(|shard| shard.rise(size)) else {
+            let node = self.base.get();
+            OVERFLOW.allocated(node, size);
+            return tag::of(node.id);
+        };
+        shard.settle();
+        let account = self.account.get();
+        account.allocated(size);
+        account.tag()
+    }
+
+    #[inline(never)]
+    fn freed_slowly(&self, tag: u32, size: usize) {
+        let own = self.account.get().tag() == tag;
         // Of its own block the level has moved already; the stand-in of a thread without a shard has no tag.
-        let quick = !own && slot.shard.get().fall(size as i64);
-        if !quick {
-            let Some(shard) = slot.attached(|shard| shard.fall(size as i64)) else {
-                return OVERFLOW.freed(slot.base.get(), owner(tag), size);
+        let settled = !own && self.shard.get().fall(size as i64);
+        if !settled {
+            let Some(shard) = self.attached(|shard| shard.fall(size as i64)) else {
+                return OVERFLOW.freed(self.base.get(), owner(tag), size);
             };
             shard.settle();
         }
-        let account = slot.account.get();
+        let account = self.account.get();
         if account.tag() == tag {
             return account.freed(size);
         }
         account.freed_for_other(size);
         let owner = owner(tag);
-        match slot.shard.get().accounts.of(owner) {
+        match self.shard.get().accounts.of(owner) {
             Some(account) => account.freed_elsewhere(size),
             None => OVERFLOW.freed_elsewhere(owner, size),
         }
-    });
+    }
 }
 
 #[cold]

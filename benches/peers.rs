@@ -1,0 +1,326 @@
+//! What counting costs, side by side with the crates that users have today: `cargo bench --bench peers`.
+//!
+//! Every allocator is called through `GlobalAlloc`, so all of them run in one process. On a machine with neighbours
+//! one measurement after the other compares moods, not allocators; here everybody does a short piece of the same work
+//! in turn, the turn begins with another one each round, and of many rounds the best counts. What is added to `System`
+//! in the same run is the figure to look at; nanoseconds alone say little.
+//!
+//! Before and after, each allocator must prove that it counts: a wrapper that only forwards would win.
+
+#![allow(unsafe_code, reason = "calls allocators directly")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::hint::black_box;
+use std::ptr;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tracking_allocator::{AllocationGroupId, AllocationRegistry, AllocationTracker};
+
+static LEDGER: heapledger::Allocator = heapledger::Allocator::system();
+static STATS: &stats_alloc::StatsAlloc<System> = &stats_alloc::INSTRUMENTED_SYSTEM;
+static TRACKING: tracking_allocator::Allocator<System> = tracking_allocator::Allocator::system();
+static TRACKER: alloc_tracker::Allocator<System> = alloc_tracker::Allocator::system();
+static DIVAN: divan::AllocProfiler = divan::AllocProfiler::system();
+static CAP: cap::Cap<System> = cap::Cap::new(System, usize::MAX);
+static PEAK: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
+static DHAT: dhat::Alloc = dhat::Alloc;
+
+/// tracking-allocator leaves counting to its user: the least one can write, two additions that nobody waits for.
+struct Counter;
+static TRACKED: AtomicU64 = AtomicU64::new(0);
+static TRACKED_BYTES: AtomicU64 = AtomicU64::new(0);
+
+impl AllocationTracker for Counter {
+    fn allocated(&self, _addr: usize, object_size: usize, _wrapped_size: usize, _group: AllocationGroupId) {
+        TRACKED.fetch_add(1, Relaxed);
+        TRACKED_BYTES.fetch_add(object_size as u64, Relaxed);
+    }
+
+    fn deallocated(
+        &self,
+        _addr: usize,
+        object_size: usize,
+        _wrapped_size: usize,
+        _source: AllocationGroupId,
+        _current: AllocationGroupId,
+    ) {
+        TRACKED_BYTES.fetch_sub(object_size as u64, Relaxed);
+    }
+}
+
+/// What everybody does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// 64 bytes allocated and freed.
+    Pair,
+    /// A block out of 1,000 of mixed sizes that are alive at once.
+    Batch,
+    /// A block that grows from 16 B to 64 KiB, doubling by `realloc`.
+    Growth,
+}
+
+impl Work {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Pair => "alloc + free of 64 B",
+            Self::Batch => "1,000 blocks of 8 B to 2 KiB, then their frees (per block)",
+            Self::Growth => "growth from 16 B to 64 KiB, twelve resizes",
+        }
+    }
+
+    /// How often it is done in one turn: a third of a millisecond of `System`'s time.
+    fn times(self) -> usize {
+        match self {
+            Self::Pair => 40_000,
+            Self::Batch => 15 * BATCH,
+            Self::Growth => 3_000,
+        }
+    }
+}
+
+const BATCH: usize = 1_000;
+
+fn layout(size: usize) -> Layout {
+    Layout::from_size_align(size, 8).expect("small sizes fit every alignment")
+}
+
+fn allocate<A: GlobalAlloc>(alloc: &A, layout: Layout) -> *mut u8 {
+    // SAFETY: no layout here is empty.
+    let block = unsafe { alloc.alloc(layout) };
+    assert!(!block.is_null());
+    black_box(block)
+}
+
+/// Does `work` so many times. Never inlined, so that everybody's loop is compiled alike.
+#[inline(never)]
+fn work<A: GlobalAlloc>(alloc: &A, work: Work, times: usize) {
+    match work {
+        Work::Pair => {
+            for _ in 0..times {
+                let layout = layout(black_box(64));
+                let block = allocate(alloc, layout);
+                // SAFETY: allocated above, with this layout.
+                unsafe { alloc.dealloc(block, layout) };
+            }
+        }
+        Work::Batch => {
+            let mut blocks = [(ptr::null_mut::<u8>(), layout(8)); BATCH];
+            for _ in 0..times.div_ceil(BATCH) {
+                for (at, place) in blocks.iter_mut().enumerate() {
+                    let layout = layout(8 << (at * 7 % 9));
+                    let block = allocate(alloc, layout);
+                    // SAFETY: the block has at least eight bytes.
+                    unsafe { block.write(at as u8) };
+                    *place = (block, layout);
+                }
+                for (at, (block, layout)) in blocks.into_iter().enumerate() {
+                    // SAFETY: written above, and nobody else has it.
+                    assert_eq!(unsafe { block.read() }, at as u8, "somebody else has this block too");
+                    // SAFETY: allocated above, with this layout.
+                    unsafe { alloc.dealloc(block, layout) };
+                }
+            }
+        }
+        Work::Growth => {
+            for time in 0..times {
+                let mut held = layout(16);
+                let mut block = allocate(alloc, held);
+                // SAFETY: the block has sixteen bytes.
+                unsafe { block.write(time as u8) };
+                while held.size() < 64 << 10 {
+                    let size = held.size() * 2;
+                    // SAFETY: the block has the layout `held`, and the size is neither zero nor too large.
+                    block = black_box(unsafe { alloc.realloc(block, held, size) });
+                    assert!(!block.is_null());
+                    held = layout(size);
+                }
+                // SAFETY: the first byte was written, and came along at every resize.
+                assert_eq!(unsafe { block.read() }, time as u8, "a resize lost what was in the block");
+                // SAFETY: its last resize gave it this layout.
+                unsafe { alloc.dealloc(block, held) };
+            }
+        }
+    }
+}
+
+/// The time that `times` of `what` take on each of `threads` threads that start together.
+fn timed<A: GlobalAlloc + Sync>(alloc: &A, what: Work, times: usize, threads: usize) -> Duration {
+    let start = Barrier::new(threads);
+    let one = || {
+        // The first blocks of a thread pay for its place in the books, and fill the caches.
+        work(alloc, what, times / 50 + 1);
+        start.wait();
+        let began = Instant::now();
+        work(alloc, what, times);
+        (began, Instant::now())
+    };
+    for _ in 0..ATTEMPTS {
+        let spans: Vec<_> = thread::scope(|scope| {
+            let all: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
+            all.into_iter().map(|thread| thread.join().expect("its assertions hold")).collect()
+        });
+        let first = spans.iter().map(|(began, _)| *began).min().expect("at least one thread");
+        let last = spans.iter().map(|(_, ended)| *ended).max().expect("at least one thread");
+        let whole = last - first;
+        // Threads that took turns on one processor never contend: that is not what two threads cost.
+        if spans.iter().all(|(began, ended)| *ended - *began >= whole.mul_f64(0.9)) {
+            return whole;
+        }
+    }
+    Duration::MAX
+}
+
+/// How often two threads are started until they run side by side.
+const ATTEMPTS: usize = 20;
+
+struct Peer {
+    name: &'static str,
+    timed: fn(Work, usize, usize) -> Duration,
+    /// Whether ten blocks more were counted, by the allocator's own public figures. `None` where it has none.
+    counts: Option<fn() -> bool>,
+    /// How much less of the work it is given, because it takes so much longer.
+    less: usize,
+}
+
+/// Whether `counter` says ten more after ten blocks.
+fn counts_ten<A: GlobalAlloc>(alloc: &A, counter: impl Fn() -> u64) -> bool {
+    let before = counter();
+    work(alloc, Work::Pair, 10);
+    counter() - before == 10
+}
+
+/// Whether `gauge` says 64 more while a block of 64 bytes is alive, and then as before.
+fn gauges_a_block<A: GlobalAlloc>(alloc: &A, gauge: impl Fn() -> usize) -> bool {
+    let before = gauge();
+    let block = allocate(alloc, layout(64));
+    let during = gauge();
+    // SAFETY: allocated above, with this layout.
+    unsafe { alloc.dealloc(block, layout(64)) };
+    during - before == 64 && gauge() == before
+}
+
+fn ledger_counts() -> bool {
+    counts_ten(&LEDGER, || heapledger::snapshot().total().allocs)
+}
+
+fn alloc_tracker_counts() -> bool {
+    let session = alloc_tracker::Session::new().no_stdout().no_file();
+    let operation = session.operation("ten");
+    let span = operation.measure_thread().iterations(1);
+    work(&TRACKER, Work::Pair, 10);
+    drop(span);
+    session.to_report().operations().map(|(_, row)| row.total_allocations_count()).sum::<u64>() == 10
+}
+
+const PEERS: [Peer; 9] = [
+    Peer { name: "System", timed: |what, times, threads| timed(&System, what, times, threads), counts: None, less: 1 },
+    Peer {
+        name: "heapledger",
+        timed: |what, times, threads| timed(&LEDGER, what, times, threads),
+        counts: Some(ledger_counts),
+        less: 1,
+    },
+    Peer {
+        // It shows its counts to divan's own benchmarks only; version 0.1 tallies every call on every thread.
+        name: "divan AllocProfiler",
+        timed: |what, times, threads| timed(&DIVAN, what, times, threads),
+        counts: None,
+        less: 1,
+    },
+    Peer {
+        name: "alloc_tracker",
+        timed: |what, times, threads| timed(&TRACKER, what, times, threads),
+        counts: Some(alloc_tracker_counts),
+        less: 1,
+    },
+    Peer {
+        name: "peak_alloc",
+        timed: |what, times, threads| timed(&PEAK, what, times, threads),
+        counts: Some(|| gauges_a_block(&PEAK, || PEAK.current_usage())),
+        less: 1,
+    },
+    Peer {
+        name: "cap",
+        timed: |what, times, threads| timed(&CAP, what, times, threads),
+        counts: Some(|| gauges_a_block(&CAP, || CAP.allocated())),
+        less: 1,
+    },
+    Peer {
+        name: "tracking-allocator",
+        timed: |what, times, threads| timed(&TRACKING, what, times, threads),
+        counts: Some(|| counts_ten(&TRACKING, || TRACKED.load(Relaxed))),
+        less: 1,
+    },
+    Peer {
+        name: "stats_alloc",
+        timed: |what, times, threads| timed(STATS, what, times, threads),
+        counts: Some(|| counts_ten(STATS, || STATS.stats().allocations as u64)),
+        less: 1,
+    },
+    Peer {
+        name: "dhat (testing)",
+        timed: |what, times, threads| timed(&DHAT, what, times, threads),
+        counts: Some(|| counts_ten(&DHAT, || dhat::HeapStats::get().total_blocks)),
+        less: 50,
+    },
+];
+
+const ROUNDS: usize = 40;
+
+fn assert_all_count() {
+    for peer in PEERS {
+        assert!(peer.counts.is_none_or(|counts| counts()), "{} does not count what it is given", peer.name);
+    }
+}
+
+/// Nanoseconds of one piece of `what` on one thread and on two: the best of all rounds.
+fn best(what: Work) -> [[f64; 2]; PEERS.len()] {
+    let mut best = [[f64::INFINITY; 2]; PEERS.len()];
+    for round in 0..ROUNDS {
+        for turn in 0..PEERS.len() {
+            let who = (turn + round) % PEERS.len();
+            let peer = &PEERS[who];
+            let times = what.times() / peer.less;
+            for (threads, best) in [1, 2].into_iter().zip(&mut best[who]) {
+                let took = (peer.timed)(what, times, threads);
+                *best = best.min(took.as_nanos() as f64 / times as f64);
+            }
+        }
+    }
+    assert!(best.iter().flatten().all(|took| *took < 1e9), "two threads never ran side by side: the machine is busy");
+    best
+}
+
+fn main() {
+    AllocationRegistry::set_global_tracker(Counter).expect("nobody else sets one");
+    AllocationRegistry::enable_tracking();
+    let _profiler = dhat::Profiler::builder().testing().build();
+    assert_all_count();
+    println!(
+        "best of {ROUNDS} rounds, everybody in turn; `adds` is over System, `times` compares that with heapledger"
+    );
+    for what in [Work::Pair, Work::Batch, Work::Growth] {
+        println!("\n{}", what.title());
+        println!("{:<20} {:^33}   {:^33}", "", "one thread", "two threads");
+        let columns = format!("{:>8} {:>8} {:>7} {:>7}", "ns", "System x", "adds", "times");
+        println!("{:<20} {columns}   {columns}", "");
+        let best = best(what);
+        let (system, ledger) = (best[0], best[1]);
+        for (peer, took) in PEERS.iter().zip(best) {
+            let mut line = format!("{:<20}", peer.name);
+            for threads in 0..2 {
+                let adds = took[threads] - system[threads];
+                let times = adds / (ledger[threads] - system[threads]);
+                line += &format!(" {:>8.1} {:>8.2} {adds:>7.1}", took[threads], took[threads] / system[threads]);
+                line += &if adds == 0.0 { format!(" {:>7}  ", "") } else { format!(" {times:>7.1}  ") };
+            }
+            println!("{}", line.trim_end());
+        }
+        let grows = (ledger[1] - system[1]) / (ledger[0] - system[0]);
+        println!("what heapledger adds on two threads, over what it adds on one: {grows:.2}");
+    }
+    assert_all_count();
+}
