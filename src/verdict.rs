@@ -2,7 +2,8 @@
 //!
 //! The doubling test: windows of iterations, each twice as long as the one before. Over twice the iterations a leak
 //! keeps its growth per iteration, bounded growth loses it, and a saw-tooth comes back to where it was. Ends of windows
-//! are not enough: what grows must lift the lowest reading of the last window above every reading of the early ones.
+//! are not enough: what grows must lift the lowest reading of the last window above every reading of the early ones, or,
+//! under teeth that are larger than what has leaked so far, everything alike: floor, ceiling and mean.
 
 /// What a leak test found.
 ///
@@ -105,6 +106,12 @@ pub(crate) const FEWEST_WINDOWS: usize = 3;
 const KEEPS: f64 = 0.55;
 /// The floor of a window rises by at least this much more than that of the window before, or it slows down.
 const RISES: f64 = 1.2;
+/// Two means drift alike when the slower one has at least this share of the faster one's speed; that of a square root
+/// has 0.71.
+const ALIKE: f64 = 0.75;
+
+/// Two rates agree when they differ by no more than this share.
+const AGREE: f64 = 0.02;
 
 /// One counter over the windows.
 struct Curve {
@@ -116,7 +123,10 @@ struct Stretch {
     iterations: f64,
     floor: i64,
     ceiling: i64,
+    mean: f64,
     end: i64,
+    /// No reading is lower than the one before it.
+    climbs: bool,
 }
 
 impl Curve {
@@ -131,7 +141,9 @@ impl Curve {
                 iterations: window.iterations as f64,
                 floor: values().min().unwrap_or(end),
                 ceiling: values().max().unwrap_or(end),
+                mean: values().map(|value| value as f64).sum::<f64>() / window.readings.len().max(1) as f64,
                 end,
+                climbs: values().is_sorted(),
             });
         }
         Self { start, windows }
@@ -145,9 +157,11 @@ impl Curve {
 
     /// Whether the growth of the first `count` windows is in proportion to the iterations.
     fn leaks(&self, count: usize) -> bool {
-        if count < FEWEST_WINDOWS {
-            return false;
-        }
+        count >= FEWEST_WINDOWS && (self.lifts(count) || self.drifts(count))
+    }
+
+    /// Whether the floor of the last window lies above all that was before the last two.
+    fn lifts(&self, count: usize) -> bool {
         let [early @ .., third, second, last] = &self.windows[..count] else { return false };
         let ceiling = early.iter().chain([third]).map(|window| window.ceiling).fold(self.start, i64::max);
         let (step, step_before) = ((last.floor - second.floor) as f64, (second.floor - third.floor) as f64);
@@ -157,6 +171,44 @@ impl Curve {
             && last.floor > ceiling
             && step >= RISES * step_before
             && rate >= KEEPS * rate_before
+    }
+
+    /// Whether a saw-tooth as a whole goes up: floors, ceilings and means, at one speed, and by as much as a quarter of
+    /// a tooth.
+    /// Chance lifts all three of them in one window, hardly in two at the same speed.
+    fn drifts(&self, count: usize) -> bool {
+        let [.., third, second, last] = &self.windows[..count] else { return false };
+        let rise =
+            |from: &Stretch, to: &Stretch| to.floor > from.floor && to.ceiling > from.ceiling && to.mean > from.mean;
+        let (speed, speed_before) = (self.drift(count - 1), self.drift(count - 2));
+        // What only climbs is no saw-tooth: a cache that has just filled would pass.
+        !second.climbs
+            && !last.climbs
+            && rise(third, second)
+            && rise(second, last)
+            && speed.min(speed_before) >= ALIKE * speed.max(speed_before)
+            && (last.mean - third.mean) * 4.0 >= (third.ceiling - third.floor) as f64
+    }
+
+    /// How fast the mean went up from the window before `at`, per iteration from middle to middle.
+    fn drift(&self, at: usize) -> f64 {
+        let [before, here] = [at.saturating_sub(1), at].map(|at| &self.windows[at]);
+        (here.mean - before.mean) * 2.0 / (before.iterations + here.iterations)
+    }
+
+    /// What every iteration leaves. The ends of windows are the calmest readings; but where they contradict each other
+    /// in a curve that swings, as those of a saw-tooth do, the mean says more.
+    fn per_iteration(&self) -> f64 {
+        let last = self.windows.len() - 1;
+        let (rate, rate_before) = (self.rate(last), self.rate(last - 1));
+        let agree = (rate - rate_before).abs() <= AGREE * rate.abs();
+        if self.windows[last].climbs || agree { rate } else { self.drift(last).max(0.0) }
+    }
+
+    /// Whether it ended higher than it ever was: growth that has not stopped, and may be a rare leak or a slow cache.
+    fn rises(&self) -> bool {
+        let Some((last, before)) = self.windows.split_last() else { return false };
+        last.end > before.iter().map(|window| window.ceiling).fold(self.start, i64::max)
     }
 
     /// Every reading of the windows from `from` on is the same as the one before them.
@@ -174,7 +226,7 @@ impl Curve {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Judged {
     Decided(Verdict),
-    /// The last window contradicts the one before: another one will tell.
+    /// The last window contradicts the one before, or growth has not stopped: another window will tell.
     Undecided(Verdict),
 }
 
@@ -187,27 +239,29 @@ pub(crate) fn judge(series: &Series) -> Judged {
     if (0..2).any(|curve| now[curve] && earlier[curve]) {
         return Judged::Decided(leak(series, &bytes, &blocks));
     }
+    let last = count.saturating_sub(1);
+    let level_now = bytes.is_level_from(last) && blocks.is_level_from(last);
     if now.contains(&true) || (count > FEWEST_WINDOWS && earlier.contains(&true)) {
-        return Judged::Undecided(unstable(&bytes));
+        // A container may wait a whole window until it doubles; but if no other window follows, growth has ended.
+        return Judged::Undecided(if level_now { settled_at(series, &bytes, &blocks) } else { unstable(&bytes) });
     }
     if bytes.is_level_from(0) && blocks.is_level_from(0) && series.before == series.start {
         return Judged::Decided(Verdict::Clean);
     }
     // Level for the last half of all iterations, whatever came before.
-    let last = count.saturating_sub(1);
-    if bytes.is_level_from(last) && blocks.is_level_from(last) {
-        let end =
-            series.windows.last().and_then(|window| window.readings.last()).map_or(series.start, |(_, live)| *live);
-        return Judged::Decided(settled_at(series, end, &bytes, &blocks));
+    if level_now {
+        return Judged::Decided(settled_at(series, &bytes, &blocks));
     }
-    Judged::Decided(Verdict::Bounded {
+    let bounded = Verdict::Bounded {
         bytes: bytes.highest() - series.before.bytes,
         blocks: blocks.highest() - series.before.blocks,
-    })
+    };
+    if bytes.rises() || blocks.rises() { Judged::Undecided(bounded) } else { Judged::Decided(bounded) }
 }
 
 /// Growth that has ended: warm-up if it ended in the first windows, else bounded.
-fn settled_at(series: &Series, end: Live, bytes: &Curve, blocks: &Curve) -> Verdict {
+fn settled_at(series: &Series, bytes: &Curve, blocks: &Curve) -> Verdict {
+    let end = series.windows.last().and_then(|window| window.readings.last()).map_or(series.start, |(_, live)| *live);
     let early = FEWEST_WINDOWS.min(series.windows.len() - 1);
     let (kept, kept_blocks) = (end.bytes - series.before.bytes, end.blocks - series.before.blocks);
     if !(bytes.is_level_from(early) && blocks.is_level_from(early)) {
@@ -223,32 +277,29 @@ fn settled_at(series: &Series, end: Live, bytes: &Curve, blocks: &Curve) -> Verd
 }
 
 fn leak(series: &Series, bytes: &Curve, blocks: &Curve) -> Verdict {
-    let last = series.windows.len() - 1;
     Verdict::Leak {
-        bytes_per_iteration: bytes.rate(last),
-        blocks_per_iteration: blocks.rate(last),
+        bytes_per_iteration: bytes.per_iteration(),
+        blocks_per_iteration: blocks.per_iteration(),
         exact: is_exact(series),
         threads_per_iteration: 0.0,
         files_per_iteration: 0.0,
     }
 }
 
-/// Every reading since the first window lies on one straight line with whole figures.
+/// Every reading of the last two windows lies on one straight line with whole figures. What came before may have been
+/// warm-up.
 fn is_exact(series: &Series) -> bool {
-    let (Some(first), Some(last)) = (series.windows.first(), series.windows.last()) else { return false };
-    let (Some((_, from)), Some((_, to))) = (first.readings.last(), last.readings.last()) else { return false };
-    let iterations: i64 = series.windows[1..].iter().map(|window| window.iterations as i64).sum();
+    let [.., before, second, last] = series.windows.as_slice() else { return false };
+    let (Some((_, from)), Some((_, to))) = (before.readings.last(), last.readings.last()) else { return false };
+    let iterations = (second.iterations + last.iterations) as i64;
     let (bytes, blocks) = (to.bytes - from.bytes, to.blocks - from.blocks);
-    if iterations == 0 || bytes % iterations != 0 || blocks % iterations != 0 {
+    if bytes % iterations != 0 || blocks % iterations != 0 {
         return false;
     }
     let each = Live { bytes: bytes / iterations, blocks: blocks / iterations };
-    let mut done = 0;
-    series.windows[1..].iter().all(|window| {
-        let before = done;
-        done += window.iterations as i64;
+    [(second, 0), (last, second.iterations)].into_iter().all(|(window, done)| {
         window.readings.iter().all(|(at, live)| {
-            let so_far = before + *at as i64;
+            let so_far = (done + at) as i64;
             live.bytes - from.bytes == so_far * each.bytes && live.blocks - from.blocks == so_far * each.blocks
         })
     })
@@ -314,6 +365,53 @@ mod tests {
         }
         let logarithmic = verdict(|n| (n + 1).ilog2() as i64 * 100);
         assert!(!logarithmic.is_leak(), "{logarithmic:?}");
+    }
+
+    #[test]
+    fn a_leak_under_teeth_that_are_larger_is_found_with_its_figure() {
+        let tooth = |n: u64| n as i64 * 24 + (n % 101) as i64 * 500;
+        let Verdict::Leak { bytes_per_iteration, exact: false, .. } = verdict(tooth) else {
+            panic!("{:?}", verdict(tooth))
+        };
+        assert!((bytes_per_iteration - 24.0).abs() < 1.0, "{bytes_per_iteration}");
+    }
+
+    #[test]
+    fn what_swings_by_chance_is_none() {
+        let mut state = 88_172_645_463_325_252u64;
+        for _ in 0..2000 {
+            let noise: Vec<i64> = (0..5000)
+                .map(|_| {
+                    state ^= state << 13;
+                    state ^= state >> 7;
+                    state ^= state << 17;
+                    (state % 1000) as i64
+                })
+                .collect();
+            let swings = verdict(|n| noise[n as usize]);
+            assert!(matches!(swings, Verdict::Bounded { .. }), "{swings:?}");
+        }
+    }
+
+    #[test]
+    fn growth_that_has_not_stopped_is_undecided() {
+        assert!(matches!(judged(16, 8, |n| n as i64 / 3000), Judged::Undecided(Verdict::Bounded { .. })));
+        assert!(matches!(judged(16, 8, |n| n.min(2500) as i64), Judged::Undecided(_)));
+        assert!(matches!(judged(16, 9, |n| n.min(2500) as i64), Judged::Decided(Verdict::Bounded { .. })));
+    }
+
+    #[test]
+    fn figures_are_exact_when_the_last_two_windows_are() {
+        let late = verdict(|n| n as i64 * 24 + n.min(100) as i64 * 100);
+        assert!(matches!(late, Verdict::Leak { bytes_per_iteration: 24.0, exact: true, .. }), "{late:?}");
+    }
+
+    #[test]
+    fn growth_that_steps_up_once_and_ends_is_bounded() {
+        // A cache of a hundred whose keys become one byte longer at iteration 1,000.
+        let longer_keys = |n: u64| (n.min(100) * 20 + n.saturating_sub(1000).min(100)) as i64;
+        let (Judged::Decided(verdict) | Judged::Undecided(verdict)) = judged(16, 8, longer_keys);
+        assert!(matches!(verdict, Verdict::Bounded { .. }), "{verdict:?}");
     }
 
     #[test]

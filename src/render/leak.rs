@@ -132,9 +132,15 @@ fn beyond(found: &Findings) -> String {
 
 fn floor(found: &Findings) -> String {
     let once = counted(found.last_window, "iteration");
-    let mut hidden = format!(
-        "less than one block in {once} could still leak, as could memory inside arenas and buffers that were reserved before"
-    );
+    let mut hidden = match found.verdict {
+        Verdict::Leak { .. } => format!(
+            "a cache that takes more than {} to fill, or a batch as long, looks the same",
+            counted(found.iterations, "iteration")
+        ),
+        _ => format!(
+            "less than one block in {once} could still leak, as could memory inside arenas and buffers that were reserved before"
+        ),
+    };
     if !found.counts_threads {
         hidden.push_str("; threads that the closure spawns were not counted");
     }
