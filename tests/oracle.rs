@@ -543,7 +543,11 @@ fn small_program() -> [Round; 2] {
             Step::Leave { which: 0 },
             Step::Free { slot: thread },
             Step::Guarded {
-                steps: vec![Step::Enter { name: 2 }, allocate(thread + 6, 64), Step::Resize { slot: thread + 3, size: 7 }],
+                steps: vec![
+                    Step::Enter { name: 2 },
+                    allocate(thread + 6, 64),
+                    Step::Resize { slot: thread + 3, size: 7 },
+                ],
                 panics: thread == 1,
             },
         ]

@@ -104,8 +104,20 @@ fn unsafe_code_is_in_the_recording_layer_alone() {
 #[test]
 fn the_recorder_neither_panics_nor_locks_nor_formats() {
     const BANNED: [&str; 14] = [
-        ".unwrap()", ".expect(", "panic!(", "assert!(", "assert_eq!(", "unreachable!(", "todo!(", "format!(", "println!(",
-        "Mutex", "RwLock", "OnceLock", "String", "Vec<u8>",
+        ".unwrap()",
+        ".expect(",
+        "panic!(",
+        "assert!(",
+        "assert_eq!(",
+        "unreachable!(",
+        "todo!(",
+        "format!(",
+        "println!(",
+        "Mutex",
+        "RwLock",
+        "OnceLock",
+        "String",
+        "Vec<u8>",
     ];
     for path in sources().iter().filter(|path| module_of(path) == "record") {
         for (line, code) in code_of(path) {
