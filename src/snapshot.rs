@@ -70,8 +70,8 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, account: &Account) {
-        self.counts.add(&account.counts.read());
+    fn add(&mut self, account: &Account, counts: &Counts) {
+        self.counts.add(counts);
         self.scopes += account.scopes.load(Relaxed);
         self.threads += account.threads.load(Relaxed);
         self.peak = self.peak.max(account.peak());
@@ -115,8 +115,7 @@ struct Balance {
 }
 
 impl Balance {
-    fn add(&mut self, account: &Account) {
-        let counts = account.counts.read();
+    fn add(&mut self, counts: &Counts) {
         self.net = self.net.wrapping_add(counts.net_bytes());
         self.live = self.live.wrapping_add(counts.live_bytes());
     }
@@ -141,8 +140,9 @@ impl Reading {
         for shard in SHARDS.iter() {
             let mut balance = Balance::default();
             shard.accounts.for_each(|id, account| {
-                self.sums_of(id).add(account);
-                balance.add(account);
+                let counts = account.counts.read();
+                self.sums_of(id).add(account, &counts);
+                balance.add(&counts);
             });
             let witness = shard.witness();
             self.torn |= !balance.holds(witness) && shard.is_claimed() && !thread::is_mine(shard);
@@ -153,10 +153,12 @@ impl Reading {
         }
         let mut balance = Balance::default();
         OVERFLOW.accounts.for_each(|id, account| {
-            self.sums_of(id).add(account);
-            balance.add(account);
+            let counts = account.counts.read();
+            self.sums_of(id).add(account, &counts);
+            balance.add(&counts);
         });
-        self.sums_of(FOREIGN.id).add(&OVERFLOW.last_resort);
+        let last_resort = &OVERFLOW.last_resort;
+        self.sums_of(FOREIGN.id).add(last_resort, &last_resort.counts.read());
         self.torn |= !balance.holds(OVERFLOW.witness());
         self.process = self.process.wrapping_add(OVERFLOW.witness());
         for scope in running.iter() {
