@@ -94,7 +94,7 @@ fn build() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/owners/Cargo.toml");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("owners");
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--package", "pair", "--release", "--manifest-path"])
+        .args(["build", "--package", "pair", "--release", "--manifest-path"])
         .arg(manifest)
         .arg("--target-dir")
         .arg(&target)

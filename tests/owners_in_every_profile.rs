@@ -58,7 +58,7 @@ fn build(profile: &str, folder: &str) -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/owners/Cargo.toml");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("owners");
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--package", "owners", "--profile", profile, "--manifest-path"])
+        .args(["build", "--package", "owners", "--profile", profile, "--manifest-path"])
         .arg(manifest)
         .arg("--target-dir")
         .arg(&target)

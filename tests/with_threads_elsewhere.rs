@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 fn cargo(command: &str, flags: &str) -> Output {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     Command::new(env!("CARGO"))
-        .args([command, "--quiet", "--locked", "--target", &target, "--manifest-path"])
+        .args([command, "--quiet", "--target", &target, "--manifest-path"])
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/threads/Cargo.toml"))
         .arg("--target-dir")
         .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("threads"))
