@@ -90,17 +90,16 @@ fn free(block: *mut u8) {
     unsafe { FAILING.dealloc(block, LAYOUT) };
 }
 
-#[test]
-fn a_failed_alloc_returns_null_and_counts_nothing() {
+/// Asks for blocks of many sizes while the inner allocator has none.
+fn returns_null_and_counts_nothing(operation: &str, ask: impl Fn(Layout) -> *mut u8) {
     let _alone = alone();
-    let scope = heapledger::track("failed alloc");
+    let scope = heapledger::track(operation);
     free(filled_block());
     let before = balanced();
     FAILED.set(0);
     for size in [1, 8, SIZE, 1 << 20, 1 << 40] {
         let layout = Layout::from_size_align(size, 8).unwrap();
-        // SAFETY: the layout's size is not zero.
-        let block = without_memory(|| unsafe { FAILING.alloc(layout) });
+        let block = without_memory(|| ask(layout));
         assert!(block.is_null());
     }
     assert_eq!(FAILED.get(), 5, "the inner allocator was asked each time");
@@ -109,30 +108,20 @@ fn a_failed_alloc_returns_null_and_counts_nothing() {
     let once = tally! { allocs: 1, allocated_bytes: 1_001, frees: 1, freed_bytes: 1_001, peak_bytes: Some(1_001) };
     // Blocks, bytes and peak are as they were, although 1 TiB was asked for.
     for snapshot in [before, after, balanced()] {
-        assert_eq!(snapshot.operation("failed alloc").unwrap().own, once);
+        assert_eq!(snapshot.operation(operation).unwrap().own, once);
     }
 }
 
 #[test]
+fn a_failed_alloc_returns_null_and_counts_nothing() {
+    // SAFETY: the layout's size is not zero.
+    returns_null_and_counts_nothing("failed alloc", |layout| unsafe { FAILING.alloc(layout) });
+}
+
+#[test]
 fn a_failed_alloc_zeroed_returns_null_and_counts_nothing() {
-    let _alone = alone();
-    let scope = heapledger::track("failed alloc_zeroed");
-    free(filled_block());
-    let before = balanced();
-    FAILED.set(0);
-    for size in [1, 8, SIZE, 1 << 20, 1 << 40] {
-        let layout = Layout::from_size_align(size, 8).unwrap();
-        // SAFETY: the layout's size is not zero.
-        let block = without_memory(|| unsafe { FAILING.alloc_zeroed(layout) });
-        assert!(block.is_null());
-    }
-    assert_eq!(FAILED.get(), 5, "the inner allocator was asked each time");
-    let after = balanced();
-    drop(scope);
-    let once = tally! { allocs: 1, allocated_bytes: 1_001, frees: 1, freed_bytes: 1_001, peak_bytes: Some(1_001) };
-    for snapshot in [before, after, balanced()] {
-        assert_eq!(snapshot.operation("failed alloc_zeroed").unwrap().own, once);
-    }
+    // SAFETY: the layout's size is not zero.
+    returns_null_and_counts_nothing("failed alloc_zeroed", |layout| unsafe { FAILING.alloc_zeroed(layout) });
 }
 
 #[test]

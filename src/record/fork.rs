@@ -34,8 +34,6 @@ pub(crate) fn alone<R>(work: impl FnOnce() -> R) -> R {
 fn watch_forks() {
     #[cfg(all(unix, not(miri)))]
     {
-        use once_cell::race::OnceBool;
-
         unsafe extern "C" {
             fn pthread_atfork(
                 prepare: Option<extern "C" fn()>,
@@ -46,15 +44,11 @@ fn watch_forks() {
         extern "C" fn prepare() {
             lock();
         }
-        static WATCHED: OnceBool = OnceBool::new();
-        static FIRST: AtomicBool = AtomicBool::new(true);
-        WATCHED.get_or_init(|| {
-            // Twice would lock twice: whoever comes second relies on the first.
-            if FIRST.swap(false, Relaxed) {
-                // SAFETY: the three functions live for ever and only touch an atomic.
-                unsafe { pthread_atfork(Some(prepare), Some(unlock), Some(unlock)) };
-            }
-            true
-        });
+        static WATCHED: AtomicBool = AtomicBool::new(false);
+        // Registered twice, it would lock twice: whoever comes second relies on the first.
+        if !WATCHED.load(Relaxed) && !WATCHED.swap(true, Relaxed) {
+            // SAFETY: the three functions live for ever and only touch an atomic.
+            unsafe { pthread_atfork(Some(prepare), Some(unlock), Some(unlock)) };
+        }
     }
 }
