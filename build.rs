@@ -1,7 +1,8 @@
-//! Asks the target what it can do, and holds `links = "heapledger"`, which keeps two versions of the ledger
-//! out of one program.
+//! Asks the target what it can do, and what figures measured on it depend on; and holds `links = "heapledger"`, which
+//! keeps two versions of the ledger out of one program.
 
 use std::env;
+use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -11,10 +12,17 @@ fn main() {
     if env::var_os("CARGO_FEATURE_THREADS").is_some() && interposable() {
         println!("cargo::rustc-cfg=heapledger_interpose");
     }
+    for (name, value) in [("TARGET", variable("TARGET")), ("PROFILE", profile()), ("RUSTC", rustc()), ("CFG", cfgs())] {
+        println!("cargo::rustc-env=HEAPLEDGER_{name}={value}");
+    }
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_default()
 }
 
 fn cfg(name: &str) -> String {
-    env::var(format!("CARGO_CFG_{name}")).unwrap_or_default()
+    variable(&format!("CARGO_CFG_{name}"))
 }
 
 fn miri() -> bool {
@@ -35,4 +43,44 @@ fn interposable() -> bool {
         && !cfg("TARGET_FEATURE").split(',').any(|feature| feature == "crt-static")
         && cfg("SANITIZE").is_empty()
         && !miri()
+}
+
+/// The name of the profile's folder, which alone tells custom profiles apart: `<target>/<profile>/build/..`.
+fn profile() -> String {
+    let out = variable("OUT_DIR");
+    let mut folders = out.rsplit(['/', '\\']);
+    let profile = folders.find(|folder| *folder == "build").and_then(|_| folders.next());
+    profile.map_or_else(|| variable("PROFILE"), String::from)
+}
+
+/// `1.95.0`; of a nightly `1.97.0-nightly.2026-05-01`.
+fn rustc() -> String {
+    let said = Command::new(variable("RUSTC")).arg("-V").output();
+    let said = said.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let mut words = said.split_whitespace().skip(1);
+    let version = words.next().unwrap_or("unknown");
+    let date = words.last().map(|date| date.trim_end_matches(')'));
+    match date.filter(|_| version.contains("nightly") || version.contains("dev")) {
+        Some(date) => format!("{version}.{date}"),
+        None => version.into(),
+    }
+}
+
+/// The `cfg`s that cargo tells of, apart by unit separators. Features and the like are the package's own, not the
+/// target's.
+fn cfgs() -> String {
+    let mut cfgs = Vec::new();
+    for (name, values) in env::vars().filter(|(name, _)| name.starts_with("CARGO_CFG_")) {
+        let name = name["CARGO_CFG_".len()..].to_ascii_lowercase();
+        match name.as_str() {
+            "unix" | "windows" | "miri" => cfgs.push(name),
+            "panic" | "sanitize" => cfgs.extend(values.split(',').map(|value| format!("{name}=\"{value}\""))),
+            _ if name.starts_with("target_") => {
+                cfgs.extend(values.split(',').map(|value| format!("{name}=\"{value}\"")));
+            }
+            _ => {}
+        }
+    }
+    cfgs.sort();
+    cfgs.join("\u{1f}")
 }

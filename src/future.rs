@@ -1,11 +1,13 @@
 //! Futures: an operation that is active whenever its future is polled, and when it is dropped.
 
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::exit;
 use crate::operation::Node;
 use crate::record::thread;
 use crate::registry;
@@ -39,9 +41,11 @@ pub trait Track: Future + Sized {
     /// # assert!(task.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_ready());
     /// assert_eq!(heapledger::snapshot().operation("search").unwrap().own.allocated_bytes, 100);
     /// ```
+    #[track_caller]
     fn tracked(self, name: impl Name) -> Tracked<Self> {
-        let node = if thread::installed() {
-            name.with(|name| registry::operation(thread::active(), name))
+        let place = Some(Location::caller());
+        let node = if exit::begun() {
+            name.with(|name| registry::operation(thread::active(), name, place))
         } else {
             current().0
         };

@@ -61,20 +61,43 @@
 //! | [`Track::tracked`] | for a future: active on every poll and when it is dropped |
 //! | `Scope::with_threads` | for threads that a library spawns itself, such as tantivy's (feature `threads`) |
 //!
+//! # Judging
+//!
+//! Three kinds of tests are built on these counters, and work beside other tests in one process:
+//!
+//! | | |
+//! |---|---|
+//! | [`LeakTest`] | runs a closure over and over, and tells warm-up, bounded caches and leaks apart |
+//! | [`assert_budget`], [`budget`] | hold what a closure or a block measures against `heapledger.toml` |
+//! | [`deny_alloc`] | a scope that must not allocate |
+//!
+//! [`Scope::fail_nth`] and [`Scope::fail_fraction`] make allocations of one operation fail, to test what a program does
+//! then. The command `cargo heapledger` judges the budgets of a whole test run; its manual is `docs/ci-budgets.md`.
+//!
 //! # Features
 //!
 //! - `threads`: `Scope::with_threads()`. Interposes `pthread_create`, so it is for programs and test binaries on Linux
 //!   with a dynamic glibc. Elsewhere the call does not compile.
-//! - `serde`: `Report::to_json` and `Report::from_json`.
+//! - `serde`: `Report::to_json` and `Report::from_json`, and what test processes tell `cargo heapledger`.
+//! - `cli`: the command `cargo heapledger`, for `cargo install`.
 //!
 //! # Without the allocator
 //!
 //! Where heapledger is not the global allocator, everything compiles and costs next to nothing, and whatever would judge
-//! fails: [`Snapshot::check`] returns an error, [`monitor::MemoryMonitor::new`] panics. A check that cannot see must not
+//! fails: [`Snapshot::check`] returns an error, [`LeakTest`], [`assert_budget`] and [`monitor::MemoryMonitor::new`] panic. A check that cannot see must not
 //! pass. So it is in a plug-in (cdylib) that brings a second copy of this crate, and under Miri unless
 //! `--cfg heapledger_miri` and Tree Borrows ask for the real thing.
 
+mod assertion;
+mod budget;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod command;
+mod deny;
+mod environment;
 mod error;
+mod exit;
+mod failing;
 mod future;
 mod leak_report;
 mod leak_test;
@@ -90,10 +113,13 @@ mod snapshot;
 mod tally;
 mod verdict;
 
+pub use assertion::{Budget, assert_budget, budget};
+pub use deny::{DenyAlloc, deny_alloc};
 pub use error::Error;
 pub use future::{Track, Tracked};
 pub use leak_report::LeakReport;
 pub use leak_test::LeakTest;
+pub use operation::Site;
 pub use record::Allocator;
 pub use report::{Report, report};
 pub use scope::{Name, Operation, Scope, current, is_installed, measure, track};

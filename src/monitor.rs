@@ -26,7 +26,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -137,8 +137,9 @@ impl MemoryMonitor {
     /// run.mark_completed();
     /// assert_eq!(monitor.generate_report().active_operations, 0);
     /// ```
+    #[track_caller]
     pub fn start_operation(&self, name: &str) -> MemoryOperationGuard {
-        let node = registry::operation(thread::active(), name);
+        let node = registry::operation(thread::active(), name, Some(Location::caller()));
         let run = thread::quietly(|| {
             let before = snapshot().total_of(node);
             let mut operations = locked(&self.shared.operations);
@@ -333,8 +334,8 @@ type Quietly<T> = crate::snapshot::Own<T>;
 
 /// What the callback freed, and whether it did what it said.
 fn run_cleanup(cleanup: &Cleanup) -> (usize, Result<(), String>) {
-    let above = registry::operation(&UNATTRIBUTED, "cleanup");
-    let scope = Scope::enter(registry::operation(above, &cleanup.name));
+    let above = registry::operation(&UNATTRIBUTED, "cleanup", None);
+    let scope = Scope::enter(registry::operation(above, &cleanup.name, None));
     let returned = catch_unwind(AssertUnwindSafe(|| (cleanup.callback)()));
     let net = scope.finish().net_bytes();
     let freed = usize::try_from(-net).unwrap_or(0);
@@ -378,7 +379,7 @@ impl Shared {
                 limited.above.store(false, Relaxed);
             } else if !limited.above.swap(true, Relaxed) {
                 let operation = limited.limit.operation.clone();
-                let _scope = Scope::enter(registry::operation(&UNATTRIBUTED, "pressure"));
+                let _scope = Scope::enter(registry::operation(&UNATTRIBUTED, "pressure", None));
                 (limited.handler)(&Pressure { operation, live_bytes, limit_bytes: limited.limit.bytes });
             }
         }

@@ -1,7 +1,9 @@
 //! What an operation is: an id, a name, and the operation it is nested in. The path of names is its identity
 //! to people; the id is its identity to the recorder. Nothing here counts or locks.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
+use std::panic::Location;
 use std::sync::atomic::AtomicU64;
 
 /// Ids below this are the ledger's own operations.
@@ -21,6 +23,8 @@ pub(crate) struct Node {
     pub(crate) depth: u32,
     pub(crate) parent: Option<&'static Node>,
     pub(crate) name: &'static str,
+    /// Where it was first entered.
+    pub(crate) place: Option<&'static Location<'static>>,
     /// How far its peak may be off, in bytes: zero unless a `with_threads()` scope saw other threads.
     pub(crate) peak_error: AtomicU64,
 }
@@ -38,7 +42,7 @@ pub(crate) static BUILTINS: [&Node; BUILTIN as usize] = [&UNATTRIBUTED, &LEDGER,
 
 impl Node {
     const fn builtin(id: u32, name: &'static str) -> Self {
-        Self { id, depth: 0, parent: None, name, peak_error: AtomicU64::new(0) }
+        Self { id, depth: 0, parent: None, name, place: None, peak_error: AtomicU64::new(0) }
     }
 
     pub(crate) fn is_builtin(&self) -> bool {
@@ -59,6 +63,24 @@ impl Node {
         }
     }
 
+    /// Whether its path is `path`. Several operations may have one path: `registry::apart`.
+    pub(crate) fn is_at(&self, path: &str) -> bool {
+        let mut names = path.rsplit('/').filter(|name| !name.is_empty());
+        let mut node = Some(self);
+        while let Some(here) = node {
+            if names.next() != Some(here.name) {
+                return false;
+            }
+            node = here.parent;
+        }
+        names.next().is_none()
+    }
+
+    /// Whether its path is `path`, or below it.
+    pub(crate) fn is_at_or_below(&self, path: &str) -> bool {
+        std::iter::successors(Some(self), |node| node.parent).any(|node| node.is_at(path))
+    }
+
     pub(crate) fn path(&self) -> String {
         let mut names = Vec::with_capacity(self.depth as usize + 1);
         let mut node = Some(self);
@@ -68,6 +90,38 @@ impl Node {
         }
         names.reverse();
         names.join("/")
+    }
+}
+
+/// A place in source code: where an operation was first entered.
+///
+/// ```
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// heapledger::measure("search", || ());
+/// let site = heapledger::snapshot().operation("search").unwrap().site.unwrap();
+/// assert!(site.file.ends_with(".rs") && site.line > 0);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Site {
+    /// As rustc was given it: relative to the workspace, for a package of it.
+    pub file: Cow<'static, str>,
+    /// From one.
+    pub line: u32,
+    /// From one, in characters.
+    pub column: u32,
+}
+
+impl From<&'static Location<'static>> for Site {
+    fn from(place: &'static Location<'static>) -> Self {
+        Self { file: Cow::Borrowed(place.file()), line: place.line(), column: place.column() }
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
 }
 
@@ -122,4 +176,22 @@ impl Write for Written {
         self.cut |= taken < text.len();
         Ok(())
     }
+}
+
+/// A name that cannot do anything to a terminal: control characters and those that reorder or hide text are shown as
+/// escapes.
+pub(crate) fn printable(name: &str) -> String {
+    let mut shown = String::with_capacity(name.len());
+    for one in name.chars() {
+        let hides = matches!(one,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        );
+        if one.is_control() || hides {
+            shown.extend(one.escape_default());
+        } else {
+            shown.push(one);
+        }
+    }
+    shown
 }

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};
+use std::panic::Location;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use dashmap::DashMap;
@@ -71,6 +72,8 @@ static REGISTRY: OnceBox<DashMap<Known, ()>> = OnceBox::new();
 static NAMED: List<Named> = List::new();
 static NEXT: AtomicU32 = AtomicU32::new(BUILTIN);
 static REFUSED: AtomicU64 = AtomicU64::new(0);
+/// How many operations are apart from those that names find.
+static APART: AtomicU32 = AtomicU32::new(0);
 
 /// A link of [`NAMED`].
 struct Named {
@@ -91,23 +94,27 @@ thread_local! {
     static RECENTLY: [Cell<Option<&'static Node>>; RECENT] = const { [const { Cell::new(None) }; RECENT] };
 }
 
-/// The operation called `name` within `within`, made if it is new. `a/b` is `b` within `a`.
+/// Where users enter an operation; nothing where the ledger does.
+pub(crate) type Place = Option<&'static Location<'static>>;
+
+/// The operation called `name` within `within`, made at `place` if it is new. `a/b` is `b` within `a`.
 #[inline]
-pub(crate) fn operation(within: &'static Node, name: &str) -> &'static Node {
-    RECENTLY.with(|recently| {
-        let slot = &recently[slot_of(within.id, name)];
-        match slot.get() {
-            Some(node) if node.name == name && is_child(node, within) => node,
-            _ => {
-                let node = find_all(within, name);
-                // Only what the name alone tells may be found by it.
-                if node.name == name && is_child(node, within) {
-                    slot.set(Some(node));
-                }
-                node
-            }
-        }
-    })
+pub(crate) fn operation(within: &'static Node, name: &str, place: Place) -> &'static Node {
+    let at = slot_of(within.id, name);
+    match RECENTLY.with(|recently| recently[at].get()) {
+        Some(node) if node.name == name && is_child(node, within) => node,
+        _ => look_up(at, within, name, place),
+    }
+}
+
+#[cold]
+fn look_up(at: usize, within: &'static Node, name: &str, place: Place) -> &'static Node {
+    let node = find_all(within, name, place);
+    // Only what the name alone tells may be found by it.
+    if node.name == name && is_child(node, within) {
+        RECENTLY.with(|recently| recently[at].set(Some(node)));
+    }
+    node
 }
 
 #[inline]
@@ -135,17 +142,16 @@ fn slot_of(within: u32, name: &str) -> usize {
 }
 
 /// Whatever this allocates, or the locks in it do, is the ledger's own.
-#[cold]
-fn find_all(within: &'static Node, name: &str) -> &'static Node {
+fn find_all(within: &'static Node, name: &str, place: Place) -> &'static Node {
     let _quiet = thread::quiet();
     let mut node = within;
     let mut parts = 0;
     for part in segments(name) {
-        node = find(node, part);
+        node = find(node, part, place);
         parts += 1;
     }
     if parts == 0 {
-        node = find(within, "(unnamed)");
+        node = find(within, "(unnamed)", place);
     }
     if node.id == OTHER.id {
         REFUSED.fetch_add(1, Relaxed);
@@ -153,7 +159,7 @@ fn find_all(within: &'static Node, name: &str) -> &'static Node {
     node
 }
 
-fn find(within: &'static Node, name: &str) -> &'static Node {
+fn find(within: &'static Node, name: &str, place: Place) -> &'static Node {
     if within.id == OTHER.id {
         return &OTHER;
     }
@@ -162,12 +168,12 @@ fn find(within: &'static Node, name: &str) -> &'static Node {
     if parent.is_none() && BUILTINS.iter().any(|builtin| builtin.name == name) {
         let mut quoted = crate::operation::Written::new();
         let _ = std::fmt::Write::write_fmt(&mut quoted, format_args!("'{name}'"));
-        return find_or_make(parent, quoted.as_str());
+        return find_or_make(parent, quoted.as_str(), place);
     }
-    find_or_make(parent, name)
+    find_or_make(parent, name, place)
 }
 
-fn find_or_make(parent: Option<&'static Node>, name: &str) -> &'static Node {
+fn find_or_make(parent: Option<&'static Node>, name: &str, place: Place) -> &'static Node {
     // One at a time: ids follow each other without gaps, a name gets one id, and a fork finds no lock held.
     fork::alone(|| {
         let by_name = REGISTRY.get_or_init(Box::default);
@@ -175,19 +181,45 @@ fn find_or_make(parent: Option<&'static Node>, name: &str) -> &'static Node {
         if let Some(known) = by_name.get(&key as &dyn Key) {
             return known.key().0;
         }
-        let depth = parent.map_or(0, |parent| parent.depth + 1);
-        let id = NEXT.load(Relaxed);
-        if depth >= MAX_DEPTH || id >= MAX_OPERATIONS + BUILTIN {
-            return &OTHER;
-        }
-        let name = Box::leak(Box::<str>::from(name));
-        let node: &'static Node = Box::leak(Box::new(Node { id, depth, parent, name, peak_error: AtomicU64::new(0) }));
+        let Some(node) = make(parent, name, place) else { return &OTHER };
         by_name.insert(Known(node), ());
-        NAMED.push(Box::leak(Box::new(Named { node, next: Link::none() })));
-        NEXT.store(id + 1, Relaxed);
-        thread::issue(id + 1);
         node
     })
+}
+
+/// Makes an operation. Under the lock.
+fn make(parent: Option<&'static Node>, name: &str, place: Place) -> Option<&'static Node> {
+    let depth = parent.map_or(0, |parent| parent.depth + 1);
+    let id = NEXT.load(Relaxed);
+    if depth >= MAX_DEPTH || id >= MAX_OPERATIONS + BUILTIN {
+        return None;
+    }
+    let name = Box::leak(Box::<str>::from(name));
+    let node = Node { id, depth, parent, name, place, peak_error: AtomicU64::new(0) };
+    let node: &'static Node = Box::leak(Box::new(node));
+    NAMED.push(Box::leak(Box::new(Named { node, next: Link::none() })));
+    NEXT.store(id + 1, Relaxed);
+    thread::issue(id + 1);
+    Some(node)
+}
+
+/// A new operation at the path that `name` has within `within`, which nobody enters by that name: for a test whose
+/// figures must not have anything of what others do under the same name. In snapshots and reports it is part of whatever
+/// is at that path.
+pub(crate) fn apart(within: &'static Node, name: &str, place: Place) -> &'static Node {
+    let _quiet = thread::quiet();
+    // The operation that the name finds exists too, so that its path is known.
+    let twin = operation(within, name, place);
+    if twin.id == OTHER.id {
+        return twin;
+    }
+    APART.fetch_add(1, Relaxed);
+    fork::alone(|| make(twin.parent, twin.name, place)).unwrap_or(&OTHER)
+}
+
+/// Whether a path may have several operations.
+pub(crate) fn has_apart() -> bool {
+    APART.load(Relaxed) > 0
 }
 
 /// The named operations, the latest first.

@@ -67,8 +67,10 @@ impl Snapshot {
     /// ```
     pub fn report(&self) -> Report {
         Report(Own::new(|| {
-            let mut rows = self.rows();
-            rows.retain(|row| row.scopes > 0 || !row.own.is_idle() || always_there(&row.path));
+            let rows = self.rows().map(|(_, row)| row);
+            let rows = rows.filter(|row| row.scopes > 0 || !row.own.is_idle() || always_there(&row.path));
+            // No counter of one process overflows when it is added up.
+            let mut rows = by_path(rows).unwrap_or_default();
             arrange(&mut rows);
             Data {
                 processes: 1,
@@ -195,43 +197,54 @@ impl Report {
     /// # Ok(()) }
     /// ```
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
-        let merged = crate::record::thread::quietly(|| merged(&self.0, &other.0));
+        let merged = crate::record::thread::quietly(|| self.0.plus(&other.0));
         let merged = merged.ok_or_else(|| Error(Kind::Unreadable { what: "the merged counters overflow".into() }))?;
         self.0 = Own::new(|| merged);
         Ok(())
     }
 }
 
-fn merged(one: &Data, other: &Data) -> Option<Data> {
-    let mut rows = one.rows.clone();
-    let at: HashMap<&str, usize> = one.rows.iter().enumerate().map(|(at, row)| (row.path.as_str(), at)).collect();
-    for row in &other.rows {
-        match at.get(row.path.as_str()) {
-            None => rows.push(row.clone()),
-            Some(&at) => {
-                let sum = &mut rows[at];
-                sum.scopes = sum.scopes.checked_add(row.scopes)?;
-                sum.threads = sum.threads.checked_add(row.threads)?;
-                sum.peak_error = sum.peak_error.max(row.peak_error);
-                sum.own = sum.own.plus(&row.own)?;
-            }
-        }
+impl Data {
+    /// The sum, or nothing where a counter overflows.
+    pub(crate) fn plus(&self, other: &Self) -> Option<Self> {
+        let one = self;
+        let mut rows = by_path(one.rows.iter().chain(&other.rows).cloned())?;
+        arrange(&mut rows);
+        Some(Self {
+            processes: one.processes.checked_add(other.processes)?,
+            difference: one.difference || other.difference,
+            process_bytes: one.process_bytes.checked_add(other.process_bytes)?,
+            process_peak_bytes: one.process_peak_bytes.max(other.process_peak_bytes),
+            process_peak_error: one.process_peak_error.max(other.process_peak_error),
+            problem: one.problem.clone().or_else(|| other.problem.clone()),
+            misnested: one.misnested.checked_add(other.misnested)?,
+            refused: one.refused.checked_add(other.refused)?,
+            foreign: one.foreign.checked_add(other.foreign)?,
+            shards: one.shards.checked_add(other.shards)?,
+            shard_bytes: one.shard_bytes.checked_add(other.shard_bytes)?,
+            rows,
+        })
     }
-    arrange(&mut rows);
-    Some(Data {
-        processes: one.processes.checked_add(other.processes)?,
-        difference: one.difference || other.difference,
-        process_bytes: one.process_bytes.checked_add(other.process_bytes)?,
-        process_peak_bytes: one.process_peak_bytes.max(other.process_peak_bytes),
-        process_peak_error: one.process_peak_error.max(other.process_peak_error),
-        problem: one.problem.clone().or_else(|| other.problem.clone()),
-        misnested: one.misnested.checked_add(other.misnested)?,
-        refused: one.refused.checked_add(other.refused)?,
-        foreign: one.foreign.checked_add(other.foreign)?,
-        shards: one.shards.checked_add(other.shards)?,
-        shard_bytes: one.shard_bytes.checked_add(other.shard_bytes)?,
-        rows,
-    })
+}
+
+/// One row for each path, which has what all rows of that path have together; nothing where that overflows.
+fn by_path(rows: impl Iterator<Item = Row>) -> Option<Vec<Row>> {
+    let mut merged: Vec<Row> = Vec::new();
+    let mut at: HashMap<String, usize> = HashMap::new();
+    for row in rows {
+        let Some(&known) = at.get(&row.path) else {
+            at.insert(row.path.clone(), merged.len());
+            merged.push(row);
+            continue;
+        };
+        let sum = merged.get_mut(known)?;
+        sum.scopes = sum.scopes.checked_add(row.scopes)?;
+        sum.threads = sum.threads.checked_add(row.threads)?;
+        sum.peak_error = sum.peak_error.max(row.peak_error);
+        sum.site = sum.site.take().or(row.site);
+        sum.own = sum.own.plus(&row.own)?;
+    }
+    Some(merged)
 }
 
 /// The longest path that operations can have.
@@ -289,7 +302,7 @@ fn parent_of(path: &str) -> Option<&str> {
 impl Row {
     fn blank(path: &str) -> Self {
         let (own, total) = (Tally::default(), Tally::default());
-        Self { path: path.into(), scopes: 0, threads: 0, peak_error: 0, own, total }
+        Self { path: path.into(), scopes: 0, threads: 0, peak_error: 0, site: None, own, total }
     }
 }
 

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::fmt::Write as _;
 use std::marker::PhantomData;
+use std::panic::Location;
 
+use crate::exit;
 use crate::operation::{MAX_NAME, Node, Written};
 use crate::record::stack::SoFar;
 use crate::record::thread::{self, Opened};
@@ -75,16 +77,18 @@ fn written<R>(name: fmt::Arguments<'_>, see: impl FnOnce(&str) -> R) -> R {
 /// assert_eq!(scope.finish().net_bytes(), 1024);
 /// # drop(kept);
 /// ```
+#[track_caller]
 pub fn track(name: impl Name) -> Scope {
-    name.with(enter)
+    let place = Location::caller();
+    name.with(|name| enter(name, place))
 }
 
 /// Not generic, so that it is compiled here, in one piece.
-fn enter(name: &str) -> Scope {
-    if !thread::installed() {
+fn enter(name: &str, place: &'static Location<'static>) -> Scope {
+    if !exit::begun() {
         return Scope::inert();
     }
-    Scope::enter(registry::operation(thread::active(), name))
+    Scope::enter(registry::operation(thread::active(), name, Some(place)))
 }
 
 /// Runs `work` as operation `name`, and says what it did.
@@ -97,6 +101,7 @@ fn enter(name: &str) -> Scope {
 /// let (numbers, tally) = heapledger::measure("parse", || vec![1u32, 2, 3]);
 /// assert_eq!((numbers.len(), tally.allocated_bytes), (3, 12));
 /// ```
+#[track_caller]
 pub fn measure<R>(name: impl Name, work: impl FnOnce() -> R) -> (R, Tally) {
     let scope = track(name);
     let out = work();
@@ -220,7 +225,7 @@ impl Eq for Operation {}
 #[must_use = "an operation ends when its scope is dropped: bind it, `let _op = track(..)`"]
 #[derive(Debug)]
 pub struct Scope {
-    opened: Option<Opened>,
+    pub(crate) opened: Option<Opened>,
     /// A scope belongs to the thread that entered it.
     _not_send: PhantomData<*const ()>,
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crate::error::{Error, Kind};
-use crate::operation::{BUILTINS, FOREIGN, LEDGER, Node};
+use crate::operation::{BUILTINS, FOREIGN, LEDGER, Node, Site};
 use crate::record::level::PROCESS;
 use crate::record::memory::TAKEN;
 use crate::record::shard::{Account, OVERFLOW, SHARDS};
@@ -75,6 +75,15 @@ impl Sums {
         self.scopes += account.scopes.load(Relaxed);
         self.threads += account.threads.load(Relaxed);
         self.peak = self.peak.max(account.peak());
+    }
+
+    /// Adds what another operation at the same path did.
+    fn plus(&mut self, other: &Self) {
+        self.counts.add(&other.counts);
+        self.scopes += other.scopes;
+        self.threads += other.threads;
+        self.peak = self.peak.max(other.peak);
+        self.peak_error = self.peak_error.max(other.peak_error);
     }
 
     fn since(&self, earlier: &Self) -> Option<Self> {
@@ -279,6 +288,9 @@ pub struct Row {
     pub threads: u64,
     /// How far `peak_bytes` may be off either way, in bytes: zero where it is exact.
     pub peak_error: u64,
+    /// Where it was first entered. `None` for the ledger's own, and for operations that were never entered.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub site: Option<Site>,
     /// The operation alone. Its peak, as every scope's, has everything inside it.
     pub own: Tally,
     /// The operation and all operations below it.
@@ -353,19 +365,35 @@ impl Snapshot {
     /// assert!(heapledger::snapshot().operation("never/ran").is_none());
     /// ```
     pub fn operation(&self, path: &str) -> Option<Row> {
-        let node = registry::known(path)?;
+        // What is inside an operation apart is found by no name.
+        let apart = || self.0.nodes.iter().copied().find(|node| registry::has_apart() && node.is_at(path));
+        let node = registry::known(path).or_else(apart)?;
         // An operation made after the snapshot is not in it.
         self.0.nodes.get(node.id as usize)?;
-        Some(self.row(node, self.total_of(node)))
+        if !registry::has_apart() {
+            return Some(self.row(node, &self.own(node), self.total_of(node)));
+        }
+        let mut own = Sums::default();
+        let mut total = Counts::default();
+        for one in &self.0.nodes {
+            let sums = self.own(one);
+            if one.is_at(path) {
+                own.plus(&sums);
+            }
+            if one.is_at_or_below(path) {
+                total.add(&sums.counts);
+            }
+        }
+        Some(self.row(node, &own, total.tally(own.peak)))
     }
 
-    /// Every operation that was made, alone: its total is its own.
-    pub(crate) fn rows(&self) -> Vec<Row> {
-        self.0.nodes.iter().map(|node| self.row(node, self.own(node).tally())).collect()
+    /// Every operation that was made, alone: its total is its own. Several may have one path.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static Node, Row)> {
+        self.0.nodes.iter().map(|node| (*node, self.row(node, &self.own(node), self.own(node).tally())))
     }
 
-    fn row(&self, node: &Node, total: Tally) -> Row {
-        let mut own = self.own(node);
+    fn row(&self, node: &Node, own: &Sums, total: Tally) -> Row {
+        let mut own = *own;
         if node.is_builtin() {
             // The ledger enters its own operations for its own ends: they have no scopes to speak of.
             (own.scopes, own.peak) = (0, None);
@@ -375,6 +403,7 @@ impl Snapshot {
             scopes: own.scopes,
             threads: own.threads,
             peak_error: if own.peak.is_some() { own.peak_error } else { 0 },
+            site: node.place.map(Site::from),
             own: own.tally(),
             total: Tally { peak_bytes: own.peak, ..total },
         }

@@ -186,6 +186,24 @@ fn two_tests_of_one_name_are_two_operations() {
 }
 
 #[test]
+fn what_others_do_under_the_same_name_is_not_judged() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let namesake = thread::spawn(move || {
+        while !stopped.load(Relaxed) {
+            let _op = heapledger::track("namesake");
+            let _inner = heapledger::track("inner");
+            mem::forget(vec![0u8; 40]);
+            thread::yield_now();
+        }
+    });
+    let report = beside("namesake", |test| test.run(|_| heapledger::measure("inner", || vec![0u8; 32]).0.len()));
+    stop.store(true, Relaxed);
+    namesake.join().expect("it returns");
+    assert_eq!(*report.verdict(), Verdict::Clean, "{report}");
+}
+
+#[test]
 fn a_leak_on_a_thread_that_the_closure_starts_is_found() {
     let report =
         beside("worker", |test| test.run(|_| thread::spawn(|| mem::forget(vec![0u8; 24])).join().expect("it returns")));

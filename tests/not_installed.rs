@@ -54,6 +54,21 @@ fn every_entrance_is_inert() {
 }
 
 #[test]
+fn assertions_that_cannot_see_do_not_pass() {
+    let assertions: [(&str, fn()); 4] = [
+        ("assert_budget", || heapledger::assert_budget("x", || ())),
+        ("budget", || drop(heapledger::budget("x"))),
+        ("deny_alloc", || drop(heapledger::deny_alloc("x"))),
+        ("LeakTest", || heapledger::LeakTest::new("x").assert(|_| ())),
+    ];
+    for (name, assertion) in assertions {
+        let said = std::panic::catch_unwind(assertion).expect_err(name);
+        let said = said.downcast::<String>().expect(name);
+        assert!(said.contains("heapledger is not the global allocator"), "{name}: {said}");
+    }
+}
+
+#[test]
 fn a_check_that_cannot_see_does_not_pass() {
     let error = snapshot().check().expect_err("there is nothing to judge");
     assert!(error.is_not_installed() && !error.is_unsettled() && !error.is_violated());

@@ -5,14 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers of `docs/design.md`, first the ones that everything may name. A file names its own layer and those before.
-const LAYERS: [(&str, &[&str]); 7] = [
+const LAYERS: [(&str, &[&str]); 8] = [
     ("words", &["error", "operation", "size", "tally"]),
     ("recording", &["record"]),
     ("registry", &["registry"]),
-    ("reading", &["report", "snapshot"]),
-    ("judging", &["leak_report", "verdict"]),
+    ("reading", &["environment", "report", "snapshot"]),
+    ("judging", &["budget", "leak_report", "verdict"]),
     ("rendering", &["render"]),
-    ("front door", &["future", "leak_test", "monitor", "scope"]),
+    ("front door", &["assertion", "deny", "exit", "failing", "future", "leak_test", "monitor", "scope"]),
+    ("command", &["bin", "command"]),
 ];
 
 fn sources() -> Vec<PathBuf> {

@@ -33,6 +33,19 @@ fn a_thread_spawned_in_the_scope_starts_in_its_operation() {
 }
 
 #[test]
+fn the_first_such_scope_of_a_process_does_not_show_in_those_around_it() {
+    in_its_own_process("the_first_such_scope_of_a_process_does_not_show_in_those_around_it", || {
+        let outer = track("around");
+        let before = vec![0u8; 10];
+        drop(track("first").with_threads());
+        drop(vec![0u8; 100]);
+        let tally = outer.finish();
+        assert_eq!((tally.allocs, tally.frees, tally.net_bytes(), tally.peak_bytes), (2, 1, 10, Some(110)));
+        drop(before);
+    });
+}
+
+#[test]
 fn threads_spawned_by_spawned_threads_start_in_it_too_and_so_do_pools() {
     let _alone = alone();
     let scope = track("nested spawns").with_threads();

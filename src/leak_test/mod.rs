@@ -14,9 +14,12 @@ use std::time::{Duration, Instant};
 
 use self::keepers::Accounts;
 use self::leftovers::{Asked, Files, Progress};
+use crate::budget::measured::{LeakTested, LeakVerdict};
+use crate::exit;
 use crate::future::Tracked;
 use crate::leak_report::LeakReport;
 use crate::operation::Node;
+use crate::render::sentence;
 use crate::scope::Scope;
 use crate::snapshot::{Own, Snapshot, Watch};
 use crate::verdict::{Series, Verdict};
@@ -92,7 +95,8 @@ pub struct LeakTest {
 }
 
 impl LeakTest {
-    /// A leak test, as operation `name`; where the name is taken by another test, as `name (2)`, and so on.
+    /// A leak test of operation `name`, within the active one. Others may use the same name meanwhile, in a `track` or
+    /// another test: this one judges only what it runs.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -277,7 +281,24 @@ impl LeakTest {
     #[track_caller]
     pub fn assert<R>(self, closure: impl FnMut(usize) -> R) {
         let report = self.run(closure);
+        exit::leak_tested(|| report.told());
         assert!(report.passes(), "{report}");
+    }
+}
+
+impl LeakReport {
+    /// What the process tells of it when it ends.
+    fn told(&self) -> LeakTested {
+        let found = &self.0;
+        let (verdict, bytes_per_iteration) = match found.verdict {
+            _ if found.passes() => (LeakVerdict::Passed, 0.0),
+            Verdict::Unstable { median, .. } => (LeakVerdict::Unstable, median),
+            Verdict::Unsettled { .. } => (LeakVerdict::Unstable, 0.0),
+            Verdict::Leak { bytes_per_iteration, .. } => (LeakVerdict::Leak, bytes_per_iteration),
+            _ => (LeakVerdict::Leak, 0.0),
+        };
+        let (path, site) = (found.name.clone(), Some(found.place.into()));
+        LeakTested { path, verdict, sentence: sentence(found), bytes_per_iteration, site }
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     CALM, CONFIRMED, ENOUGH, ENOUGH_LEFT, EXTENSIONS, End, LINGERING, LeakTest, MOST, PATIENCE, PATIENCE_FOR_THREADS,
     PLENTY, READINGS, REST, Run, State,
 };
-use crate::error::{Error, Kind};
+use crate::exit;
 use crate::leak_report::{Findings, Growth, LeakReport};
 use crate::operation::{LEDGER, Node, UNATTRIBUTED};
 use crate::record::thread;
@@ -26,10 +26,9 @@ impl<T: Fn() -> Vec<u32>> Run<T> {
         place: &'static Location<'static>,
         threads: impl FnOnce(&LeakTest, &'static Node) -> T,
     ) -> Self {
-        if !thread::installed() {
-            panic!("{}", Error(Kind::NotInstalled));
-        }
-        let node = unused_operation(&test.name);
+        exit::must_see();
+        // An operation for this test alone, whatever else goes by its name.
+        let node = registry::apart(thread::active(), &test.name, Some(place));
         let threads = threads(&test, node);
         let whole_process = test.whole_process;
         let state = Own::new(|| State {
@@ -225,9 +224,9 @@ impl<T: Fn() -> Vec<u32>> Run<T> {
         let before = snapshot();
         std::thread::sleep(Duration::from_millis(20));
         let moved = &snapshot() - &before;
-        let judged = |path: &str| registry::known(path).is_some_and(|node| state.watch.is_inside(node));
-        let operations = moved.rows().into_iter().filter(|row| row.own.allocs + row.own.frees + row.own.reallocs > 0);
-        let operations = operations.filter(|row| judged(&row.path)).map(|row| format!("operation {}", row.path));
+        let operations = moved.rows().filter(|(node, _)| state.watch.is_inside(node)).map(|(_, row)| row);
+        let operations = operations.filter(|row| row.own.allocs + row.own.frees + row.own.reallocs > 0);
+        let operations = operations.map(|row| format!("operation {}", row.path));
         let threads = (self.threads)().into_iter().map(|thread| format!("thread {}", name_of(thread)));
         let mut moving: Vec<String> = operations.chain(threads).collect();
         if moving.is_empty() {
@@ -324,8 +323,8 @@ impl<T: Fn() -> Vec<u32>> Run<T> {
             bounded: self.test.bounded,
         };
         if let [.., before, last] = state.ends.as_slice() {
-            for row in (&last.snapshot - &before.snapshot).rows().iter().filter(|row| row.path != LEDGER.name) {
-                self.note(row, &mut findings);
+            for (node, row) in (&last.snapshot - &before.snapshot).rows().filter(|(node, _)| node.id != LEDGER.id) {
+                self.note(node, row, &mut findings);
             }
             findings.growing.sort_by_key(|growth| std::cmp::Reverse(growth.live.bytes));
             findings.freed_by = freed_by(before, last, self.node);
@@ -350,14 +349,14 @@ impl<T: Fn() -> Vec<u32>> Run<T> {
     }
 
     /// Takes note of what one operation did in the last window.
-    pub(super) fn note(&self, row: &Row, findings: &mut Findings) {
-        let inside = registry::known(&row.path).is_some_and(|node| node.is_within(self.node));
+    pub(super) fn note(&self, node: &Node, row: Row, findings: &mut Findings) {
+        let inside = node.is_within(self.node);
         let live = Live { bytes: row.own.live_bytes, blocks: row.own.live_blocks };
-        if row.path == UNATTRIBUTED.name {
+        if node.id == UNATTRIBUTED.id {
             findings.unattributed = live;
         }
         if (inside || self.test.whole_process) && (live.bytes > 0 || live.blocks > 0) {
-            findings.growing.push(Growth { path: row.path.clone(), live });
+            findings.growing.push(Growth { path: row.path, live });
         }
         if inside {
             findings.handed_over += row.own.freed_elsewhere_bytes;
@@ -365,25 +364,6 @@ impl<T: Fn() -> Vec<u32>> Run<T> {
             findings.taken_over += row.own.taken_over_bytes;
         }
     }
-}
-
-/// An operation for this test alone.
-pub(super) fn unused_operation(name: &str) -> &'static Node {
-    let within = thread::active();
-    let mut node = registry::operation(within, name);
-    let mut number = 2;
-    let used = |node: &Node| snapshot().total_of(node).allocs > 0 || !claim(node.id);
-    while used(node) && number < 1000 {
-        node = registry::operation(within, thread::quietly(|| format!("{name} ({number})")).as_str());
-        number += 1;
-    }
-    node
-}
-
-/// Whether no leak test has this operation yet; it has now.
-pub(super) fn claim(id: u32) -> bool {
-    static CLAIMED: std::sync::Mutex<BTreeSet<u32>> = std::sync::Mutex::new(BTreeSet::new());
-    thread::quietly(|| CLAIMED.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(id))
 }
 
 impl Live {

@@ -2,7 +2,10 @@
 //! recorder. Counts only what succeeded; a failure changes nothing.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::any::{TypeId, type_name};
 use std::ptr;
+use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::{tag, thread};
 
@@ -24,7 +27,8 @@ use super::{tag, thread};
 /// ```
 ///
 /// All operations are safe from any thread, at any time of a thread's and the process's life. Failures are the inner
-/// allocator's: null is passed on and counts nothing. A request so large that four more bytes overflow `isize` is
+/// allocator's, or a test's that asks for them ([`Scope::fail_nth`](crate::Scope::fail_nth)): null is passed on and
+/// counts nothing. A request so large that four more bytes overflow `isize` is
 /// refused with null. Under Miri it passes everything through unseen (tags need Tree Borrows), and whatever would
 /// judge says so; `--cfg heapledger_miri` together with `-Zmiri-tree-borrows` records there too.
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,38 +92,106 @@ unsafe fn tagged_before(layout: Layout) -> Layout {
     unsafe { Layout::from_size_align_unchecked(layout.size() + tag::SIZE, layout.align()) }
 }
 
-/// Counts the block and writes its tag, unless it is null.
-///
-/// # Safety
-/// `block` is null, or valid for writes of `size + tag::SIZE` bytes.
-#[inline(always)]
-unsafe fn record(block: *mut u8, size: usize) -> *mut u8 {
-    if block.is_null() {
-        return block;
+/// Says what the inner allocator is called: a `fn() -> &'static str` of the first allocator that was used, which is the
+/// global one; null before.
+static NAME: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+
+/// The type of the inner allocator, once it has been used.
+pub(crate) fn allocator_name() -> Option<&'static str> {
+    let name = NAME.load(Relaxed);
+    if name.is_null() {
+        return None;
     }
-    match thread::allocated(size) {
-        // SAFETY: not null, so the caller's promise holds.
-        Some(tag) => unsafe { tag::write(block, size, tag) },
-        // SAFETY: as above.
-        None => unsafe { record_slowly(block, size) },
-    }
+    // SAFETY: only `type_name::<A>` is ever stored, which is such a function.
+    let name = unsafe { std::mem::transmute::<*mut (), fn() -> &'static str>(name) };
+    Some(name())
+}
+
+/// Whether the inner allocator frees a block whatever alignment it is told: `System` where it is C's `free`.
+fn frees_at_any_alignment<A: 'static>() -> bool {
+    cfg!(unix) && TypeId::of::<A>() == TypeId::of::<System>()
 }
 
 /// The rest of an allocation that the fast path could not count: apart, so that the fast path stays short.
 ///
 /// # Safety
-/// `block` is valid for writes of `size + tag::SIZE` bytes.
+/// `inner` made the block for `size + tag::SIZE` bytes at `align`.
 #[cold]
 #[inline(never)]
-unsafe fn record_slowly(block: *mut u8, size: usize) -> *mut u8 {
+unsafe fn record_slowly<A: GlobalAlloc>(inner: &A, block: *mut u8, size: usize, align: usize) -> *mut u8 {
     // SAFETY: the caller's promise.
+    unsafe { count_or_refuse(inner, block, size, align) }
+}
+
+/// The same above `System`, where it frees at any alignment: with few arguments, so that callers are inlined.
+///
+/// # Safety
+/// `System` made the block for `size + tag::SIZE` bytes.
+#[cold]
+#[inline(never)]
+unsafe fn record_slowly_above_system(block: *mut u8, size: usize) -> *mut u8 {
+    // SAFETY: the caller's promise, and the alignment does not matter.
+    unsafe { count_or_refuse(&System, block, size, 1) }
+}
+
+/// Counts the block and writes its tag; or gives it back and returns null, where the allocation is to fail on purpose.
+///
+/// # Safety
+/// `inner` made the block for `size + tag::SIZE` bytes at `align`, or frees at any alignment.
+#[inline(always)]
+unsafe fn count_or_refuse<A: GlobalAlloc>(inner: &A, block: *mut u8, size: usize, align: usize) -> *mut u8 {
+    if NAME.load(Relaxed).is_null() {
+        NAME.store(type_name::<A> as fn() -> &'static str as *mut (), Relaxed);
+    }
+    if thread::may_refuse() && thread::refuses() {
+        // SAFETY: the inner allocator just made a block of this size, and alignments are powers of two.
+        let tagged = unsafe { Layout::from_size_align_unchecked(size + tag::SIZE, align) };
+        // SAFETY: the caller's promise; nobody else has the block.
+        unsafe { inner.dealloc(block, tagged) };
+        return ptr::null_mut();
+    }
+    // SAFETY: the block is as large, by the caller's promise.
     unsafe { tag::write(block, size, thread::allocated_slowly(size)) }
 }
 
 /// What allocators give without being asked; `System` has another way for more.
 const USUAL_ALIGN: usize = 16;
 
-impl<A: GlobalAlloc> Allocator<A> {
+/// The rest of a free that the fast path could not count: apart, so that the fast path ends in a jump. The block comes
+/// first, so that it stays in its register.
+///
+/// # Safety
+/// `inner` made the block with this layout.
+#[cold]
+#[inline(never)]
+unsafe fn dealloc_slowly<A: GlobalAlloc>(block: *mut u8, tagged: Layout, owner: u32, inner: &A) {
+    thread::freed_slowly(owner, tagged.size() - tag::SIZE);
+    // SAFETY: the caller's promise.
+    unsafe { inner.dealloc(block, tagged) }
+}
+
+impl<A: GlobalAlloc + 'static> Allocator<A> {
+    /// Counts the block and writes its tag, unless it is null.
+    ///
+    /// # Safety
+    /// `block` is null, or what the inner allocator made for `layout` and the tag behind it.
+    #[inline(always)]
+    unsafe fn record(&self, block: *mut u8, layout: Layout) -> *mut u8 {
+        if block.is_null() {
+            return block;
+        }
+        let size = layout.size();
+        match thread::allocated(size) {
+            // SAFETY: not null, so there is room for the tag, by the caller's promise.
+            Some(tag) => unsafe { tag::write(block, size, tag) },
+            // Keeping the alignment until here would cost the fast path a register.
+            // SAFETY: the caller's promise, and the alignment does not matter.
+            None if frees_at_any_alignment::<A>() => unsafe { record_slowly_above_system(block, size) },
+            // SAFETY: the caller's promise.
+            None => unsafe { record_slowly(&self.inner, block, size, layout.align()) },
+        }
+    }
+
     /// An allocation with more than the usual alignment, or of nearly all memory: apart, so that callers need not inline
     /// both ways of `System`.
     ///
@@ -133,25 +205,49 @@ impl<A: GlobalAlloc> Allocator<A> {
         // SAFETY: the size is not zero, as it has the tag's.
         let block = unsafe { self.inner.alloc(tagged) };
         // SAFETY: the inner allocator made room for the tag.
-        unsafe { record(block, layout.size()) }
+        unsafe { self.record(block, layout) }
     }
 
-    /// The rest of a free that the fast path could not count: apart, so that the fast path ends in a jump.
+    /// Resizes the block and counts it.
     ///
     /// # Safety
-    /// The inner allocator made the block with this layout.
+    /// As `GlobalAlloc::realloc`.
+    #[inline(always)]
+    unsafe fn resize(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: the caller promises it of the new size.
+        let Some(new) = (unsafe { tagged(new_size, layout.align()) }) else { return ptr::null_mut() };
+        // SAFETY: the block came from here with this layout, so its tag is behind it.
+        let owner = unsafe { tag::read(block, layout.size()) };
+        // SAFETY: the block came from here with this layout.
+        let tagged = unsafe { tagged_before(layout) };
+        // SAFETY: the inner allocator made the block with this layout; the new size is not zero and does not overflow.
+        let moved = unsafe { self.inner.realloc(block, tagged, new.size()) };
+        if !moved.is_null() {
+            let tag = thread::resized(owner, layout.size(), new_size);
+            // SAFETY: the inner allocator made room for the tag behind the new size.
+            return unsafe { tag::write(moved, new_size, tag) };
+        }
+        moved
+    }
+
+    /// A resize that may have to fail on purpose: apart, so that the fast path keeps nothing for it.
+    ///
+    /// # Safety
+    /// As `GlobalAlloc::realloc`.
     #[cold]
     #[inline(never)]
-    unsafe fn dealloc_slowly(&self, block: *mut u8, tagged: Layout, owner: u32) {
-        thread::freed_slowly(owner, tagged.size() - tag::SIZE);
-        // SAFETY: the caller's promise.
-        unsafe { self.inner.dealloc(block, tagged) }
+    unsafe fn realloc_watched(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        if thread::refuses() {
+            return ptr::null_mut();
+        }
+        // SAFETY: the caller's own promise.
+        unsafe { self.resize(block, layout, new_size) }
     }
 }
 
 // SAFETY: every method returns what the inner allocator returned for a layout that only grew by the tag behind the
 // block; nothing here unwinds.
-unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
+unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for Allocator<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if !RECORDS {
@@ -168,7 +264,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
         // SAFETY: the size is not zero, as it has the tag's.
         let block = unsafe { self.inner.alloc(tagged) };
         // SAFETY: the inner allocator made room for the tag.
-        unsafe { record(block, layout.size()) }
+        unsafe { self.record(block, layout) }
     }
 
     #[inline]
@@ -182,7 +278,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
         // SAFETY: the size is not zero, as it has the tag's.
         let block = unsafe { self.inner.alloc_zeroed(tagged) };
         // SAFETY: the inner allocator made room for the tag.
-        unsafe { record(block, layout.size()) }
+        unsafe { self.record(block, layout) }
     }
 
     #[inline]
@@ -197,7 +293,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
         let tagged = unsafe { tagged_before(layout) };
         if !thread::freed(owner, layout.size()) {
             // SAFETY: the inner allocator made the block with this layout.
-            return unsafe { self.dealloc_slowly(block, tagged, owner) };
+            return unsafe { dealloc_slowly(block, tagged, owner, &self.inner) };
         }
         // SAFETY: the inner allocator made the block with this layout.
         unsafe { self.inner.dealloc(block, tagged) }
@@ -209,19 +305,11 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
             // SAFETY: the caller's own promise.
             return unsafe { self.inner.realloc(block, layout, new_size) };
         }
-        // SAFETY: the caller promises it of the new size.
-        let Some(new) = (unsafe { tagged(new_size, layout.align()) }) else { return ptr::null_mut() };
-        // SAFETY: the block came from here with this layout, so its tag is behind it.
-        let owner = unsafe { tag::read(block, layout.size()) };
-        // SAFETY: the block came from here with this layout.
-        let tagged = unsafe { tagged_before(layout) };
-        // SAFETY: the inner allocator made the block with this layout; the new size is not zero and does not overflow.
-        let moved = unsafe { self.inner.realloc(block, tagged, new.size()) };
-        if !moved.is_null() {
-            let tag = thread::resized(owner, layout.size(), new_size);
-            // SAFETY: the inner allocator made room for the tag behind the new size.
-            return unsafe { tag::write(moved, new_size, tag) };
+        if thread::may_refuse() {
+            // SAFETY: the caller's own promise.
+            return unsafe { self.realloc_watched(block, layout, new_size) };
         }
-        moved
+        // SAFETY: the caller's own promise.
+        unsafe { self.resize(block, layout, new_size) }
     }
 }

@@ -87,18 +87,22 @@ extern "C" fn begin(spawned: *mut c_void) -> *mut c_void {
     start(argument)
 }
 
-/// Whether threads that std spawns in this program come through here; asks by spawning one, the first time.
+/// Whether threads that std spawns in this program come through here; asks by spawning one, the first time. From a thread
+/// of the ledger's own, so that no scope of this thread hears of it.
 pub(crate) fn active() -> bool {
     static ACTIVE: OnceBool = OnceBool::new();
-    ACTIVE.get_or_init(|| {
-        thread::quietly(|| {
-            let Some(opened) = thread::open(&LEDGER, None) else { return false };
-            let active = opened.share()
-                && std::thread::Builder::new()
-                    .spawn(thread::began_in_scope)
-                    .is_ok_and(|probe| probe.join().unwrap_or(false));
-            opened.close();
-            active
-        })
-    })
+    ACTIVE.get_or_init(|| thread::quietly(|| asked_on(probe)))
+}
+
+fn probe() -> bool {
+    thread::adopt(&LEDGER);
+    let Some(opened) = thread::open(&LEDGER, None) else { return false };
+    let active = opened.share() && asked_on(thread::began_in_scope);
+    opened.close();
+    active
+}
+
+/// What a new thread says.
+fn asked_on(question: fn() -> bool) -> bool {
+    std::thread::Builder::new().spawn(question).is_ok_and(|thread| thread.join().unwrap_or(false))
 }

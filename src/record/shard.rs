@@ -279,8 +279,11 @@ static IDLE: AtomicUsize = AtomicUsize::new(0);
 /// How many threads have been numbered.
 static THREADS: AtomicU32 = AtomicU32::new(0);
 
-/// Stands for the shard of a thread that has none: `room` is so far below zero that every call takes the slow path.
-pub(super) static UNATTACHED: Shard = Shard::new(i64::MIN / 2);
+/// Room so far below zero that every call takes the slow path.
+const NO_ROOM: i64 = i64::MIN / 2;
+
+/// Stands for the shard of a thread that has none, or that must look at every call: it never has room.
+pub(super) static UNATTACHED: Shard = Shard::new(NO_ROOM);
 
 impl Shard {
     const fn new(room: i64) -> Self {
@@ -349,6 +352,11 @@ impl Shard {
     pub(super) fn release(&self) {
         self.claimed.store(false, Release);
         IDLE.fetch_add(1, AcqRel);
+    }
+
+    /// Forgets what a stand-in was told, so that however much it is, it never makes room.
+    pub(super) fn forget(&self) {
+        self.room.store(NO_ROOM, Relaxed);
     }
 
     /// Takes note of bytes allocated; false when the slow path must look.

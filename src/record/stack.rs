@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, fence};
 
 use super::level::{BOUND, SharedLevel};
 use super::memory::{Link, Zeroed, place};
+use super::plan::{Failures, Plan};
 use super::shard::{Account, Shard};
 #[cfg(heapledger_interpose)]
 use crate::operation::LEDGER;
@@ -83,6 +84,8 @@ pub(crate) struct Frame {
     before: Done,
     /// The level it shares with the threads spawned in it.
     shared: Link<SharedLevel>,
+    /// What is to fail in it while it is the innermost.
+    plan: Plan,
     /// The frame around it; of an unused frame, the next unused one; of the base, nothing.
     below: Link<Frame>,
 }
@@ -129,6 +132,7 @@ impl Frame {
             high: AtomicI64::new(0),
             before: Done::new(),
             shared: Link::none(),
+            plan: Plan::none(),
             below: Link::none(),
         }
     }
@@ -152,6 +156,30 @@ impl Frame {
         self.high.store(start, Relaxed);
         self.before.set(before);
         self.shared.set(None);
+        self.plan.clear();
+    }
+
+    /// Whether an allocation may fail on purpose while it is the innermost.
+    #[inline]
+    pub(super) fn is_armed(&self) -> bool {
+        self.plan.is_armed()
+    }
+
+    /// An allocation is asked for while it is the innermost: whether that is to fail.
+    pub(super) fn refuses(&self) -> bool {
+        self.plan.refuses()
+    }
+
+    /// Has allocations fail in the scope, if it has not ended.
+    pub(super) fn plan(&self, serial: u64, failures: Failures) {
+        if self.serial.load(Relaxed) == serial {
+            self.plan.set(failures);
+        }
+    }
+
+    /// How many were refused; nothing if the scope has ended.
+    pub(super) fn refused(&self, serial: u64) -> Option<u64> {
+        (self.serial.load(Relaxed) == serial).then(|| self.plan.refused())
     }
 
     #[inline]

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32};
 
 #[cfg(heapledger_interpose)]
 use super::level::SharedLevel;
+use super::plan::Failures;
 #[cfg(heapledger_interpose)]
 use super::shard::SHARDS;
 use super::shard::{Account, OVERFLOW, Shard, UNATTACHED};
@@ -38,9 +39,12 @@ enum Phase {
 }
 
 struct Slot {
-    shard: Cell<&'static Shard>,
+    /// What the hot path tells: `shard`; or, where every call is to be looked at, [`UNATTACHED`], which has no room.
+    told: Cell<&'static Shard>,
     /// The active operation's account in that shard.
     account: Cell<&'static Account>,
+    /// The thread's shard; [`UNATTACHED`] where it has none.
+    shard: Cell<&'static Shard>,
     /// The active operation.
     active: Cell<&'static Node>,
     phase: Cell<Phase>,
@@ -57,8 +61,9 @@ static UNUSED: Account = Account::unused();
 thread_local! {
     static SLOT: Slot = const {
         Slot {
-            shard: Cell::new(&UNATTACHED),
+            told: Cell::new(&UNATTACHED),
             account: Cell::new(&UNUSED),
+            shard: Cell::new(&UNATTACHED),
             active: Cell::new(&UNATTRIBUTED),
             phase: Cell::new(Phase::New),
             base: Cell::new(&UNATTRIBUTED),
@@ -90,7 +95,7 @@ pub(crate) fn issue(count: u32) {
 #[inline]
 pub(super) fn allocated(size: usize) -> Option<u32> {
     SLOT.with(|slot| {
-        if !slot.shard.get().rise(size) {
+        if !slot.told.get().rise(size) {
             return None;
         }
         let account = slot.account.get();
@@ -106,7 +111,7 @@ pub(super) fn allocated(size: usize) -> Option<u32> {
 pub(super) fn freed(tag: u32, size: usize) -> bool {
     SLOT.with(|slot| {
         let account = slot.account.get();
-        if account.tag() != tag || !slot.shard.get().fall(size as i64) {
+        if account.tag() != tag || !slot.told.get().fall(size as i64) {
             return false;
         }
         account.freed(size);
@@ -119,7 +124,7 @@ pub(super) fn freed(tag: u32, size: usize) -> bool {
 pub(super) fn resized(tag: u32, old: usize, new: usize) -> u32 {
     SLOT.with(|slot| {
         let account = slot.account.get();
-        if !slot.shard.get().fall((old as i64).wrapping_sub(new as i64)) || account.tag() != tag {
+        if !slot.told.get().fall((old as i64).wrapping_sub(new as i64)) || account.tag() != tag {
             return resized_slowly(slot, tag, old, new);
         }
         account.resized(old, new);
@@ -127,7 +132,19 @@ pub(super) fn resized(tag: u32, old: usize, new: usize) -> u32 {
     })
 }
 
-/// Counts an allocation that [`allocated`] did not: one past the peak, or on a thread without a shard.
+/// Whether [`refuses`] may say yes: only where every call takes the slow path.
+#[inline]
+pub(super) fn may_refuse() -> bool {
+    SLOT.with(|slot| std::ptr::eq(slot.told.get(), &UNATTACHED))
+}
+
+/// Whether the allocation or resize that is asked for now is to fail on purpose: then it counts as refused.
+pub(super) fn refuses() -> bool {
+    SLOT.with(Slot::refuses)
+}
+
+/// Counts an allocation that [`allocated`] did not: one past the peak, or on a thread without a shard, or that is
+/// watched and did not fail on purpose.
 pub(super) fn allocated_slowly(size: usize) -> u32 {
     SLOT.with(|slot| slot.allocated_slowly(size))
 }
@@ -151,11 +168,44 @@ impl Slot {
         account.tag()
     }
 
+    /// Whether every call is to be looked at although the thread has a shard: something may fail on purpose.
+    #[inline]
+    fn is_watched(&self) -> bool {
+        !std::ptr::eq(self.told.get(), self.shard.get())
+    }
+
+    /// Whether what is asked for now is to fail on purpose.
+    #[cold]
+    #[inline(never)]
+    fn refuses(&self) -> bool {
+        let shard = self.shard.get();
+        // What the ledger does for itself is nobody's plan.
+        if !self.is_watched() || shard.held.load(Relaxed) {
+            return false;
+        }
+        let innermost = shard.innermost();
+        let refuses = innermost.refuses();
+        self.watch(innermost);
+        refuses
+    }
+
+    /// Has every call looked at if something may fail in `innermost`, and none otherwise.
+    #[inline]
+    fn watch(&self, innermost: &Frame) {
+        self.told.set(if innermost.is_armed() { &UNATTACHED } else { self.shard.get() });
+    }
+
+    /// The thread has `shard` from now on.
+    fn moves_to(&self, shard: &'static Shard) {
+        self.shard.set(shard);
+        self.told.set(shard);
+    }
+
     #[inline(never)]
     fn freed_slowly(&self, tag: u32, size: usize) {
         let own = self.account.get().tag() == tag;
-        // Of its own block the level has moved already; the stand-in of a thread without a shard has no tag.
-        let settled = !own && self.shard.get().fall(size as i64);
+        // Of its own block the level has moved already, the shard's or a stand-in's; of another one it moves now.
+        let settled = !own && self.told.get().fall(size as i64);
         if !settled {
             let Some(shard) = self.attached(|shard| shard.fall(size as i64)) else {
                 return OVERFLOW.freed(self.base.get(), owner(tag), size);
@@ -204,9 +254,13 @@ fn owner(tag: u32) -> u32 {
 }
 
 impl Slot {
-    /// The thread's shard, attached first if the thread is new: then `missed` tells it what the stand-in heard.
+    /// The thread's shard, attached first if the thread is new. `missed` tells it what a stand-in heard.
     fn attached(&self, missed: impl FnOnce(&Shard) -> bool) -> Option<&'static Shard> {
         match self.phase.get() {
+            Phase::Attached if self.is_watched() => {
+                UNATTACHED.forget();
+                missed(self.shard.get());
+            }
             Phase::Attached => {}
             Phase::New => {
                 self.attach()?;
@@ -244,7 +298,7 @@ impl Slot {
         shard.begin_stack(base, account);
         self.active.set(base);
         self.account.set(account);
-        self.shard.set(shard);
+        self.moves_to(shard);
         Some(shard)
     }
 
@@ -263,7 +317,7 @@ impl Slot {
         shard.sink.set(None);
         self.active.set(self.base.get());
         self.account.set(&UNUSED);
-        self.shard.set(&UNATTACHED);
+        self.moves_to(&UNATTACHED);
         self.phase.set(Phase::Retired);
         shard.release();
     }
@@ -289,6 +343,11 @@ impl Slot {
             Phase::Attaching | Phase::Probing | Phase::Served => None,
         }
     }
+}
+
+/// Shows `see` what this thread did for each operation, by id.
+pub(crate) fn accounts(see: impl FnMut(u32, &Account)) {
+    SLOT.with(|slot| slot.shard.get().accounts.for_each(see));
 }
 
 /// Whether `shard` is this thread's.
@@ -323,6 +382,7 @@ impl Slot {
         let (frame, account) = shard.open(self.account.get(), serial, node, carried)?;
         self.account.set(account);
         self.active.set(node);
+        self.told.set(shard);
         Some(Opened { frame, serial })
     }
 
@@ -337,6 +397,7 @@ impl Slot {
             self.account.set(account);
             self.active.set(node);
         }
+        self.watch(innermost);
         if self.late.get() && shard.is_bare() {
             self.retire();
         }
@@ -356,6 +417,21 @@ impl Opened {
             let attached = slot.phase.get() == Phase::Attached;
             attached.then(|| slot.shard.get().so_far(slot.account.get(), self.frame, self.serial)).flatten()
         })
+    }
+
+    /// Has allocations fail while the scope is the innermost.
+    pub(crate) fn fail(self, failures: Failures) {
+        SLOT.with(|slot| {
+            if slot.phase.get() == Phase::Attached {
+                self.frame.plan(self.serial, failures);
+                slot.watch(slot.shard.get().innermost());
+            }
+        });
+    }
+
+    /// How many allocations failed on purpose in it; nothing if the scope has ended.
+    pub(crate) fn refused(self) -> Option<u64> {
+        self.frame.refused(self.serial)
     }
 
     /// Lets threads spawned while the scope lasts start in its operation.
@@ -501,17 +577,18 @@ pub(crate) fn installed() -> bool {
 #[cold]
 fn probe() -> bool {
     let served = SLOT.with(|slot| {
-        let (phase, shard) = (slot.phase.get(), slot.shard.get());
+        let (phase, shard, told) = (slot.phase.get(), slot.shard.get(), slot.told.get());
         if phase == Phase::Attaching {
             return None;
         }
         let base = slot.base.replace(&LEDGER);
-        slot.shard.set(&UNATTACHED);
+        slot.moves_to(&UNATTACHED);
         slot.phase.set(Phase::Probing);
         drop(black_box(Box::new(black_box(Layout::new::<u8>()))));
         let served = slot.phase.get() == Phase::Served;
         slot.phase.set(phase);
         slot.shard.set(shard);
+        slot.told.set(told);
         slot.base.set(base);
         Some(served)
     });

@@ -1,8 +1,12 @@
-//! The report as JSON, with a schema version, and back.
+//! The report as JSON, with a schema version, and back; and what a run measured, likewise.
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "cli")]
+use crate::budget::run::Part;
+use crate::budget::run::Run;
 use crate::error::{Error, Kind};
+use crate::operation::{MAX_DEPTH, MAX_NAME};
 use crate::report::{Data, MAX_PATH, Report, arrange};
 use crate::snapshot::Own;
 use crate::tally::Tally;
@@ -34,19 +38,7 @@ impl Report {
     /// ```
     pub fn to_json(&self) -> String {
         let file = File { schema: SCHEMA, heapledger: env!("CARGO_PKG_VERSION").into(), data: &*self.0 };
-        let json = serde_json::to_string(&file).expect("integers, strings and lists of them always serialize");
-        // JSON may hold these raw, but then a terminal that shows it obeys them. They only stand within strings.
-        let raw = |one: char| matches!(one, '\u{7f}'..='\u{9f}');
-        if !json.contains(raw) {
-            return json;
-        }
-        json.chars().fold(String::with_capacity(json.len()), |mut escaped, one| {
-            match raw(one) {
-                true => escaped.push_str(&format!("\\u{:04x}", u32::from(one))),
-                false => escaped.push(one),
-            }
-            escaped
-        })
+        text_of(&file)
     }
 
     /// Reads what [`to_json`](Self::to_json) wrote. Totals are computed anew from what each operation did itself.
@@ -71,21 +63,61 @@ impl Report {
     }
 }
 
-fn read(text: &str) -> Result<Data, String> {
-    let not_ours = |error: serde_json::Error| format!("not a heapledger report: {error}");
+fn text_of(file: &impl Serialize) -> String {
+    let json = serde_json::to_string(file).expect("integers, strings, and lists and maps of them, always serialize");
+    // JSON may hold these raw, but then a terminal that shows it obeys them. They only stand within strings.
+    let raw = |one: char| matches!(one, '\u{7f}'..='\u{9f}');
+    if !json.contains(raw) {
+        return json;
+    }
+    json.chars().fold(String::with_capacity(json.len()), |mut escaped, one| {
+        match raw(one) {
+            true => escaped.push_str(&format!("\\u{:04x}", u32::from(one))),
+            false => escaped.push(one),
+        }
+        escaped
+    })
+}
+
+/// The data of a file of the schema that is read here.
+fn parsed<D: for<'text> Deserialize<'text>>(what: &str, text: &str) -> Result<D, String> {
+    let not_ours = |error: serde_json::Error| format!("not a heapledger {what}: {error}");
     let Version { schema } = serde_json::from_str(text).map_err(not_ours)?;
     if schema != SCHEMA {
         return Err(format!(
-            "the report has schema {schema}, and this heapledger ({}) reads schema {SCHEMA}: use the heapledger that wrote it",
+            "the {what} has schema {schema}, and this heapledger ({}) reads schema {SCHEMA}: use the heapledger that wrote it",
             env!("CARGO_PKG_VERSION"),
         ));
     }
-    let mut data = serde_json::from_str::<File<Data>>(text).map_err(not_ours)?.data;
+    Ok(serde_json::from_str::<File<D>>(text).map_err(not_ours)?.data)
+}
+
+fn read(text: &str) -> Result<Data, String> {
+    let mut data = parsed("report", text)?;
+    check(&mut data)?;
+    Ok(data)
+}
+
+/// Refuses a path that no operation can have.
+fn possible(path: &str) -> Result<(), String> {
+    if path.is_empty() || path.len() > MAX_PATH {
+        return Err(format!("the report names an operation of {} bytes; 1 to {MAX_PATH} can be", path.len()));
+    }
+    let part = |part: &str| (1..=MAX_NAME).contains(&part.len());
+    if path.split('/').count() > MAX_DEPTH as usize || !path.split('/').all(part) {
+        return Err(format!(
+            "the report names operation {:?}, which cannot be",
+            path.chars().take(100).collect::<String>()
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses what no ledger wrote, and computes the totals.
+fn check(data: &mut Data) -> Result<(), String> {
     let mut paths = std::collections::HashSet::new();
     for row in &data.rows {
-        if row.path.is_empty() || row.path.len() > MAX_PATH {
-            return Err(format!("the report names an operation of {} bytes; 1 to {MAX_PATH} can be", row.path.len()));
-        }
+        possible(&row.path)?;
         if !paths.insert(&row.path) {
             return Err(format!("the report names operation {:?} twice", row.path));
         }
@@ -95,5 +127,37 @@ fn read(text: &str) -> Result<Data, String> {
         return Err("the report's counters overflow when they are added up: it was not written by heapledger".into());
     }
     arrange(&mut data.rows);
-    Ok(data)
+    Ok(())
+}
+
+/// A run as it stands in a file.
+#[derive(Serialize, Deserialize)]
+struct Parts<P> {
+    #[serde(default)]
+    whole: bool,
+    parts: P,
+}
+
+impl Run {
+    /// The run as JSON, on one line.
+    pub(crate) fn to_json(&self) -> String {
+        let data = Parts { whole: self.whole, parts: &self.parts };
+        text_of(&File { schema: SCHEMA, heapledger: env!("CARGO_PKG_VERSION").into(), data })
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote.
+    #[cfg(feature = "cli")]
+    pub(crate) fn from_json(text: &str) -> Result<Self, Error> {
+        let read = || {
+            let Parts { whole, mut parts } = parsed::<Parts<Vec<Part>>>("run", text)?;
+            for part in &mut parts {
+                check(&mut part.report)?;
+                let leak_tests = part.leak_tests.iter().map(|test| &test.path);
+                let denied = part.denied.iter().map(|denied| &denied.path);
+                part.measured.keys().chain(leak_tests).chain(denied).try_for_each(|path| possible(path))?;
+            }
+            Ok(Self { whole, parts })
+        };
+        read().map_err(|what| Error(Kind::Unreadable { what }))
+    }
 }

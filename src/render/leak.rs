@@ -70,7 +70,8 @@ fn list(out: &mut impl Write, head: &str, names: &[String]) -> fmt::Result {
     writeln!(out, "{head}{shown}{}", if more > 0 { format!(" and {more} more") } else { String::new() })
 }
 
-fn sentence(found: &Findings) -> String {
+/// The verdict.
+pub(crate) fn sentence(found: &Findings) -> String {
     match &found.verdict {
         Verdict::Clean => "clean: every iteration gives back what it takes".into(),
         Verdict::WarmUp { bytes: kept, blocks } => {

@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
 use crate::operation::LEDGER;
+pub(crate) use crate::operation::printable;
 use crate::report::{Data, Report};
 use crate::size::{Bytes, Count, exact};
 use crate::snapshot::{Own, Row};
@@ -104,11 +105,11 @@ struct Column {
     width: usize,
 }
 
-const HEADER: Style = Style::new().bold();
-const FAINT: Style = Style::new().dimmed();
+pub(super) const HEADER: Style = Style::new().bold();
+pub(super) const FAINT: Style = Style::new().dimmed();
 const OWNED: Style = AnsiColor::Yellow.on_default();
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// One line of the table.
 struct Line {
@@ -297,7 +298,7 @@ pub(super) fn counted(count: u64, what: &str) -> String {
 }
 
 /// Cut or filled to `width` columns. A text is not always as wide as its characters one by one.
-fn padded(text: &str, width: usize) -> String {
+pub(super) fn padded(text: &str, width: usize) -> String {
     let mut padded = text.to_string();
     if padded.width() > width {
         while padded.width() >= width.max(1) {
@@ -307,22 +308,4 @@ fn padded(text: &str, width: usize) -> String {
     }
     padded.extend(std::iter::repeat_n(' ', width.saturating_sub(padded.width())));
     padded
-}
-
-/// A name that cannot do anything to a terminal: control characters and those that reorder or hide text are shown as
-/// escapes.
-pub(crate) fn printable(name: &str) -> String {
-    let mut shown = String::with_capacity(name.len());
-    for one in name.chars() {
-        let hides = matches!(one,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-        );
-        if one.is_control() || hides {
-            shown.extend(one.escape_default());
-        } else {
-            shown.push(one);
-        }
-    }
-    shown
 }

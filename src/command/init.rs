@@ -1,0 +1,141 @@
+//! `cargo heapledger init`: a policy from a first run, with a table for every operation.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use anyhow::bail;
+use toml_edit::Value;
+
+use super::outcome::{self, Outcome};
+use super::tests::{in_ci, run_tests};
+use super::{Exit, Init, Project, Run, Show, keep};
+use crate::assertion::files::{Book, POLICY, shown};
+use crate::budget::Figure;
+use crate::budget::measured::Measured;
+use crate::budget::run;
+use crate::budget::whole::operations;
+
+const HEAD: &str = r##"# Memory budgets: what operations may keep and allocate. `cargo heapledger test` judges them, `assert_budget` does in tests.
+# A limit is one of
+#   12            exactly so much                  "64 MiB"     at most so much
+#   "ratchet"     what is recorded, exactly        "1%"         what is recorded, within 1 %
+#   { tolerance = "1%", minimum = "4 KiB" }        what is recorded, within 1 % or 4 KiB, whichever is more
+# of: allocs, allocated_bytes, peak_bytes, net_bytes, live_bytes, live_bytes_per_iteration. `cargo heapledger record` records.
+schema = 1
+
+# Operations that no table below names: "fail", "warn" or "allow".
+unlisted = "warn"
+
+# For every operation, where its own table says nothing else:
+# [defaults]
+# live_bytes_per_iteration = 0
+"##;
+
+/// `cargo heapledger init`.
+pub(super) fn init(project: &Project, asked: &Init) -> anyhow::Result<Exit> {
+    if in_ci() {
+        bail!("in CI nothing is written: run `cargo heapledger init` elsewhere, and commit what it writes");
+    }
+    let path = match &project.policy {
+        Some(path) => path.clone(),
+        None => workspace()?.join(POLICY),
+    };
+    if std::fs::symlink_metadata(&path).is_ok() && !asked.force {
+        bail!("{} is there already: edit it, or write over it with --force", shown(&path));
+    }
+    let run = Run { nextest: asked.nextest, arguments: asked.arguments.clone(), ..Run::default() };
+    let ran = run_tests(project, None, &run, true)?;
+    if !ran.passed {
+        bail!("tests failed: make them pass first, nothing was written");
+    }
+    let text = policy(&ran.run);
+    // Judged as if it were there: whoever is blind gets the same answer as from `test`.
+    if ran.run.processes() > 0 && !ran.run.parts.iter().all(|part| operations(part).is_empty()) {
+        keep::write_whole(&path, &text)?;
+        outcome::say(&format!("{}: written\n", shown(&path)))?;
+    }
+    let Ok(book) = Book::open(path) else {
+        bail!(
+            "no operation was seen, so there is nothing to limit: make heapledger the global allocator of the test binaries, \
+             enter operations with `track`, and give the dependency the feature `serde`"
+        );
+    };
+    keep::write_all(&book, &ran.run)?;
+    outcome::keep(project, &ran.run);
+    let outcome = Outcome::of(&book, &ran, false)?;
+    outcome.show(project, &Show::default(), &ran.run)?;
+    outcome::say(&format!("\nread {}, tighten what matters, and commit it with the figures\n", shown(&book.path)))?;
+    Ok(outcome.exit())
+}
+
+/// The folder of the package here.
+fn workspace() -> anyhow::Result<PathBuf> {
+    let here = std::env::current_dir()?;
+    let package = here.ancestors().find(|folder| folder.join("Cargo.toml").exists());
+    match package {
+        Some(package) => Ok(package.to_path_buf()),
+        None => bail!("there is no Cargo.toml here or above: run this in a package"),
+    }
+}
+
+/// The policy's text: every operation that nothing else is above, and everything that tests assert.
+fn policy(run: &run::Run) -> String {
+    let mut text = String::from(HEAD);
+    for part in &run.parts {
+        let operations = operations(part);
+        let leak_tests: Vec<&str> = part.leak_tests.iter().map(|test| test.path.as_str()).collect();
+        for (path, measured) in &operations {
+            let asserted = part.measured.get(path).is_some_and(|measured| measured.inside.is_none());
+            let leak_test = leak_tests.contains(&path.as_str());
+            let header = format!("[operation.{}]", Value::from(path.as_str()).to_string().trim());
+            if (path.contains('/') && !asserted && !leak_test) || text.contains(&header) {
+                continue;
+            }
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "\n{header}");
+            for (figure, value) in &measured.values {
+                if let Some(limit) = limit(*figure, value.value, asserted) {
+                    let _ = writeln!(text, "{} # {}", limit, figure.shown(value.value));
+                }
+            }
+            let _ = writeln!(text, "# {}", what_it_is(measured, asserted, leak_test));
+        }
+    }
+    text
+}
+
+fn what_it_is(measured: &Measured, asserted: bool, leak_test: bool) -> String {
+    let how = match (asserted, leak_test) {
+        (true, _) => "measured by an assertion",
+        (_, true) => "measured by a leak test",
+        _ => "added up over all tests that enter it",
+    };
+    match &measured.site {
+        Some(site) => format!("{how}, {}:{}", Value::from(&*site.file).to_string().trim().trim_matches('"'), site.line),
+        None => how.into(),
+    }
+}
+
+/// What a first policy says: figures of assertions repeat themselves, sums over tests less so.
+fn limit(figure: Figure, value: i64, asserted: bool) -> Option<String> {
+    Some(match figure {
+        Figure::Allocs if asserted => "allocs = \"ratchet\"".into(),
+        Figure::Allocs => "allocs = { tolerance = \"2%\", minimum = 10 }".into(),
+        Figure::AllocatedBytes => "allocated_bytes = { tolerance = \"2%\", minimum = \"1 KiB\" }".into(),
+        Figure::LiveBytesPerIteration => format!("live_bytes_per_iteration = {}", value.max(0)),
+        Figure::LiveBytes => "live_bytes = { tolerance = \"2%\", minimum = \"1 KiB\" }".into(),
+        Figure::PeakBytes => format!("peak_bytes = \"{}\"", roomy(value)),
+        Figure::NetBytes => return None,
+    })
+}
+
+/// Half as much again, in round numbers.
+fn roomy(bytes: i64) -> String {
+    let bytes = bytes.saturating_add(bytes / 2).max(1024);
+    match bytes {
+        small if small < 10 << 10 => format!("{} KiB", (small as u64).div_ceil(1 << 10)),
+        small if small < 1 << 20 => format!("{} KiB", (small as u64).div_ceil(10 << 10) * 10),
+        medium if medium < 100 << 20 => format!("{} MiB", (medium as u64).div_ceil(1 << 20)),
+        large => format!("{} MiB", (large as u64).div_ceil(100 << 20) * 100),
+    }
+}
