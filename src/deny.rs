@@ -54,6 +54,7 @@ use crate::tally::{Counts, Tally};
 pub fn deny_alloc(name: impl Name) -> DenyAlloc {
     exit::must_see();
     let scope = track(name);
+    assert!(scope.opened.is_some(), "no memory is left to see allocations with");
     // Read inside: a thread that ends may have taken its shard for this scope alone.
     let before = Own::new(by_operation);
     DenyAlloc { scope: Some(scope), node: thread::active(), before, allowed: 0, place: Location::caller() }

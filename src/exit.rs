@@ -6,13 +6,15 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
+
+use once_cell::race::OnceBox;
 
 use crate::budget::measured::{Denied, LeakTested, Measured};
 #[cfg(feature = "serde")]
 use crate::budget::run::{Blind, Part, Run};
 use crate::error::{Error, Kind};
-use crate::record::{exit, thread};
+use crate::record::{exit, fork, thread};
 
 /// Names the folder that reports are written to.
 pub(crate) const FOLDER: &str = "HEAPLEDGER_REPORTS";
@@ -36,7 +38,7 @@ static UNANNOUNCED: AtomicBool = AtomicBool::new(false);
 /// Something was asserted, and nothing could be seen.
 static ASSERTED_BLINDLY: AtomicBool = AtomicBool::new(false);
 /// Nobody, if nobody asked.
-static TELLER: OnceLock<Option<Teller>> = OnceLock::new();
+static TELLER: OnceBox<Option<Teller>> = OnceBox::new();
 static LOG: Mutex<Log> = Mutex::new(Log { measured: Vec::new(), leak_tests: Vec::new(), denied: Vec::new() });
 
 /// A process that is to tell what it measured.
@@ -88,9 +90,13 @@ fn begin() -> bool {
     seeing
 }
 
-/// Whoever tells. Others wait while one finds out, so that nothing is missed.
+/// Whoever tells. Others wait while one finds out, so that nothing is missed; a fork waits too, so that the child does not
+/// wait for ever.
 fn teller() -> Option<&'static Teller> {
-    thread::quietly(|| TELLER.get_or_init(Teller::announced).as_ref())
+    if let Some(teller) = TELLER.get() {
+        return teller.as_ref();
+    }
+    thread::quietly(|| fork::alone(|| TELLER.get_or_init(|| Box::new(Teller::announced())).as_ref()))
 }
 
 fn complain(folder: &Path, what: &str) {
@@ -133,7 +139,7 @@ impl Teller {
     fn tell(&self) {
         let file = |ending: &str| self.folder.join(format!("{}.{ending}", self.name));
         #[cfg(feature = "serde")]
-        let (text, ending) = (Run { whole: false, parts: vec![self.part()] }.to_json(), REPORT);
+        let (text, ending) = (Run { whole: false, clean: true, parts: vec![self.part()] }.to_json(), REPORT);
         #[cfg(not(feature = "serde"))]
         let (text, ending) = (self.program.clone(), UNABLE);
         let unfinished = file("unfinished");
@@ -149,7 +155,9 @@ impl Teller {
 
     #[cfg(feature = "serde")]
     fn part(&self) -> Part {
-        let mut report = crate::report::Data::clone(&crate::report::report().0);
+        // What one test has for itself it tells itself.
+        let shared = crate::snapshot::snapshot().report_of(|node| !node.apart);
+        let mut report = crate::report::Data::clone(&shared.0);
         let mut blind = Vec::new();
         if !thread::installed() {
             report.processes = 0;
@@ -173,7 +181,7 @@ impl Teller {
 
 /// Takes note of a finding, if it is to be told.
 fn note(add: impl FnOnce(&mut Log)) {
-    if teller().is_some() {
+    if teller().is_some_and(|teller| teller.process == std::process::id()) {
         thread::quietly(|| add(&mut LOG.lock().unwrap_or_else(PoisonError::into_inner)));
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Node {
     pub(crate) depth: u32,
     pub(crate) parent: Option<&'static Node>,
     pub(crate) name: &'static str,
+    /// It belongs to one test alone, itself or what it is nested in: `registry::apart`.
+    pub(crate) apart: bool,
     /// Where it was first entered.
     pub(crate) place: Option<&'static Location<'static>>,
     /// How far its peak may be off, in bytes: zero unless a `with_threads()` scope saw other threads.
@@ -42,7 +44,7 @@ pub(crate) static BUILTINS: [&Node; BUILTIN as usize] = [&UNATTRIBUTED, &LEDGER,
 
 impl Node {
     const fn builtin(id: u32, name: &'static str) -> Self {
-        Self { id, depth: 0, parent: None, name, place: None, peak_error: AtomicU64::new(0) }
+        Self { id, depth: 0, parent: None, name, apart: false, place: None, peak_error: AtomicU64::new(0) }
     }
 
     pub(crate) fn is_builtin(&self) -> bool {

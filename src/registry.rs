@@ -181,21 +181,22 @@ fn find_or_make(parent: Option<&'static Node>, name: &str, place: Place) -> &'st
         if let Some(known) = by_name.get(&key as &dyn Key) {
             return known.key().0;
         }
-        let Some(node) = make(parent, name, place) else { return &OTHER };
+        let apart = parent.is_some_and(|parent| parent.apart);
+        let Some(node) = make(parent, name, place, apart) else { return &OTHER };
         by_name.insert(Known(node), ());
         node
     })
 }
 
 /// Makes an operation. Under the lock.
-fn make(parent: Option<&'static Node>, name: &str, place: Place) -> Option<&'static Node> {
+fn make(parent: Option<&'static Node>, name: &str, place: Place, apart: bool) -> Option<&'static Node> {
     let depth = parent.map_or(0, |parent| parent.depth + 1);
     let id = NEXT.load(Relaxed);
     if depth >= MAX_DEPTH || id >= MAX_OPERATIONS + BUILTIN {
         return None;
     }
     let name = Box::leak(Box::<str>::from(name));
-    let node = Node { id, depth, parent, name, place, peak_error: AtomicU64::new(0) };
+    let node = Node { id, depth, parent, name, apart, place, peak_error: AtomicU64::new(0) };
     let node: &'static Node = Box::leak(Box::new(node));
     NAMED.push(Box::leak(Box::new(Named { node, next: Link::none() })));
     NEXT.store(id + 1, Relaxed);
@@ -214,7 +215,7 @@ pub(crate) fn apart(within: &'static Node, name: &str, place: Place) -> &'static
         return twin;
     }
     APART.fetch_add(1, Relaxed);
-    fork::alone(|| make(twin.parent, twin.name, place)).unwrap_or(&OTHER)
+    fork::alone(|| make(twin.parent, twin.name, place, true)).unwrap_or(&OTHER)
 }
 
 /// Whether a path may have several operations.

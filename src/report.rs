@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::error::{Error, Kind};
-use crate::operation::{BUILTINS, LEDGER, UNATTRIBUTED};
+use crate::operation::{BUILTINS, LEDGER, Node, UNATTRIBUTED};
 use crate::record::level::BOUND;
 use crate::snapshot::{Own, Row, Snapshot, snapshot};
 use crate::tally::Tally;
@@ -66,8 +66,13 @@ impl Snapshot {
     /// println!("{}", (heapledger::snapshot() - before).report());
     /// ```
     pub fn report(&self) -> Report {
+        self.report_of(|_| true)
+    }
+
+    /// The report of some operations.
+    pub(crate) fn report_of(&self, wanted: impl Fn(&Node) -> bool) -> Report {
         Report(Own::new(|| {
-            let rows = self.rows().map(|(_, row)| row);
+            let rows = self.rows().filter(|(node, _)| wanted(node)).map(|(_, row)| row);
             let rows = rows.filter(|row| row.scopes > 0 || !row.own.is_idle() || always_there(&row.path));
             // No counter of one process overflows when it is added up.
             let mut rows = by_path(rows).unwrap_or_default();

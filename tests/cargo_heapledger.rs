@@ -545,7 +545,7 @@ fn another_environment_is_no_regression() {
     project.write(&there, &text.replace(rustc, "1.60.0"));
     let committed = project.files();
     let said = project.heapledger(&["test"]);
-    said.exits(0).prints("    note         nothing is recorded in this environment yet\n").never_prints("breach");
+    said.exits(4).prints("    note         nothing is recorded in this environment yet\n").never_prints("breach");
     assert_eq!(row(&said, "allocs", "search"), "allocs 100 new");
     assert_eq!(row(&said, "peak_bytes", "search"), "peak_bytes 1.95 KiB <= 4.00 KiB -2.05 KiB (-51.2 %) within");
     said.prints("4 to record: `cargo heapledger review` shows each, `cargo heapledger accept` takes them all\n");
@@ -608,7 +608,8 @@ fn ci_writes_nothing_and_prints_a_patch_that_is_accepted_elsewhere() {
         project.write("target/log", log);
         let said = project.heapledger(&["accept", "--from", "target/log"]);
         said.exits(0);
-        assert_eq!(said.out, format!("{figures}: written\n"));
+        let changes = "  search allocs: 4 -> 8 (+4)\n  search allocated_bytes: 2.25 KiB (2,300 B) -> 2.64 KiB";
+        assert!(said.out.starts_with(&format!("{figures}: written\n{changes}")), "{}", said.out);
         assert_eq!(project.read(&figures), new, "of the log\n{log}");
         project.write(&figures, &old);
     }
@@ -650,7 +651,7 @@ fn ci_writes_nothing_and_prints_a_patch_that_is_accepted_elsewhere() {
     // The first figures of an environment come as a patch too.
     project.remove(&figures);
     let said = project.heapledger_in(&[CI], &["test"]);
-    said.exits(0).prints(&format!("figures: {key}\n"));
+    said.exits(4).prints(&format!("figures: {key}\n"));
     project.write("target/log", &said.out);
     project.heapledger(&["accept", "--from", "target/log"]).exits(0);
     assert_eq!(project.read(&figures), new);
@@ -971,6 +972,7 @@ fn a_review_asks_on_a_terminal_and_records_what_is_agreed_to() {
     let project = dialled("reviewed");
     project.heapledger(&["record"]).exits(0);
     turn(&project, "blocks", 7);
+    // A test fails, so sums over all tests may lack a part: only what assertions measured is asked for.
     turn(&project, "indexed", 6);
     project.heapledger(&["test"]).exits(2);
     let committed = recorded(&project);
@@ -999,13 +1001,12 @@ fn a_review_asks_on_a_terminal_and_records_what_is_agreed_to() {
         return;
     };
     assert_eq!(code, Some(0), "{out}");
-    assert!(out.contains("1/6  index allocs: 5 -> 6 (+1)"), "{out}");
+    assert!(out.contains("1/4  search allocs: 4 -> 8 (+4)"), "{out}");
     assert!(out.contains("record it? [y]es, [n]o, [a]ll from here, [q]uit without recording: "), "{out}");
     assert_eq!(recorded(&project), committed, "whoever quits records nothing");
-    let (_, out) = review("y\nn\nn\na\n").expect("there is a terminal");
-    assert!(out.contains(": 4 figures recorded"), "{out}");
+    let (_, out) = review("n\na\n").expect("there is a terminal");
+    assert!(out.contains(": 3 figures recorded"), "{out}");
     let expected = committed
-        .replace("\"index\".allocs = 5", "\"index\".allocs = 6")
         .replace("2300 # 2.25 KiB", "2700 # 2.64 KiB")
         .replace("\"search/parse\".allocs = 3", "\"search/parse\".allocs = 7")
         .replace("\"search/parse\".allocated_bytes = 300", "\"search/parse\".allocated_bytes = 700");

@@ -840,7 +840,7 @@ fn more_processes_than_can_be_counted_are_no_panic() {
     run["parts"][0]["environment"]["profile"] = json!("release");
     project.write("other.json", &run.to_string());
     let said = say(&project, &["merge", "one.json", "other.json"]);
-    assert!(matches!(said.code, 0 | 1), "{said}");
+    assert!(matches!(said.code, 0 | 1 | 4), "{said}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::budget::figures::Figures;
 use crate::budget::judge::{Case, Finding, Verdict, judge_assertion};
 use crate::budget::measured::{Measured, Value};
 use crate::budget::policy::Rules;
-use crate::budget::{Figure, Unlisted};
+use crate::budget::{Figure, Limit, Unlisted};
 use crate::environment::Environment;
 use crate::error::{Error, Kind};
 use crate::exit;
@@ -78,7 +78,9 @@ impl Assertion {
 
     pub(super) fn start(&self) -> Started {
         let before = snapshot();
-        Started { scope: enter(self.claim.node), before }
+        let scope = enter(self.claim.node);
+        assert!(scope.opened.is_some(), "no memory is left to measure this with");
+        Started { scope, before }
     }
 
     /// Ends a run, and says what this thread did in it.
@@ -103,21 +105,26 @@ impl Assertion {
         done < self.state.wanted || again
     }
 
-    /// Whether a count that must repeat itself has not yet.
+    /// Whether a figure that must repeat itself has not yet: of the operation, or of one inside it.
     fn differs(&self) -> bool {
         thread::quietly(|| {
-            let State { rules, runs, .. } = &*self.state;
-            let path = self.claim.node.path();
-            let repeating = rules.limits.iter().filter(|(_, limit)| limit.exact.is_some() || limit.ratchet);
-            repeating.filter(|(figure, _)| matches!(figure, Figure::Allocs | Figure::AllocatedBytes)).any(
-                |(figure, limit)| {
-                    let over: Vec<i64> = runs.iter().filter_map(|run| run.get(&path)?.0.get(figure).copied()).collect();
-                    let wobbles =
-                        |value: Value| value.highest.saturating_sub(value.value) > limit.tolerance.around(value.value);
-                    summed_up(*figure, &over).is_some_and(|value| value.unstable && wobbles(value))
-                },
-            )
+            let Ok(judge) = Judge::of_this_process() else { return false };
+            let paths: BTreeSet<&String> = self.state.runs.iter().flat_map(BTreeMap::keys).collect();
+            paths.into_iter().any(|path| {
+                let rules = judge.book.policy.rules(path, &judge.environment);
+                rules.limits.iter().any(|(figure, limit)| self.wobbles(path, *figure, limit))
+            })
         })
+    }
+
+    fn wobbles(&self, path: &str, figure: Figure, limit: &Limit) -> bool {
+        if limit.exact.is_none() && !limit.ratchet {
+            return false;
+        }
+        let of = |run: &Read| run.get(path).map_or(Some(0), |(values, _)| values.get(&figure).copied());
+        let Some(over) = self.state.runs.iter().map(of).collect::<Option<Vec<i64>>>() else { return false };
+        let wobbles = |value: Value| value.highest.saturating_sub(value.value) > limit.tolerance.around(value.value);
+        summed_up(figure, &over).is_some_and(|value| value.unstable && wobbles(value))
     }
 
     /// Drops what a run returned, as the operation's doing, and not as another time that it is entered.

@@ -73,9 +73,9 @@ impl Measured {
     pub(super) fn raise(&mut self, other: Self) {
         for (figure, value) in other.values {
             let known = self.values.entry(figure).or_insert(value);
-            if value.value > known.value {
-                *known = value;
-            }
+            known.value = known.value.max(value.value);
+            known.highest = known.highest.max(value.highest);
+            known.unstable |= value.unstable;
         }
         self.inside = self.inside.take().and(other.inside);
     }

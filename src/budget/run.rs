@@ -14,6 +14,8 @@ use crate::report::Data;
 pub(crate) struct Run {
     /// All tests ran, so that what was not measured is missing.
     pub(crate) whole: bool,
+    /// No test failed, and every process reported: what was not measured is gone, and no sum lacks a part.
+    pub(crate) clean: bool,
     pub(crate) parts: Vec<Part>,
 }
 

@@ -81,7 +81,8 @@ impl Change {
     /// All parts that are to be recorded otherwise than they are.
     fn all(book: &Book, run: &run::Run) -> anyhow::Result<Vec<Self>> {
         let seeing = run.parts.iter().filter(|part| part.report.processes > 0);
-        let all = seeing.map(|part| Self::of(book, part, run.whole)).collect::<anyhow::Result<Vec<_>>>()?;
+        let all =
+            seeing.map(|part| Self::of(book, part, run.whole && run.clean)).collect::<anyhow::Result<Vec<_>>>()?;
         Ok(all.into_iter().filter(|change| !change.differences().is_empty()).collect())
     }
 
@@ -252,15 +253,15 @@ fn accept_from(book: &Book, log: &Path) -> anyhow::Result<()> {
         written.push(patched(book, key, patch)?);
     }
     // All of them apply: now they are written.
-    for (path, text) in written {
+    for (path, text, change) in written {
         write_whole(&path, &text)?;
-        outcome::say(&format!("{}: written\n", shown(&path)))?;
+        outcome::say(&format!("{}: written\n{change}", shown(&path)))?;
     }
     Ok(())
 }
 
-/// The file that a patch is for, and what will be in it.
-fn patched(book: &Book, key: &str, patch: &str) -> anyhow::Result<(PathBuf, String)> {
+/// The file that a patch is for, what will be in it, and what changes, for people.
+fn patched(book: &Book, key: &str, patch: &str) -> anyhow::Result<(PathBuf, String, String)> {
     let name = || plain(key);
     let folder = book.figures_at(&Environment::default());
     // The name of a file, and no way to another folder.
@@ -292,7 +293,12 @@ fn patched(book: &Book, key: &str, patch: &str) -> anyhow::Result<(PathBuf, Stri
             plain(&read.environment.to_string())
         );
     }
-    Ok((path, after))
+    let before = (!before.is_empty()).then(|| Figures::parse(&shown(&path), &before)).transpose()?;
+    let values = read.values.iter().map(|(key, (value, _))| (key.clone(), *value)).collect();
+    let change = Change { environment: read.environment, path: path.clone(), before, after: values };
+    let lines = change.differences().into_iter().map(|(key, then, now)| format!("  {}\n", line(key, then, now)));
+    let lines = lines.collect();
+    Ok((path, after, lines))
 }
 
 /// The patches in a log, by the name of their environment. CI may put a time in front of every line, and colours into it.

@@ -30,7 +30,7 @@ enum Exit {
     Unstable = 5,
     /// Tests failed for other reasons, or a file or an argument is wrong.
     Failed = 1,
-    /// Figures are to be recorded: an improvement in strict mode, or nothing to compare with at all.
+    /// Figures are to be recorded: an improvement in strict mode, or a new environment.
     ToRecord = 4,
     /// Everything is within its budget.
     Within = 0,
@@ -64,7 +64,7 @@ Exit codes:
   1  tests failed for another reason, or a file or an argument is wrong
   2  a figure exceeds its budget
   3  a leak test found a leak
-  4  figures are to be recorded: an improvement (with --strict), or nothing to compare with
+  4  figures are to be recorded: an improvement (with --strict), or a new environment
   5  a figure does not repeat itself
   6  heapledger was not the global allocator, or a process left no report: nothing can be said
 

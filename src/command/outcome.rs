@@ -67,7 +67,6 @@ impl Outcome {
         let has = |verdict| self.findings().any(|finding| finding.verdict == verdict);
         let to_record = self.strict && (has(Verdict::New) || has(Verdict::Improvement));
         let explained = self.passed || (to_record && self.strict_tests);
-        let compared = self.findings().any(|finding| finding.against.is_some() || finding.verdict == Verdict::Within);
         match () {
             () if !self.seen || has(Verdict::Blind) => Exit::Blind,
             () if has(Verdict::Leak) => Exit::Leak,
@@ -75,8 +74,8 @@ impl Outcome {
             () if has(Verdict::Unstable) => Exit::Unstable,
             () if !explained => Exit::Failed,
             () if to_record => Exit::ToRecord,
-            // A run in which nothing could be compared must not pass.
-            () if !compared && has(Verdict::New) => Exit::ToRecord,
+            // Where nothing recorded could be compared, a regression would pass.
+            () if self.parts.iter().any(|(_, findings)| is_new(findings)) => Exit::ToRecord,
             () => Exit::Within,
         }
     }
@@ -96,6 +95,7 @@ impl Outcome {
                     .into(),
             ),
             Exit::Failed => Some("tests failed, and no figure of the whole run is the reason: see above".into()),
+            Exit::ToRecord if !self.passed => Some(format!("{to_record} to record; tests failed too, for that or for more")),
             _ if to_record > 0 => Some(format!(
                 "{to_record} to record: `cargo heapledger review` shows each, `cargo heapledger accept` takes them all"
             )),
@@ -109,6 +109,9 @@ impl Outcome {
         let width = terminal_size::terminal_size().map_or(120, |(width, _)| usize::from(width.0));
         for (environment, findings) in &self.parts {
             out += &format!("\n{}\n{}", printable(environment), table(findings, width, project.colour, show.all));
+        }
+        if !run.whole {
+            out += "\nonly a part of the tests ran: of what they did not enter, nothing is judged\n";
         }
         if let Some(sentence) = self.sentence() {
             out += &format!("\n{sentence}\n");
@@ -145,6 +148,12 @@ impl Outcome {
         }
         Ok(())
     }
+}
+
+/// Whether figures are to be held against recorded ones, and none is recorded: a new environment.
+fn is_new(findings: &[Finding]) -> bool {
+    let recorded = |one: &Finding| one.against.as_ref().is_some_and(|against| against.kind == Kind::Recorded);
+    findings.iter().any(|one| one.verdict == Verdict::New) && !findings.iter().any(recorded)
 }
 
 /// What stands between the repository's folder and the workspace's: rustc names files from the latter.
@@ -184,13 +193,15 @@ pub(super) fn read_run(file: &Path) -> anyhow::Result<Run> {
 /// `cargo heapledger merge`.
 pub(super) fn merge(project: &Project, asked: &Merge) -> anyhow::Result<Exit> {
     let book = project.book()?;
-    let mut run = Run::default();
+    let mut run = Run { clean: true, ..Run::default() };
     let mut paths = BTreeSet::new();
     for file in &asked.files {
         if !paths.insert(file.canonicalize().with_context(|| shown(file))?) {
             bail!("{} is given twice: its figures would count twice", shown(file));
         }
-        run.merge(read_run(file)?)?;
+        let one = read_run(file)?;
+        run.clean &= one.clean;
+        run.merge(one)?;
     }
     run.whole = !asked.partial;
     let ran = Ran { run, unseen: Vec::new(), passed: true };

@@ -101,7 +101,11 @@ pub(super) fn run_tests(project: &Project, book: Option<&Book>, asked: &Run, rec
         bail!("the tests failed ({status}) before any of them reported what it measured");
     }
     let whole = asked.complete || (!selects(&asked.arguments) && every_member(&asked.arguments)?);
-    Ok(Ran { run: run::Run { whole, ..run }, unseen, passed: status.success() })
+    Ok(Ran {
+        run: run::Run { whole, clean: status.success() && unseen.is_empty(), ..run },
+        unseen,
+        passed: status.success(),
+    })
 }
 
 /// Whether an argument of cargo test or nextest says what happens after a failure.
@@ -126,7 +130,7 @@ fn every_member(arguments: &[std::ffi::OsString]) -> anyhow::Result<bool> {
 
 /// Whether arguments of cargo test select a part of the tests.
 fn selects(arguments: &[std::ffi::OsString]) -> bool {
-    const PLAIN: [&str; 17] = [
+    const PLAIN: [&str; 16] = [
         "--release",
         "-r",
         "--all-features",
@@ -143,7 +147,6 @@ fn selects(arguments: &[std::ffi::OsString]) -> bool {
         "--verbose",
         "-vv",
         "--nocapture",
-        "--all-targets",
     ];
     const WITH_VALUE: [&str; 11] = [
         "--profile",
