@@ -34,7 +34,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 
-use crate::error::{Error, Kind};
+use crate::exit;
 use crate::operation::{LEDGER, Node, UNATTRIBUTED};
 use crate::record::level::PROCESS;
 use crate::record::{memory, thread};
@@ -118,9 +118,7 @@ impl MemoryMonitor {
     /// ```
     #[track_caller]
     pub fn new(leak_threshold_mb: usize) -> Self {
-        if !thread::installed() {
-            panic!("{}", Error(Kind::NotInstalled));
-        }
+        exit::must_see();
         let threshold_bytes = (leak_threshold_mb as u64).saturating_mul(1 << 20);
         let shared = thread::quietly(|| Arc::new(Shared { threshold_bytes, ..Shared::default() }));
         Self { shared, watching: Mutex::new(None) }
