@@ -11,7 +11,7 @@ use crate::budget::figures::Figures;
 use crate::budget::judge::{Case, Finding, Verdict, judge_assertion};
 use crate::budget::measured::{Measured, Value};
 use crate::budget::policy::Rules;
-use crate::budget::{Figure, Limit, Unlisted};
+use crate::budget::{Figure, Limit, Unlisted, whole};
 use crate::environment::Environment;
 use crate::error::{Error, Kind};
 use crate::exit;
@@ -246,10 +246,6 @@ fn settle(state: &mut State, scope: &Scope) {
         std::thread::sleep(wait);
         wait = (wait * 2).min(Duration::from_millis(10));
     }
-}
-
-fn whole(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 /// What the operation and those inside it did, each with all that is below it. Several inside may have one path. Those

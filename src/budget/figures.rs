@@ -34,16 +34,13 @@ impl Figures {
 
     /// Reads a file of figures.
     pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Error> {
-        let unreadable = |at: usize, what: String| {
-            let place = Place::of(file, text, at);
-            Error(Kind::Unreadable { what: format!("{place}: {what}") })
-        };
         let table = syntax::table(file, text, LARGEST)?;
+        let lines = syntax::Lines::of(text);
+        let place = |at| lines.place(file, at);
+        let unreadable = |at: usize, what: String| Error(Kind::Unreadable { what: format!("{}: {what}", place(at)) });
         let mut values = BTreeMap::new();
         let mut schema = None;
         let mut environment = Environment::default();
-        // Counting lines anew for each figure would take time in proportion to their square.
-        let lines = Lines::of(text);
         for (key, value) in table.get_ref() {
             let at = value.span().start;
             match (key.get_ref().as_ref(), value.get_ref()) {
@@ -53,7 +50,7 @@ impl Figures {
                 ("allocator", DeValue::String(named)) => environment.allocator = named.to_string(),
                 ("rustc", DeValue::String(named)) => environment.rustc = named.to_string(),
                 ("figures", DeValue::Table(operations)) => {
-                    read_operations(operations, &mut values, &|at| lines.place(file, text, at), &unreadable)?;
+                    read_operations(operations, &mut values, &place, &unreadable)?;
                 }
                 (other, _) => {
                     let valid = ["schema", "target", "profile", "allocator", "rustc", "figures"];
@@ -102,22 +99,6 @@ fn read_number(value: &Spanned<DeValue<'_>>) -> Option<i64> {
     match value.get_ref() {
         DeValue::Integer(number) => syntax::integer(number),
         _ => None,
-    }
-}
-
-/// Where lines begin.
-struct Lines(Vec<usize>);
-
-impl Lines {
-    fn of(text: &str) -> Self {
-        Self(std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect())
-    }
-
-    fn place(&self, file: &str, text: &str, at: usize) -> Place {
-        let line = self.0.partition_point(|&begins| begins <= at);
-        let begins = self.0.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        let column = text.get(begins..at).unwrap_or("").chars().count() + 1;
-        Place { file: file.into(), line, column }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Budgets: what operations may keep and allocate, and whether they did. Pure functions of values.
 //!
-//! In the order in which a figure passes through: `measured` and `run` (what one
-//! operation, and one or many processes, measured), `policy` (the limits that
-//! people wrote into `heapledger.toml`), `figures` (what was recorded before, in one file per environment), `judge` (each
-//! figure beside its limit), `whole` (all of a run). `syntax` is what both files have in common; here are the words that all share.
+//! In the order in which a figure passes through: `measured` and `run` (what one operation, and one or many processes,
+//! measured), `policy` (the limits that people wrote into `heapledger.toml`), `figures` (what was recorded before, in one
+//! file per environment), `judge` (each figure beside its limit), `whole` (all of a run). `syntax` is what both files have
+//! in common; here are the words that all share.
 
 pub(crate) mod figures;
 pub(crate) mod judge;
@@ -86,6 +86,11 @@ impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
+}
+
+/// A counter as a figure: what is larger than any limit can be is as large as a limit can be.
+pub(crate) fn whole(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 /// A place in a file that people wrote. Lines and columns count from one.

@@ -6,7 +6,7 @@ use super::judge::{Case, Finding, Verdict, judge_operation};
 use super::measured::{LeakVerdict, Measured, Value};
 use super::policy::Policy;
 use super::run::{Part, Run};
-use super::{Figure, Place};
+use super::{Figure, Place, whole};
 
 /// Judges every figure that the policy limits: operations by path, their figures by name.
 pub(crate) fn judge(case: &Case<'_>, part: &Part) -> Vec<Finding> {
@@ -134,11 +134,6 @@ pub(crate) fn operations(part: &Part) -> BTreeMap<String, Measured> {
         known.value = known.value.max(value.value);
     }
     operations
-}
-
-/// What no limit can be as large as is as large as can be.
-fn whole(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 /// A rare leak of less than a byte per iteration is a byte, not nothing.

@@ -18,6 +18,7 @@ use crate::budget::judge::{Case, Finding, Kind, Verdict};
 use crate::budget::measured::Measured;
 use crate::budget::run::Run;
 use crate::budget::whole::{judge, missing, operations};
+use crate::render::budget::share;
 use crate::render::{annotations, junit, markdown, printable, table};
 
 /// No file of runs is larger.
@@ -256,7 +257,8 @@ fn differences(before: &BTreeMap<String, Measured>, after: &BTreeMap<String, Mea
             let change = then.zip(now).map(|(then, now)| now.saturating_sub(then));
             let change = change.map_or_else(String::new, |change| {
                 let sign = if change > 0 { "+" } else { "" };
-                format!("{sign}{}{}", figure.short(change), percent(change, then.unwrap_or(0)))
+                let share = share(change, then.unwrap_or(0)).map_or_else(String::new, |share| format!(" ({share})"));
+                format!("{sign}{}{share}", figure.short(change))
             });
             rows.push([printable(path), figure.to_string(), shown(then), shown(now), change]);
         }
@@ -275,12 +277,6 @@ fn differences(before: &BTreeMap<String, Measured>, after: &BTreeMap<String, Mea
             )
         })
         .collect()
-}
-
-/// ` (+5.1 %)`, or nothing where there is no whole to speak of.
-fn percent(change: i64, of: i64) -> String {
-    let percent = change as f64 * 100.0 / of.unsigned_abs() as f64;
-    if of == 0 || percent.abs() < 0.05 { String::new() } else { format!(" ({percent:+.1} %)") }
 }
 
 /// A bar on a terminal, for what takes longer than people like to wait.

@@ -100,7 +100,11 @@ pub(super) fn difference(finding: &Finding) -> Option<String> {
 
 /// `+5.1 %`; nothing where there is nothing to have a share of, or where the share rounds to nothing.
 pub(super) fn percent(finding: &Finding) -> Option<String> {
-    let (difference, base) = (finding.difference()?, finding.against.as_ref()?.figure);
+    share(finding.difference()?, finding.against.as_ref()?.figure)
+}
+
+/// What share of `base` the difference is, likewise.
+pub(crate) fn share(difference: i64, base: i64) -> Option<String> {
     let percent = difference as f64 / base.unsigned_abs() as f64 * 100.0;
     (percent.is_finite() && percent.abs() >= 0.05).then(|| format!("{percent:+.1} %"))
 }

@@ -5,8 +5,9 @@ use std::fmt::Display;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::message::{Lines, short};
-use crate::budget::{Place, syntax};
+use super::message::short;
+use crate::budget::Place;
+use crate::budget::syntax::{self, Lines};
 use crate::error::{Error, Kind};
 
 pub(super) type Key<'a> = Spanned<DeString<'a>>;
