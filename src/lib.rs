@@ -88,41 +88,41 @@
 //! pass. So it is in a plug-in (cdylib) that brings a second copy of this crate, and under Miri unless
 //! `--cfg heapledger_miri` and Tree Borrows ask for the real thing.
 
-mod assertion;
-mod budget;
+/// What things are called, in code and in every output.
+mod words;
+
+/// From the allocator's four methods to counters that anybody may read.
+mod record;
+
+/// Names to operations, and back.
+mod registry;
+
+/// The counters at one moment, as plain values.
+mod reading;
+
+/// Values in, findings out.
+mod judging;
+
+/// Values to text.
+mod render;
+
+/// The only place that opens files.
+mod disk;
+
+/// What users call.
+mod front;
+
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod command;
-mod deny;
-mod environment;
-mod error;
-mod exit;
-mod failing;
-mod future;
-mod leak_report;
-mod leak_test;
-pub mod monitor;
-mod operation;
-mod record;
-mod registry;
-mod render;
-mod report;
-mod scope;
-mod size;
-mod snapshot;
-mod tally;
-mod verdict;
 
-pub use assertion::{Budget, assert_budget, budget};
-pub use deny::{DenyAlloc, deny_alloc};
-pub use error::Error;
-pub use future::{Track, Tracked};
-pub use leak_report::LeakReport;
-pub use leak_test::LeakTest;
-pub use operation::Site;
+pub use front::monitor;
+pub use front::{Budget, assert_budget, budget};
+pub use front::{DenyAlloc, deny_alloc};
+pub use front::{LeakReport, LeakTest};
+pub use front::{Name, Operation, Scope, current, is_installed, measure, track};
+pub use front::{Track, Tracked};
+pub use judging::leak::Verdict;
+pub use reading::{Report, Row, Snapshot, report, snapshot};
 pub use record::Allocator;
-pub use report::{Report, report};
-pub use scope::{Name, Operation, Scope, current, is_installed, measure, track};
-pub use snapshot::{Row, Snapshot, snapshot};
-pub use tally::Tally;
-pub use verdict::Verdict;
+pub use words::{Error, Site, Tally};

@@ -6,14 +6,12 @@ use std::path::PathBuf;
 use anyhow::bail;
 use toml_edit::Value;
 
+use super::cli::{Exit, Init, Project, RunOptions, Show};
+use super::collect::{in_ci, run_tests};
+use super::keep;
 use super::outcome::{self, Outcome};
-use super::tests::{in_ci, run_tests};
-use super::{Exit, Init, Project, Run, Show, keep};
-use crate::assertion::files::{Book, POLICY, shown};
-use crate::budget::Figure;
-use crate::budget::measured::Measured;
-use crate::budget::run;
-use crate::budget::whole::operations;
+use crate::disk::{Book, POLICY, shown, write_whole};
+use crate::judging::budget::{Figure, Measured, Run, operations};
 
 const HEAD: &str = r##"# Memory budgets: what operations may keep and allocate. `cargo heapledger test` judges them, `assert_budget` does in tests.
 # A limit is one of
@@ -43,7 +41,7 @@ pub(super) fn init(project: &Project, asked: &Init) -> anyhow::Result<Exit> {
     if std::fs::symlink_metadata(&path).is_ok() && !asked.force {
         bail!("{} is there already: edit it, or write over it with --force", shown(&path));
     }
-    let run = Run { nextest: asked.nextest, arguments: asked.arguments.clone(), ..Run::default() };
+    let run = RunOptions { nextest: asked.nextest, arguments: asked.arguments.clone(), ..RunOptions::default() };
     let ran = run_tests(project, None, &run, true)?;
     if !ran.passed {
         bail!("tests failed: make them pass first, nothing was written");
@@ -51,7 +49,7 @@ pub(super) fn init(project: &Project, asked: &Init) -> anyhow::Result<Exit> {
     let text = policy(&ran.run);
     // Judged as if it were there: whoever is blind gets the same answer as from `test`.
     if ran.run.processes() > 0 && !ran.run.parts.iter().all(|part| operations(part).is_empty()) {
-        keep::write_whole(&path, &text)?;
+        write_whole(&path, &text)?;
         outcome::say(&format!("{}: written\n", shown(&path)))?;
     }
     let Ok(book) = Book::open(path) else {
@@ -79,7 +77,7 @@ fn workspace() -> anyhow::Result<PathBuf> {
 }
 
 /// The policy's text: every operation that nothing else is above, and everything that tests assert.
-fn policy(run: &run::Run) -> String {
+fn policy(run: &Run) -> String {
     let mut text = String::from(HEAD);
     for part in &run.parts {
         let operations = operations(part);

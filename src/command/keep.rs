@@ -2,53 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead, IsTerminal, Read, Write};
+use std::io::{BufRead, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use super::cli::{Exit, Project, RunOptions};
+use super::collect::{in_ci, run_tests};
 use super::outcome::{self, LAST, Outcome, plain, read_run};
-use super::tests::{in_ci, run_tests};
-use super::{Exit, Project, Run};
-use crate::assertion::files::{Book, shown};
-use crate::budget::Figure;
-use crate::budget::figures::Figures;
-use crate::budget::judge::Case;
-use crate::budget::run::{self, Part};
-use crate::budget::whole::to_record;
-use crate::environment::Environment;
-use crate::render::{figures, printable};
 
-/// Writes a file whole or not at all: beside it first, then in its place.
-pub(super) fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
-    let failed = || format!("{} cannot be written", shown(path));
-    // A link stays, and leads to what is new.
-    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    // Putting a file in the place of a device or a pipe would take it from everybody else.
-    if fs::metadata(path).is_ok_and(|known| !known.is_file() && !known.is_dir()) {
-        return fs::write(path, text).with_context(failed);
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).with_context(failed)?;
-    let mut file = tempfile::Builder::new().prefix(".heapledger-").tempfile_in(folder).with_context(failed)?;
-    file.write_all(text.as_bytes()).with_context(failed)?;
-    file.as_file().sync_all().with_context(failed)?;
-    readable(file.as_file());
-    file.persist(path).map_err(|error| error.error).with_context(failed)?;
-    Ok(())
-}
-
-/// A temporary file is its owner's alone; a file of a project is everybody's to read.
-fn readable(file: &File) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // A file that only its owner reads is better than none.
-        let _ = file.set_permissions(fs::Permissions::from_mode(0o644));
-    }
-    #[cfg(not(unix))]
-    let _ = file;
-}
+use crate::disk::{Book, shown, write_whole};
+use crate::judging::budget::{Case, Figure, Figures, Part, Run, figures, to_record};
+use crate::reading::Environment;
+use crate::words::printable;
 
 /// Held while figures are read, changed and written: two commands at once follow each other.
 fn alone(book: &Book) -> anyhow::Result<File> {
@@ -79,7 +45,7 @@ impl Change {
     }
 
     /// All parts that are to be recorded otherwise than they are.
-    fn all(book: &Book, run: &run::Run) -> anyhow::Result<Vec<Self>> {
+    fn all(book: &Book, run: &Run) -> anyhow::Result<Vec<Self>> {
         let seeing = run.parts.iter().filter(|part| part.report.processes > 0);
         let all =
             seeing.map(|part| Self::of(book, part, run.whole && run.clean)).collect::<anyhow::Result<Vec<_>>>()?;
@@ -136,7 +102,7 @@ fn line(key: &(String, Figure), then: Option<i64>, now: Option<i64>) -> String {
 }
 
 /// `cargo heapledger record`.
-pub(super) fn record(project: &Project, asked: &Run) -> anyhow::Result<Exit> {
+pub(super) fn record(project: &Project, asked: &RunOptions) -> anyhow::Result<Exit> {
     let book = project.book()?;
     let ran = run_tests(project, Some(&book), asked, true)?;
     outcome::keep(project, &ran.run);
@@ -161,7 +127,7 @@ pub(super) fn record(project: &Project, asked: &Run) -> anyhow::Result<Exit> {
     Ok(outcome.exit())
 }
 
-pub(super) fn write_all(book: &Book, run: &run::Run) -> anyhow::Result<()> {
+pub(super) fn write_all(book: &Book, run: &Run) -> anyhow::Result<()> {
     let _alone = alone(book)?;
     let changes = Change::all(book, run)?;
     for change in &changes {
@@ -180,7 +146,7 @@ const END: &str = "-----END HEAPLEDGER PATCH-----";
 const FILE: &str = "figures: ";
 
 /// Prints what would be recorded, so that `accept --from` can take it out of the log.
-pub(super) fn print_patches(book: &Book, run: &run::Run) -> anyhow::Result<()> {
+pub(super) fn print_patches(book: &Book, run: &Run) -> anyhow::Result<()> {
     for change in Change::all(book, run)? {
         outcome::say(&format!(
             "\n{BEGIN}\n{FILE}{}\n{}{END}\nto record this: cargo heapledger accept --from <this log>\n",
@@ -206,7 +172,7 @@ pub(super) fn accept(project: &Project, from: Option<&Path>) -> anyhow::Result<E
     Ok(Exit::Within)
 }
 
-fn last_run(project: &Project) -> anyhow::Result<run::Run> {
+fn last_run(project: &Project) -> anyhow::Result<Run> {
     let file = project.scratch()?.join(LAST);
     if !file.exists() {
         bail!("no run is known: `cargo heapledger test` first");
@@ -272,7 +238,7 @@ fn patched(book: &Book, key: &str, patch: &str) -> anyhow::Result<(PathBuf, Stri
     let path = folder.with_file_name(format!("{key}.toml"));
     let before = match fs::symlink_metadata(&path) {
         // As git may have checked it out; figures are written with plain ends of lines.
-        Ok(_) => crate::assertion::files::read(&path, LARGEST_LOG)?.replace("\r\n", "\n"),
+        Ok(_) => crate::disk::read(&path, LARGEST_LOG)?.replace("\r\n", "\n"),
         Err(_) => String::new(),
     };
     let patch = diffy::Patch::from_str(patch).with_context(|| format!("the patch for {} is damaged", name()))?;

@@ -10,16 +10,13 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::tests::Ran;
-use super::{Exit, Merge, Project, Show, keep};
-use crate::assertion::files::{Book, read, shown};
-use crate::budget::Figure;
-use crate::budget::judge::{Case, Finding, Kind, Verdict};
-use crate::budget::measured::Measured;
-use crate::budget::run::Run;
-use crate::budget::whole::{judge, missing, operations};
-use crate::render::budget::share;
-use crate::render::{annotations, junit, markdown, printable, table};
+use super::cli::{Exit, Merge, Project, Show};
+use super::collect::Ran;
+use super::keep;
+use crate::disk::{Book, read, shown, write_whole};
+use crate::judging::budget::{Case, Figure, Finding, Kind, Measured, Run, Verdict, judge, missing, operations};
+use crate::render::findings::{annotations, junit, markdown, share, table};
+use crate::words::printable;
 
 /// No file of runs is larger.
 const LARGEST: u64 = 1 << 30;
@@ -120,14 +117,14 @@ impl Outcome {
         say(&out)?;
         let failed = self.exit() != Exit::Within;
         if let Some(file) = &show.json {
-            keep::write_whole(file, &run.to_json())?;
+            write_whole(file, &run.to_json())?;
         }
         if let Some(file) = &show.junit {
-            keep::write_whole(file, &junit(&self.parts, self.strict))?;
+            write_whole(file, &junit(&self.parts, self.strict))?;
         }
         let text = || markdown(&self.parts, failed);
         if let Some(file) = &show.markdown {
-            keep::write_whole(file, &text())?;
+            write_whole(file, &text())?;
         }
         self.tell_github(text)
     }
@@ -176,10 +173,10 @@ fn prefix() -> String {
 
 /// Keeps the run for `review` and `accept`. Not in CI, where nobody comes back to it.
 pub(super) fn keep(project: &Project, run: &Run) {
-    if super::tests::in_ci() {
+    if super::collect::in_ci() {
         return;
     }
-    let kept = project.scratch().and_then(|scratch| keep::write_whole(&scratch.join(LAST), &run.to_json()));
+    let kept = project.scratch().and_then(|scratch| write_whole(&scratch.join(LAST), &run.to_json()));
     if let Err(error) = kept {
         complain(&format!("warning: `review` and `accept` will not know this run: {error:#}"));
     }
@@ -209,7 +206,7 @@ pub(super) fn merge(project: &Project, asked: &Merge) -> anyhow::Result<Exit> {
     let outcome = Outcome::of(&book, &ran, asked.show.strict)?;
     keep(project, &ran.run);
     outcome.show(project, &asked.show, &ran.run)?;
-    if super::tests::in_ci() {
+    if super::collect::in_ci() {
         keep::print_patches(&book, &ran.run)?;
     }
     Ok(outcome.exit())

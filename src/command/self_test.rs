@@ -7,14 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use anyhow::Context;
 
+use super::cli::Exit;
+use super::collect::{Ran, collect};
 use super::outcome::{self, Outcome};
-use super::tests::{Ran, collect};
-use super::{Exit, keep};
-use crate::assertion::assert_budget;
-use crate::assertion::files::{Book, POLICY, POLICY_AT};
-use crate::budget::run::Run;
-use crate::exit::FOLDER;
-use crate::leak_test::LeakTest;
+use crate::disk::{Book, FOLDER, POLICY, POLICY_AT, write_whole};
+use crate::front::budget::assert_budget;
+use crate::front::leak_test::LeakTest;
+use crate::judging::budget::Run;
 
 /// What is planted, and what it must end with.
 const PLANTS: [(&str, Exit); 6] = [
@@ -33,7 +32,7 @@ const LIMITS: &str = "schema = 1\n[operation.\"planted\"]\nallocs = 2\n";
 pub(super) fn self_test() -> anyhow::Result<Exit> {
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
     let policy = folder.path().join(POLICY);
-    keep::write_whole(&policy, LIMITS)?;
+    write_whole(&policy, LIMITS)?;
     let book = Book::open(policy)?;
     let mut wrong = 0;
     for (what, expected) in PLANTS {

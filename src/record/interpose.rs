@@ -13,7 +13,7 @@ use once_cell::race::OnceBool;
 
 use super::level::SharedLevel;
 use super::thread;
-use crate::operation::LEDGER;
+use crate::words::LEDGER;
 
 type Start = extern "C" fn(*mut c_void) -> *mut c_void;
 type Create = unsafe extern "C" fn(*mut libc::pthread_t, *const libc::pthread_attr_t, Start, *mut c_void) -> c_int;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
 use super::memory::{Link, Listed, Zeroed};
 #[cfg(heapledger_interpose)]
 use super::memory::{List, place};
-use crate::operation::Node;
+use crate::words::Node;
 
 /// How far a thread's level may rise above what it last told. It may fall by three times as much: `room` counts from
 /// the threshold, which is within one step of what was told, and its range is two steps.

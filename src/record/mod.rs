@@ -11,18 +11,43 @@
 
 #![allow(unsafe_code, reason = "the one layer that handles raw blocks")]
 
+/// Forwards to the inner allocator, writes the owner's tag, and tells the recorder.
 mod allocator;
-pub(crate) mod exit;
-pub(crate) mod fork;
+/// Work that is done when the process ends.
+mod exit;
+/// A lock that no fork finds held.
+mod fork;
+/// `pthread_create`, interposed.
 #[cfg(heapledger_interpose)]
-pub(crate) mod interpose;
-pub(crate) mod level;
-pub(crate) mod memory;
-pub(crate) mod plan;
-pub(crate) mod shard;
-pub(crate) mod stack;
+mod interpose;
+/// Levels that many threads share.
+mod level;
+/// Where the recorder's own memory comes from.
+mod memory;
+/// Values that are the ledger's own memory.
+mod own;
+/// What is to fail on purpose.
+mod plan;
+/// Where counts live.
+mod shard;
+/// The open scopes of a thread.
+mod stack;
+/// Four bytes behind a block that say who owns it.
 mod tag;
-pub(crate) mod thread;
+/// The thread's place in the ledger.
+mod thread;
 
 pub use allocator::Allocator;
+
 pub(crate) use allocator::allocator_name;
+pub(crate) use exit::at_exit;
+pub(crate) use fork::alone;
+#[cfg(heapledger_interpose)]
+pub(crate) use interpose::active as interposes;
+pub(crate) use level::{BOUND, PROCESS};
+pub(crate) use memory::{Link, List, Listed, TAKEN, trim};
+pub(crate) use own::Own;
+pub(crate) use plan::{Failures, WHOLE};
+pub(crate) use shard::{Account, OVERFLOW, SHARDS, Shard};
+pub(crate) use stack::{Running, SoFar};
+pub(crate) use thread::{Opened, accounts, active, adopt, installed, is_mine, issue, open, quiet, quietly};

@@ -15,8 +15,7 @@ use super::level::{PROCESS, STEP, SharedLevel};
 use super::memory::{Link, List, Listed, Zeroed, place};
 use super::stack::{Done, Frame};
 use super::tag;
-use crate::operation::Node;
-use crate::tally::Counters;
+use crate::words::{Counters, Node};
 
 /// What one thread recorded for one operation.
 #[derive(Debug)]

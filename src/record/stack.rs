@@ -12,10 +12,10 @@ use super::level::{BOUND, SharedLevel};
 use super::memory::{Link, Zeroed, place};
 use super::plan::{Failures, Plan};
 use super::shard::{Account, Shard};
+use crate::words::Counts;
 #[cfg(heapledger_interpose)]
-use crate::operation::LEDGER;
-use crate::operation::Node;
-use crate::tally::Counts;
+use crate::words::LEDGER;
+use crate::words::Node;
 
 /// What is counted while a scope is open.
 #[derive(Clone, Copy, Debug, Default)]

@@ -21,7 +21,7 @@ use super::shard::SHARDS;
 use super::shard::{Account, OVERFLOW, Shard, UNATTACHED};
 use super::stack::{Frame, SoFar};
 use super::tag;
-use crate::operation::{FOREIGN, LEDGER, Node, UNATTRIBUTED};
+use crate::words::{FOREIGN, LEDGER, Node, UNATTRIBUTED};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -83,7 +83,7 @@ impl Drop for Retire {
 }
 
 /// Ids given to operations so far; a tag with a higher one is not ours.
-static ISSUED: AtomicU32 = AtomicU32::new(crate::operation::BUILTIN);
+static ISSUED: AtomicU32 = AtomicU32::new(crate::words::BUILTIN);
 
 /// Says that operation ids below `count` exist.
 pub(crate) fn issue(count: u32) {

@@ -1,50 +1,15 @@
 //! What an operation allocated although it must not, for people: the figures, the place, and which operations did it.
 
 use std::fmt::{self, Write};
-use std::panic::Location;
 
-use super::text::{counted, printable};
-use crate::size::{Bytes, exact};
-use crate::snapshot::Own;
-
-/// Allocations and resizes, and the bytes of both.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Allocated {
-    pub(crate) allocs: u64,
-    pub(crate) reallocs: u64,
-    pub(crate) bytes: u64,
-}
-
-/// An operation that allocated more than it may.
-#[derive(Debug)]
-pub(crate) struct Violation {
-    pub(crate) path: String,
-    pub(crate) place: &'static Location<'static>,
-    /// What the thread did in the scope, everything inside it included.
-    pub(crate) did: Allocated,
-    /// How many allocations and resizes were allowed.
-    pub(crate) allowed: u64,
-    /// The operations that did it, each alone, the largest first.
-    pub(crate) by: Vec<(String, Allocated)>,
-}
+use crate::judging::{Allocated, Violation};
+use crate::words::{Bytes, counted, exact, printable};
 
 /// Operations shown of a list that may be long.
 const SHOWN: usize = 8;
 
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What is written is the caller's, what it is made with the ledger's own.
-        let text = Own::new(|| {
-            let mut text = String::new();
-            // Writing to a string does not fail.
-            let _ = write(self, &mut text);
-            text
-        });
-        f.write_str(&text)
-    }
-}
-
-fn write(found: &Violation, out: &mut impl Write) -> fmt::Result {
+/// The message of the panic.
+pub(crate) fn violation(found: &Violation, out: &mut impl Write) -> fmt::Result {
     let may = match found.allowed {
         0 => "none may be".into(),
         allowed => format!("at most {} may be", exact(allowed.into())),

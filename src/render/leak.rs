@@ -3,29 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use super::text::{counted, printable};
-use crate::leak_report::{Findings, LeakReport};
-use crate::size::{Bytes, exact};
-use crate::snapshot::Own;
-use crate::verdict::{Live, Verdict};
-
-impl fmt::Display for LeakReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What is written is the caller's, what it is made with the ledger's own.
-        let text = Own::new(|| {
-            let mut text = String::new();
-            // Writing to a string does not fail.
-            let _ = write(&self.0, &mut text);
-            text
-        });
-        f.write_str(&text)
-    }
-}
+use crate::judging::leak::{Findings, Live, Verdict};
+use crate::words::{Bytes, counted, exact, printable};
 
 /// Names shown of a list that may be long.
 const SHOWN: usize = 8;
 
-fn write(found: &Findings, out: &mut impl Write) -> fmt::Result {
+/// The whole report.
+pub(crate) fn leak(found: &Findings, out: &mut impl Write) -> fmt::Result {
     let name = printable(&found.name);
     writeln!(out, "leak test \"{name}\": {}", sentence(found))?;
     let Findings { iterations, windows, elapsed, place, .. } = found;

@@ -1,32 +1,16 @@
-//! Rendering: one output per file, each a function of the same report and a writer.
+//! Values to text, for people and for tools: nothing is read back, and nothing is asked of the terminal.
 
-pub(crate) mod budget;
+/// A scope that must not allocate, and did.
 mod deny;
-#[cfg(feature = "cli")]
-mod figures;
-#[cfg(feature = "cli")]
-mod github;
-#[cfg(feature = "serde")]
-mod json;
-#[cfg(feature = "cli")]
-mod junit;
+/// Judged figures, one output a file.
+pub(crate) mod findings;
+/// What a leak test found.
 mod leak;
-#[cfg(feature = "cli")]
-mod markdown;
-#[cfg(feature = "cli")]
-mod table;
-mod text;
+/// Width, colour, and texts that fit.
+mod look;
+/// The report, one output a file.
+pub(crate) mod report;
 
-pub(crate) use deny::{Allocated, Violation};
-#[cfg(feature = "cli")]
-pub(crate) use figures::figures;
-#[cfg(feature = "cli")]
-pub(crate) use github::annotations;
-#[cfg(feature = "cli")]
-pub(crate) use junit::junit;
-pub(crate) use leak::sentence;
-#[cfg(feature = "cli")]
-pub(crate) use markdown::markdown;
-#[cfg(feature = "cli")]
-pub(crate) use table::table;
-pub(crate) use text::printable;
+pub(crate) use deny::violation;
+pub(crate) use leak::{leak, sentence};
+pub(crate) use look::{DEFAULT_WIDTH, Look};

@@ -1,0 +1,47 @@
+//! Reading files: real ones, whole, and no more than is sensible.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+
+use crate::words::{Error, Kind};
+
+/// Reads a file of text: a real file, of a sensible size.
+pub(crate) fn read(path: &Path, largest: u64) -> Result<String, Error> {
+    let unreadable = |what: String| Error(Kind::Unreadable { what: format!("{}: {what}", shown(path)) });
+    // Opening a pipe would wait for a writer.
+    let known = fs::metadata(path).map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+    if !known.is_file() {
+        return Err(unreadable("is no file".into()));
+    }
+    let too_large = || unreadable(format!("has more than {largest} bytes: this is no such file"));
+    // Of a file with holes, so many bytes may be there and take no room but here.
+    if known.len() > largest {
+        return Err(too_large());
+    }
+    let file = File::open(path).map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+    let mut bytes = Vec::new();
+    let got = file.take(largest + 1).read_to_end(&mut bytes);
+    got.map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+    if bytes.len() as u64 > largest {
+        return Err(too_large());
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let (at, bytes) = (error.utf8_error().valid_up_to(), error.into_bytes());
+        let before = String::from_utf8_lossy(&bytes[..at]);
+        let place = crate::judging::budget::Place::of(&shown(path), &before, at);
+        Error(Kind::Unreadable { what: format!("{place}: is not text: byte {:#04x} is not UTF-8", bytes[at]) })
+    })
+}
+
+/// A path as people read it: from where they are, if it is below.
+pub(crate) fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let plain: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
+    let below = plain.strip_prefix(&here).unwrap_or(&plain);
+    // Names of files may hold anything.
+    if below.as_os_str().is_empty() {
+        return ".".into();
+    }
+    below.to_string_lossy().chars().map(|one| if one.is_control() { '?' } else { one }).collect()
+}

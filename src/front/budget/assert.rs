@@ -1,0 +1,136 @@
+//! Budgets in tests: an assertion runs what it measures as an operation of its own, and holds the figures against the
+//! policy and what was recorded.
+//!
+//! Here is what users call. `measure` runs and reads, `files` finds the policy and the figures.
+
+use std::fmt;
+use std::panic::Location;
+
+use super::measure::{Assertion, Started};
+use crate::front::process;
+use crate::front::scope::Name;
+use crate::words::Tally;
+
+/// Runs `work` as operation `name`, and panics where a figure exceeds what `heapledger.toml` allows it.
+///
+/// The policy stands beside the `Cargo.toml` of the package that is tested, or above it in the workspace; figures that
+/// were recorded stand where it says. `docs/ci-budgets.md` is the manual. Improvements, and figures that nobody recorded
+/// yet, are warned of on standard error, or panic where the policy is strict.
+///
+/// Runs `work` three times, or as often as the policy says (`runs`; where `live_bytes_per_iteration` is limited, at least
+/// three times), a few times more while counts differ. Of `allocs`,
+/// `allocated_bytes` and `peak_bytes` the least counts, for whatever pollutes them only adds; of `net_bytes` and
+/// `live_bytes` the most counts, after a first run that may warm up. What `work` returns is still alive when it is
+/// measured, and counts as kept; all but the last, which is returned, are dropped then.
+///
+/// Exact beside other tests: the assertion is an operation of its own, whoever else uses the name. Threads that `work`
+/// starts count where the feature `threads` can see them; otherwise carry the operation to them ([`crate::current`]).
+/// With them `peak_bytes` is off by at most 64 KiB for each, and no two runs agree on it: give it a ceiling or a tolerance.
+///
+/// ```no_run
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// # fn search(_: &str) -> Vec<u32> { Vec::new() }
+/// let hits = heapledger::assert_budget("search", || search("rust"));
+/// ```
+///
+/// # Panics
+/// When a limit is exceeded, with the figures, the lines that limit them, and what grew; when no limit applies, when the
+/// policy cannot be read, and when heapledger is not the global allocator: a check that cannot see must not pass. And
+/// when `work` does.
+#[track_caller]
+pub fn assert_budget<R>(name: impl Name, mut work: impl FnMut() -> R) -> R {
+    let place = Location::caller();
+    let mut assertion = begin(name, place);
+    loop {
+        let run = assertion.start();
+        let out = work();
+        assertion.stop(run);
+        if !assertion.runs_again() {
+            assertion.end();
+            return out;
+        }
+        assertion.give_back(out);
+    }
+}
+
+/// Begins to measure operation `name`; when the guard is dropped, panics where a figure exceeds what `heapledger.toml`
+/// allows it. As [`assert_budget`], for code that is no closure, and runs once.
+///
+/// ```no_run
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let budget = heapledger::budget("index_build");
+/// let index = vec![0u8; 1 << 20]; // ..
+/// let tally = budget.finish(); // or drop it
+/// # drop(index);
+/// ```
+///
+/// # Panics
+/// When no limit applies, the policy cannot be read, or heapledger is not the global allocator.
+#[track_caller]
+pub fn budget(name: impl Name) -> Budget {
+    let place = Location::caller();
+    let assertion = begin(name, place);
+    let run = assertion.start();
+    Budget(Some((run, assertion)))
+}
+
+/// Whoever calls the caller is to blame where it cannot begin.
+#[track_caller]
+fn begin(name: impl Name, place: &'static Location<'static>) -> Assertion {
+    process::must_see();
+    match name.with(|name| Assertion::begin(name, place)) {
+        Ok(assertion) => assertion,
+        Err(why) => panic!("{}", *why),
+    }
+}
+
+/// An operation that is measured until this is dropped, and judged then. Made by [`budget`].
+///
+/// While a panic unwinds it judges nothing.
+///
+/// ```no_run
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let _budget = heapledger::budget("search");
+/// ```
+#[must_use = "a budget is judged when it is dropped: bind it, `let _budget = budget(..)`"]
+pub struct Budget(Option<(Started, Assertion)>);
+
+impl Budget {
+    /// Ends the operation, judges it, and says what this thread did in it.
+    ///
+    /// # Panics
+    /// As [`assert_budget`].
+    ///
+    /// ```no_run
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let tally = heapledger::budget("search").finish();
+    /// ```
+    #[track_caller]
+    pub fn finish(mut self) -> Tally {
+        match self.0.take() {
+            Some(measured) => Self::judge(measured),
+            None => Tally::default(),
+        }
+    }
+
+    #[track_caller]
+    fn judge((run, mut assertion): (Started, Assertion)) -> Tally {
+        let tally = assertion.stop(run);
+        assertion.end();
+        tally
+    }
+}
+
+impl Drop for Budget {
+    fn drop(&mut self) {
+        if let Some(measured) = self.0.take().filter(|_| !std::thread::panicking()) {
+            Self::judge(measured);
+        }
+    }
+}
+
+impl fmt::Debug for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budget").finish_non_exhaustive()
+    }
+}

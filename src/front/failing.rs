@@ -1,0 +1,128 @@
+//! Allocations that fail on purpose, for tests of what a program does when memory runs out. Here is only what users
+//! call; the recorder refuses.
+
+use super::scope::Scope;
+use crate::record::{self, Failures, WHOLE};
+use crate::words::{Error, Kind};
+
+/// Failures on purpose, for code that goes on without memory: `try_reserve`, and whatever passes its error on.
+///
+/// A scope refuses while it is the innermost one of its thread. Scopes begun inside it, other threads in the same
+/// operation and the ledger's own work get their memory, and so does everybody once the scope has ended. A refused
+/// allocation changes no counter, no owner and no peak; a refused resize leaves the block as it is, and its owner's.
+/// Frees never fail. What cannot do without memory, as `Box::new` and `Vec::push`, ends the program when it is refused:
+/// std calls `handle_alloc_error`.
+///
+/// The optimizer may take an allocation that nobody needs for granted and remove it, which cannot fail then: assert
+/// [`failed`](Scope::failed), and use what you allocate (`std::hint::black_box`).
+///
+/// Costs nothing where no failures are planned. Where they are, every allocation and free of the scope takes some
+/// nanoseconds more.
+impl Scope {
+    /// Has the `n`-th allocation from now on fail, and no other: null is returned to whoever asked. `alloc`,
+    /// `alloc_zeroed` and `realloc` count alike, from one. Takes the place of failures planned for this scope before.
+    ///
+    /// Counts what this scope's thread asks for while the scope is the innermost. What the allocator beneath refuses by
+    /// itself may count or not.
+    ///
+    /// # Panics
+    /// When `n` is zero, and where heapledger is not the global allocator.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// use std::collections::TryReserveError;
+    ///
+    /// fn joined(words: &[&str]) -> Result<String, TryReserveError> {
+    ///     let mut out = String::new();
+    ///     for word in words {
+    ///         out.try_reserve_exact(word.len())?;
+    ///         out.push_str(word);
+    ///     }
+    ///     Ok(out)
+    /// }
+    ///
+    /// // Fails at every place where it can, until none is left:
+    /// for n in 1.. {
+    ///     let scope = heapledger::track("joined").fail_nth(n);
+    ///     let out = joined(&["out ", "of ", "memory"]);
+    ///     if scope.failed() == 0 {
+    ///         assert_eq!((out.as_deref(), n), (Ok("out of memory"), 4));
+    ///         break;
+    ///     }
+    ///     assert!(out.is_err());
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn fail_nth(self, n: u64) -> Self {
+        assert!(n > 0, "fail_nth(0) would fail nothing: allocations are counted from one");
+        self.fail(Failures::Nth(n))
+    }
+
+    /// Has that `fraction` of the allocations from now on fail, chosen by a pseudo-random sequence that `seed` fixes:
+    /// the same seed chooses the same ones. 0.0 fails none, 1.0 all. Counts as [`fail_nth`](Self::fail_nth) does, and
+    /// takes the place of failures planned for this scope before.
+    ///
+    /// # Panics
+    /// When `fraction` is not within 0.0 and 1.0, and where heapledger is not the global allocator.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let scope = heapledger::track("cache").fail_fraction(0.25, 7);
+    /// let made = (0..1_000).filter(|_| Vec::<u8>::new().try_reserve(64).is_ok()).count() as u64;
+    /// assert_eq!(scope.failed(), 1_000 - made);
+    /// assert!((200..300).contains(&scope.failed()));
+    /// ```
+    #[track_caller]
+    pub fn fail_fraction(self, fraction: f64, seed: u64) -> Self {
+        assert!((0.0..=1.0).contains(&fraction), "fail_fraction({fraction}, ..): a fraction is within 0.0 and 1.0");
+        // Rounded up: a fraction above zero is never none.
+        let share = (fraction * WHOLE as f64).ceil() as u64;
+        self.fail(Failures::Share { share, seed })
+    }
+
+    /// How many allocations this scope has refused so far: a test that expects a failure asserts that it came.
+    ///
+    /// # Panics
+    /// Where heapledger is not the global allocator.
+    ///
+    /// ```
+    /// // Nothing is installed in this program:
+    /// let failed = std::panic::catch_unwind(|| heapledger::track("reserve").failed());
+    /// let said = failed.unwrap_err().downcast::<String>().unwrap();
+    /// assert!(said.contains("heapledger is not the global allocator"));
+    /// assert!(std::panic::catch_unwind(|| heapledger::track("reserve").fail_nth(1)).is_err());
+    /// assert!(std::panic::catch_unwind(|| heapledger::track("reserve").fail_fraction(0.5, 1)).is_err());
+    /// ```
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let scope = heapledger::track("reserve").fail_nth(1);
+    /// assert_eq!(scope.failed(), 0);
+    /// assert!(Vec::<u8>::new().try_reserve(100).is_err());
+    /// assert!(Vec::<u8>::new().try_reserve(100).is_ok());
+    /// assert_eq!(scope.failed(), 1);
+    /// ```
+    #[track_caller]
+    pub fn failed(&self) -> u64 {
+        must_be_installed();
+        self.opened.and_then(|opened| opened.refused()).unwrap_or(0)
+    }
+
+    #[track_caller]
+    fn fail(self, failures: Failures) -> Self {
+        must_be_installed();
+        if let Some(opened) = self.opened {
+            opened.fail(failures);
+        }
+        self
+    }
+}
+
+/// # Panics
+/// Where nothing would be refused.
+#[track_caller]
+fn must_be_installed() {
+    if !record::installed() {
+        panic!("{}", Error(Kind::NotInstalled));
+    }
+}

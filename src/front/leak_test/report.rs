@@ -1,0 +1,111 @@
+//! What a leak test found, as users get it.
+
+use std::fmt;
+
+use crate::judging::budget::{LeakTested, LeakVerdict};
+use crate::judging::leak::{Findings, Verdict};
+use crate::record::Own;
+use crate::render;
+
+/// What a [`LeakTest`](crate::LeakTest) found.
+///
+/// `Display` is for people: the verdict in one sentence, the figures, which operation grows, what was handed over, what
+/// stays open, what could still hide, and what to do next. `docs/finding-leaks.md` explains every line.
+///
+/// ```
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let outcome = heapledger::LeakTest::new("format").run(|i| format!("{i}"));
+/// assert!(outcome.passes(), "{outcome}");
+/// ```
+pub struct LeakReport(pub(crate) Own<Findings>);
+
+impl LeakReport {
+    /// The verdict.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let outcome = heapledger::LeakTest::new("box").run(|_| Box::leak(Box::new(7u64)));
+    /// assert!(outcome.verdict().is_leak());
+    /// ```
+    pub fn verdict(&self) -> &Verdict {
+        &self.0.verdict
+    }
+
+    /// Whether [`LeakTest::assert`](crate::LeakTest::assert) is content: the verdict is clean, or warm-up or bounded
+    /// growth within what was allowed.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// assert!(heapledger::LeakTest::new("nothing").run(|_| ()).passes());
+    /// ```
+    pub fn passes(&self) -> bool {
+        self.0.passes()
+    }
+
+    /// How many iterations were run, the warm-up included.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let outcome = heapledger::LeakTest::new("two").warmup(1).iterations(2).run(|_| ());
+    /// assert!(outcome.iterations() >= 1 + 2 + 4 + 8);
+    /// ```
+    pub fn iterations(&self) -> u64 {
+        self.0.iterations
+    }
+
+    /// Threads that began in the test and have not ended, by name. Empty where threads are not counted.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// assert!(heapledger::LeakTest::new("none").run(|_| ()).threads().is_empty());
+    /// ```
+    pub fn threads(&self) -> &[String] {
+        &self.0.threads
+    }
+
+    /// Files that were opened during the test, by this process, and are still open: what each descriptor refers to.
+    /// Empty where that cannot be known.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// assert!(heapledger::LeakTest::new("none").run(|_| ()).files().is_empty());
+    /// ```
+    pub fn files(&self) -> &[String] {
+        &self.0.files
+    }
+}
+
+impl LeakReport {
+    /// What the process tells of it when it ends.
+    pub(super) fn told(&self) -> LeakTested {
+        let found = &self.0;
+        let (verdict, bytes_per_iteration) = match found.verdict {
+            _ if found.passes() => (LeakVerdict::Passed, 0.0),
+            Verdict::Unstable { median, .. } => (LeakVerdict::Unstable, median),
+            Verdict::Unsettled { .. } => (LeakVerdict::Unstable, 0.0),
+            Verdict::Leak { bytes_per_iteration, .. } => (LeakVerdict::Leak, bytes_per_iteration),
+            _ => (LeakVerdict::Leak, 0.0),
+        };
+        let (path, site) = (found.name.clone(), Some(found.place.into()));
+        LeakTested { path, verdict, sentence: render::sentence(found), bytes_per_iteration, site }
+    }
+}
+
+impl fmt::Display for LeakReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is written is the caller's, what it is made with the ledger's own.
+        let text = Own::new(|| {
+            let mut text = String::new();
+            // Writing to a string does not fail.
+            let _ = render::leak(&self.0, &mut text);
+            text
+        });
+        f.write_str(&text)
+    }
+}
+
+impl fmt::Debug for LeakReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        crate::record::quietly(|| f.debug_tuple("LeakReport").field(&*self.0).finish())
+    }
+}

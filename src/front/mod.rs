@@ -1,0 +1,26 @@
+//! What users call, and what a process tells when it ends.
+
+/// Budgets in tests.
+pub(crate) mod budget;
+/// An operation that must not allocate.
+mod deny;
+/// Allocations that fail on purpose.
+mod failing;
+/// Operations that are active whenever a future is polled.
+mod future;
+/// Leak tests.
+pub(crate) mod leak_test;
+/// The monitor of a long-running process.
+pub mod monitor;
+/// Reports on the terminal and as text.
+mod print;
+/// What a process tells when it ends, and the gate for whatever judges.
+mod process;
+/// Entering operations.
+mod scope;
+
+pub use budget::{Budget, assert_budget, budget};
+pub use deny::{DenyAlloc, deny_alloc};
+pub use future::{Track, Tracked};
+pub use leak_test::{LeakReport, LeakTest};
+pub use scope::{Name, Operation, Scope, current, is_installed, measure, track};

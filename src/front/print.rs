@@ -1,0 +1,76 @@
+//! Reports on the terminal and as text.
+
+use std::env;
+use std::fmt;
+use std::io::{self, IsTerminal};
+
+use crate::reading::Report;
+use crate::record::Own;
+use crate::render::report::table;
+use crate::render::{DEFAULT_WIDTH, Look};
+
+/// `{}` is 100 columns wide and `{:120}` is 120; `{:#}` shows exact bytes. Never in colour: that is `print`.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let look = Look { width: f.width().unwrap_or(DEFAULT_WIDTH), colour: false, exact: f.alternate() };
+        f.write_str(&self.rendered(look))
+    }
+}
+
+impl Report {
+    /// Prints the report to standard output: as wide as the terminal, in colour if it is one (and `NO_COLOR` is not
+    /// set).
+    ///
+    /// # Errors
+    /// What writing to standard output says.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// # fn main() -> std::io::Result<()> {
+    /// heapledger::report().print()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn print(&self) -> io::Result<()> {
+        let out = io::stdout();
+        let text = self.for_terminal(out.is_terminal(), terminal_size::terminal_size_of(&out));
+        writeln(&mut out.lock(), &text)
+    }
+
+    /// Prints the report to standard error, as [`print`](Self::print) does.
+    ///
+    /// # Errors
+    /// What writing to standard error says.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// # fn main() -> std::io::Result<()> {
+    /// heapledger::report().eprint()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn eprint(&self) -> io::Result<()> {
+        let out = io::stderr();
+        let text = self.for_terminal(out.is_terminal(), terminal_size::terminal_size_of(&out));
+        writeln(&mut out.lock(), &text)
+    }
+
+    fn for_terminal(&self, terminal: bool, size: Option<(terminal_size::Width, terminal_size::Height)>) -> Own<String> {
+        let colour = terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let width = size.map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0));
+        self.rendered(Look { width, colour, exact: false })
+    }
+
+    /// The table, which is the ledger's own memory: what it is written to is the caller's.
+    fn rendered(&self, look: Look) -> Own<String> {
+        Own::new(|| {
+            let mut text = String::new();
+            // Writing to a string does not fail.
+            let _ = table(&self.0, look, &mut text);
+            text
+        })
+    }
+}
+
+fn writeln(out: &mut impl io::Write, text: &str) -> io::Result<()> {
+    out.write_all(text.as_bytes())?;
+    out.write_all(b"\n")
+}

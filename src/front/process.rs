@@ -1,0 +1,196 @@
+//! What a process tells when it ends: everything it measured, written for `cargo heapledger` into the folder that an
+//! environment variable names. A process that began and left no report is seen to be missing: the file that announces it
+//! stays. Files are written whole or not at all.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use once_cell::race::OnceBox;
+
+#[cfg(feature = "serde")]
+use crate::disk::REPORT;
+#[cfg(not(feature = "serde"))]
+use crate::disk::UNABLE;
+use crate::disk::{BEGUN, FOLDER};
+#[cfg(feature = "serde")]
+use crate::judging::budget::{Blind, Part, Run};
+use crate::judging::budget::{Denied, LeakTested, Measured};
+use crate::record;
+use crate::words::{Error, Kind};
+
+const UNKNOWN: u8 = 0;
+const SEEING: u8 = 1;
+const BLIND: u8 = 2;
+
+/// What is known once [`TELLER`] is.
+static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
+/// The process could not announce itself, so nobody will miss its report.
+static UNANNOUNCED: AtomicBool = AtomicBool::new(false);
+/// Something was asserted, and nothing could be seen.
+static ASSERTED_BLINDLY: AtomicBool = AtomicBool::new(false);
+/// Nobody, if nobody asked.
+static TELLER: OnceBox<Option<Teller>> = OnceBox::new();
+static LOG: Mutex<Log> = Mutex::new(Log { measured: Vec::new(), leak_tests: Vec::new(), denied: Vec::new() });
+
+/// A process that is to tell what it measured.
+struct Teller {
+    folder: PathBuf,
+    /// The report's file, less the ending.
+    name: String,
+    program: String,
+    /// A forked child has its parent's figures, and tells nothing.
+    process: u32,
+}
+
+/// What assertions found, until it is told. The ledger's own memory.
+struct Log {
+    measured: Vec<(String, Measured)>,
+    leak_tests: Vec<LeakTested>,
+    denied: Vec<Denied>,
+}
+
+/// Whether heapledger is the global allocator. The first to ask has the process tell what it measured when it ends, if
+/// somebody asked for that.
+#[inline]
+pub(crate) fn begun() -> bool {
+    STATE.load(Relaxed) == SEEING || begin()
+}
+
+/// For whatever judges: a check that cannot see must not pass.
+///
+/// # Panics
+/// When heapledger is not the global allocator, and when what is measured is asked for and cannot be told.
+#[track_caller]
+pub(crate) fn must_see() {
+    if !begun() {
+        ASSERTED_BLINDLY.store(true, Relaxed);
+        panic!("{}", Error(Kind::NotInstalled));
+    }
+    assert!(!UNANNOUNCED.load(Relaxed), "what this process measures is asked for, and cannot be written");
+}
+
+#[cold]
+#[inline(never)]
+fn begin() -> bool {
+    if STATE.load(Relaxed) == BLIND {
+        return false;
+    }
+    teller();
+    let seeing = record::installed();
+    STATE.store(if seeing { SEEING } else { BLIND }, Relaxed);
+    seeing
+}
+
+/// Whoever tells. Others wait while one finds out, so that nothing is missed; a fork waits too, so that the child does not
+/// wait for ever.
+fn teller() -> Option<&'static Teller> {
+    if let Some(teller) = TELLER.get() {
+        return teller.as_ref();
+    }
+    record::quietly(|| record::alone(|| TELLER.get_or_init(|| Box::new(Teller::announced())).as_ref()))
+}
+
+fn complain(folder: &Path, what: &str) {
+    // Nobody may be there to read it.
+    let _ = writeln!(
+        std::io::stderr(),
+        "heapledger: the report of this process could not be written to {}: {what}",
+        folder.display()
+    );
+}
+
+extern "C" fn tell() {
+    // Unwinding stops here; the announcement that stays says that something is missing.
+    let _ = std::panic::catch_unwind(|| {
+        record::quietly(|| teller().filter(|teller| teller.process == std::process::id()).map(Teller::tell));
+    });
+}
+
+impl Teller {
+    /// Announces this process, if somebody wants to know of it.
+    fn announced() -> Option<Self> {
+        let folder = PathBuf::from(std::env::var_os(FOLDER).filter(|folder| !folder.is_empty())?);
+        let program = std::env::args_os().next().map(PathBuf::from);
+        let program = program.as_deref().and_then(Path::file_name);
+        let program = program.map_or("(unnamed)".into(), |name| name.to_string_lossy()).into_owned();
+        let process = std::process::id();
+        let began = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let name = format!("{process}-{}", began.as_nanos());
+        if let Err(error) = fs::write(folder.join(format!("{name}.{BEGUN}")), &program) {
+            complain(&folder, &error.to_string());
+            UNANNOUNCED.store(true, Relaxed);
+            return None;
+        }
+        if !record::at_exit(tell) {
+            complain(&folder, "there is no place for work at the end of a process here");
+        }
+        Some(Self { folder, name, program, process })
+    }
+
+    fn tell(&self) {
+        let file = |ending: &str| self.folder.join(format!("{}.{ending}", self.name));
+        #[cfg(feature = "serde")]
+        let (text, ending) = (Run { whole: false, clean: true, parts: vec![self.part()] }.to_json(), REPORT);
+        #[cfg(not(feature = "serde"))]
+        let (text, ending) = (self.program.clone(), UNABLE);
+        let unfinished = file("unfinished");
+        let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, file(ending)));
+        match written {
+            Ok(()) => drop(fs::remove_file(file(BEGUN))),
+            Err(error) => {
+                let _ = fs::remove_file(&unfinished);
+                complain(&self.folder, &error.to_string());
+            }
+        }
+    }
+
+    #[cfg(feature = "serde")]
+    fn part(&self) -> Part {
+        // What one test has for itself it tells itself.
+        let shared = crate::reading::snapshot().report_of(|node| !node.apart);
+        let mut report = crate::reading::Data::clone(&shared.0);
+        let mut blind = Vec::new();
+        if !record::installed() {
+            report.processes = 0;
+            blind.push(Blind { program: self.program.clone(), asserted: ASSERTED_BLINDLY.load(Relaxed) });
+        }
+        let mut part = Part {
+            environment: crate::reading::Environment::here(),
+            blind,
+            measured: Default::default(),
+            leak_tests: Vec::new(),
+            denied: Vec::new(),
+            report,
+        };
+        let mut log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
+        log.measured.drain(..).for_each(|(path, measured)| part.note(path, measured));
+        part.leak_tests.append(&mut log.leak_tests);
+        part.denied.append(&mut log.denied);
+        part
+    }
+}
+
+/// Takes note of a finding, if it is to be told.
+fn note(add: impl FnOnce(&mut Log)) {
+    if teller().is_some_and(|teller| teller.process == std::process::id()) {
+        record::quietly(|| add(&mut LOG.lock().unwrap_or_else(PoisonError::into_inner)));
+    }
+}
+
+/// Takes note of what an assertion measured.
+pub(crate) fn measured(measured: &std::collections::BTreeMap<String, Measured>) {
+    note(|log| log.measured.extend(measured.iter().map(|(path, measured)| (path.clone(), measured.clone()))));
+}
+
+/// Takes note of what an asserted leak test found.
+pub(crate) fn leak_tested(found: impl FnOnce() -> LeakTested) {
+    note(|log| log.leak_tests.push(found()));
+}
+
+/// Takes note of a scope that allocated, and must not have.
+pub(crate) fn denied(found: impl FnOnce() -> Denied) {
+    note(|log| log.denied.push(found()));
+}

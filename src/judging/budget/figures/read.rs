@@ -1,0 +1,143 @@
+//! Recorded figures: what operations measured before, in one file per environment. Read here, written by the command.
+
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::judging::budget::figure::{Figure, Place};
+use crate::judging::budget::syntax;
+use crate::reading::Environment;
+use crate::words::{Error, Kind};
+
+/// Raised when a reader of the old form would misread the new one.
+pub(crate) const SCHEMA: i64 = 1;
+/// No file of figures is as large.
+const LARGEST: usize = 64 << 20;
+
+/// The recorded figures of one environment.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Figures {
+    /// The file, as it is shown to people.
+    pub(crate) file: String,
+    /// The environment they say they are of.
+    pub(crate) environment: Environment,
+    /// By operation and figure: what was recorded, and on which line.
+    pub(crate) values: BTreeMap<(String, Figure), (i64, Place)>,
+}
+
+impl Figures {
+    /// What was recorded of one figure, and where.
+    pub(crate) fn of(&self, path: &str, figure: Figure) -> Option<(i64, &Place)> {
+        let (value, place) = self.values.get(&(path.to_string(), figure))?;
+        Some((*value, place))
+    }
+
+    /// Reads a file of figures.
+    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Error> {
+        let table = syntax::table(file, text, LARGEST)?;
+        let lines = syntax::Lines::of(text);
+        let place = |at| lines.place(file, at);
+        let unreadable = |at: usize, what: String| Error(Kind::Unreadable { what: format!("{}: {what}", place(at)) });
+        let mut values = BTreeMap::new();
+        let mut schema = None;
+        let mut environment = Environment::default();
+        for (key, value) in table.get_ref() {
+            let at = value.span().start;
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("schema", DeValue::Integer(number)) => schema = Some((at, syntax::integer(number))),
+                ("target", DeValue::String(named)) => environment.target = named.to_string(),
+                ("profile", DeValue::String(named)) => environment.profile = named.to_string(),
+                ("allocator", DeValue::String(named)) => environment.allocator = named.to_string(),
+                ("rustc", DeValue::String(named)) => environment.rustc = named.to_string(),
+                ("figures", DeValue::Table(operations)) => {
+                    read_operations(operations, &mut values, &place, &unreadable)?;
+                }
+                (other, _) => {
+                    let valid = ["schema", "target", "profile", "allocator", "rustc", "figures"];
+                    let what = format!("unexpected `{}` ({})", other.escape_debug(), syntax::nearest(other, &valid));
+                    return Err(unreadable(key.span().start, what));
+                }
+            }
+        }
+        match schema {
+            Some((_, Some(SCHEMA))) => Ok(Self { file: file.into(), environment, values }),
+            Some((at, found)) => Err(unreadable(at, syntax::other_schema(found, SCHEMA))),
+            None => Err(unreadable(0, "no `schema` stands here: this is no file of figures, or it was cut off".into())),
+        }
+    }
+}
+
+fn read_operations(
+    operations: &DeTable<'_>,
+    values: &mut BTreeMap<(String, Figure), (i64, Place)>,
+    place: &dyn Fn(usize) -> Place,
+    unreadable: &dyn Fn(usize, String) -> Error,
+) -> Result<(), Error> {
+    for (path, figures) in operations {
+        let DeValue::Table(figures) = figures.get_ref() else {
+            let what = format!("`{}` is no operation: write `\"operation\".allocs = 1`", path.get_ref().escape_debug());
+            return Err(unreadable(path.span().start, what));
+        };
+        for (name, value) in figures {
+            let Some(figure) = Figure::named(name.get_ref()) else {
+                let valid = Figure::ALL.map(Figure::name);
+                let near = syntax::nearest(name.get_ref(), &valid);
+                let what = format!("`{}` is no figure ({near})", name.get_ref().escape_debug());
+                return Err(unreadable(name.span().start, what));
+            };
+            let number = read_number(value);
+            let Some(number) = number else {
+                return Err(unreadable(value.span().start, format!("`{figure}` is an integer, in bytes or blocks")));
+            };
+            values.insert((path.get_ref().to_string(), figure), (number, place(name.span().start)));
+        }
+    }
+    Ok(())
+}
+
+fn read_number(value: &Spanned<DeValue<'_>>) -> Option<i64> {
+    match value.get_ref() {
+        DeValue::Integer(number) => syntax::integer(number),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Figures, String> {
+        Figures::parse("figures.toml", text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn figures_are_read_with_their_lines() {
+        let text = "schema = 1\n[figures]\n\"a\".allocs = 3\n\"a/b\".net_bytes = -5 # -5 B\n\"a\".live_bytes = 0\n";
+        let figures = parsed(text).expect("it is well-formed");
+        let line = |path: &str, figure| figures.of(path, figure).map(|(value, place)| (value, place.line));
+        assert_eq!(line("a", Figure::Allocs), Some((3, 3)));
+        assert_eq!(line("a/b", Figure::NetBytes), Some((-5, 4)));
+        assert_eq!(line("a", Figure::LiveBytes), Some((0, 5)));
+        assert_eq!(line("a", Figure::PeakBytes), None);
+    }
+
+    #[test]
+    fn what_is_no_file_of_figures_is_refused_with_its_place() {
+        let cases = [
+            ("", "figures.toml:1:1: no `schema` stands here"),
+            ("schema = 2\n", "figures.toml:1:10: schema 2 is newer than this heapledger"),
+            (
+                "schema = 1\n[figures]\n\"a\".alocs = 1\n",
+                "figures.toml:3:5: `alocs` is no figure (did you mean `allocs`?)",
+            ),
+            ("schema = 1\n[figures]\n\"a\".allocs = 1.5\n", "figures.toml:3:14: `allocs` is an integer"),
+            ("schema = 1\n[figures]\na = 1\n", "figures.toml:3:1: `a` is no operation"),
+            ("schema = 1\n<<<<<<< ours\n", "figures.toml:2:1: a merge conflict stands here"),
+        ];
+        for (text, expected) in cases {
+            let said = parsed(text).expect_err(text);
+            assert!(said.starts_with(expected), "{said}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The file of recorded figures: one figure a line and always in the same order, so that people can read it in diffs.
+//! What is written here `budget::figures` reads; nothing is measured or judged.
+
+use std::collections::BTreeMap;
+
+use toml_edit::{DocumentMut, Item, Key, Table, Value};
+
+use super::read::SCHEMA;
+use crate::judging::budget::figure::Figure;
+use crate::reading::Environment;
+use crate::words::{Bytes, printable};
+
+const HEAD: &str = "# What operations measured, in this environment. Written by `cargo heapledger record`: read it in diffs, do \
+                    not edit it.\n";
+
+/// The text of the file of `environment`.
+pub(crate) fn figures(environment: &Environment, values: &BTreeMap<(String, Figure), i64>) -> String {
+    let mut document = DocumentMut::new();
+    document.decor_mut().set_prefix(HEAD);
+    document.insert("schema", SCHEMA.into());
+    let Environment { target, profile, allocator, rustc, cfg: _ } = environment;
+    for (name, held) in [("target", target), ("profile", profile), ("allocator", allocator), ("rustc", rustc)] {
+        let held: Value = quoted(held).parse().expect("a quoted string is a value");
+        document.insert(name, held.into());
+    }
+    let mut operations = Table::new();
+    let mut values = values.iter().peekable();
+    while let Some(((path, figure), value)) = values.next() {
+        let mut operation = Table::new();
+        operation.set_dotted(true);
+        operation.insert(figure.name(), line(*figure, *value));
+        while let Some(((_, figure), value)) = values.next_if(|((next, _), _)| next == path) {
+            operation.insert(figure.name(), line(*figure, *value));
+        }
+        let key: Key = quoted(path).parse().expect("a quoted string is a key");
+        operations.insert_formatted(&key, operation.into());
+    }
+    document.insert("figures", operations.into());
+    document.to_string()
+}
+
+/// The number, and how people say it where that is another way.
+fn line(figure: Figure, value: i64) -> Item {
+    let mut number = Value::from(value);
+    if !figure.is_count() && value.unsigned_abs() >= 1024 {
+        number.decor_mut().set_suffix(format!(" # {}", Bytes(value.into())));
+    }
+    number.into()
+}
+
+/// A string of TOML on one line. Beyond what TOML wants escaped, whatever could play tricks on the reader of a diff is.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for one in text.chars() {
+        match one {
+            '"' | '\\' => quoted.extend(['\\', one]),
+            _ if hides(one) => quoted.push_str(&format!("\\U{:08X}", u32::from(one))),
+            _ => quoted.push(one),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Whether it is shown as an escape to people.
+fn hides(one: char) -> bool {
+    let mut room = [0; 4];
+    let text: &str = one.encode_utf8(&mut room);
+    !matches!(one, ' '..='~') && printable(text) != text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::judging::budget::figures::read::Figures;
+
+    fn environment() -> Environment {
+        Environment {
+            target: "x86_64-unknown-linux-gnu".into(),
+            profile: "debug".into(),
+            allocator: "System".into(),
+            rustc: "1.95.0".into(),
+            cfg: vec!["unix".into()],
+        }
+    }
+
+    /// What `environment` and `values` are once they are written and read.
+    fn read_back(text: &str) -> (Environment, BTreeMap<(String, Figure), i64>) {
+        let read = Figures::parse("figures.toml", text).expect("what is written can be read");
+        let values = read.values.into_iter().map(|(key, (value, _))| (key, value)).collect();
+        (Environment { cfg: environment().cfg, ..read.environment }, values)
+    }
+
+    #[test]
+    fn figures_are_written_one_a_line_by_path_and_name() {
+        let values = BTreeMap::from([
+            (("index_build/commit".to_string(), Figure::NetBytes), -5),
+            (("index_build".to_string(), Figure::Allocs), 1200),
+            (("index_build".to_string(), Figure::AllocatedBytes), 1_234_567),
+            (("index_build".to_string(), Figure::PeakBytes), 1023),
+            (("a\n\"\\\u{202e}é".to_string(), Figure::NetBytes), -2048),
+        ]);
+        let text = figures(&environment(), &values);
+        let expected = r#"# What operations measured, in this environment. Written by `cargo heapledger record`: read it in diffs, do not edit it.
+schema = 1
+target = "x86_64-unknown-linux-gnu"
+profile = "debug"
+allocator = "System"
+rustc = "1.95.0"
+
+[figures]
+"a\U0000000A\"\\\U0000202Eé".net_bytes = -2048 # -2.00 KiB
+"index_build".allocs = 1200
+"index_build".allocated_bytes = 1234567 # 1.18 MiB
+"index_build".peak_bytes = 1023
+"index_build/commit".net_bytes = -5
+"#;
+        assert_eq!(text, expected);
+        assert_eq!(read_back(&text), (environment(), values));
+    }
+
+    #[test]
+    fn a_file_without_figures_can_be_read() {
+        let text = figures(&environment(), &BTreeMap::new());
+        assert!(text.ends_with("rustc = \"1.95.0\"\n\n[figures]\n"), "{text}");
+        assert_eq!(read_back(&text), (environment(), BTreeMap::new()));
+    }
+
+    /// Names of everything that a format could trip over.
+    fn hostile() -> impl Strategy<Value = String> {
+        let trips = "[\"'\\\\#=.,\\[\\]{}/ \t\r\n\0\u{7f}\u{85}\u{9b}\u{202e}\u{feff}\u{ffff}\u{10ffff}aé日]{0,12}";
+        prop_oneof![trips, any::<String>(), Just("schema".into()), Just("figures".into()), Just("\"\"\"".into())]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            values in prop::collection::btree_map((hostile(), prop::sample::select(&Figure::ALL)), any::<i64>(), 0..40),
+            parts in (hostile(), hostile(), hostile(), hostile()),
+        ) {
+            let (target, profile, allocator, rustc) = parts;
+            let environment = Environment { target, profile, allocator, rustc, ..environment() };
+            let text = figures(&environment, &values);
+            prop_assert_eq!(read_back(&text), (environment, values.clone()));
+            prop_assert!(text.chars().all(|one| one == '\n' || !one.is_control()));
+            let lines = text.lines().skip_while(|line| *line != "[figures]").skip(1);
+            prop_assert_eq!(lines.count(), values.len());
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What one process measured of one operation.
+
+use std::collections::BTreeMap;
+
+use super::figure::Figure;
+use crate::words::Site;
+
+/// One operation as an assertion measured it.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Measured {
+    pub(crate) values: BTreeMap<Figure, Value>,
+    pub(crate) site: Option<Site>,
+    /// It was measured inside this operation's assertion, not by one of its own.
+    pub(crate) inside: Option<String>,
+}
+
+/// A figure over the runs of one assertion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Value {
+    /// What is judged.
+    pub(crate) value: i64,
+    /// The highest of all runs.
+    pub(crate) highest: i64,
+    /// Every run but one said something else: the figure does not repeat itself.
+    pub(crate) unstable: bool,
+}
+
+impl Value {
+    pub(crate) fn of(value: i64) -> Self {
+        Self { value, highest: value, unstable: false }
+    }
+}
+
+/// What a leak test found.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct LeakTested {
+    pub(crate) path: String,
+    pub(crate) verdict: LeakVerdict,
+    /// The verdict in one sentence.
+    pub(crate) sentence: String,
+    pub(crate) bytes_per_iteration: f64,
+    pub(crate) site: Option<Site>,
+}
+
+/// How an asserted leak test ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub(crate) enum LeakVerdict {
+    Passed,
+    /// It leaks, or kept more than was allowed.
+    Leak,
+    /// Unstable or unsettled: no verdict.
+    Unstable,
+}
+
+/// A scope that must not allocate, and did.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Denied {
+    pub(crate) path: String,
+    pub(crate) allocs: u64,
+    pub(crate) allocated_bytes: u64,
+    pub(crate) site: Option<Site>,
+}
+
+#[cfg(feature = "serde")]
+impl Measured {
+    /// Keeps the higher one of each figure.
+    pub(super) fn raise(&mut self, other: Self) {
+        for (figure, value) in other.values {
+            let known = self.values.entry(figure).or_insert(value);
+            known.value = known.value.max(value.value);
+            known.highest = known.highest.max(value.highest);
+            known.unstable |= value.unstable;
+        }
+        self.inside = self.inside.take().and(other.inside);
+    }
+}
+
+#[cfg(all(test, feature = "serde"))]
+mod tests {
+    use super::*;
+
+    fn measured(values: &[(Figure, i64)], inside: Option<&str>) -> Measured {
+        let values = values.iter().map(|(figure, value)| (*figure, Value::of(*value))).collect();
+        Measured { values, site: None, inside: inside.map(String::from) }
+    }
+
+    #[test]
+    fn of_what_is_measured_twice_the_higher_stays_figure_by_figure() {
+        let mut both = measured(&[(Figure::Allocs, 5), (Figure::NetBytes, -7)], Some("outer"));
+        both.raise(measured(&[(Figure::Allocs, 4), (Figure::NetBytes, -6), (Figure::PeakBytes, 3)], Some("other")));
+        let expected = [(Figure::Allocs, 5), (Figure::NetBytes, -6), (Figure::PeakBytes, 3)];
+        assert_eq!(both.values, measured(&expected, None).values);
+        assert_eq!(both.inside.as_deref(), Some("other"));
+    }
+
+    #[test]
+    fn what_has_an_assertion_of_its_own_is_not_only_inside_another() {
+        for (one, other) in [(None, Some("outer")), (Some("outer"), None)] {
+            let mut both = measured(&[], one);
+            both.raise(measured(&[], other));
+            assert_eq!(both.inside, None);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Globs: which paths of operations a pattern reaches. No pattern and no path takes long.
+
+use glob::{MatchOptions, Pattern};
+
+use super::message::short;
+use crate::words::segments;
+
+/// The longest glob in bytes, because matching recurses once for each `*`; and the most segments of one.
+pub(super) const LONGEST_GLOB: usize = 1024;
+pub(super) const MOST_SEGMENTS: usize = 100;
+
+/// A pattern for paths of operations. Segments are matched one by one: so `*` stays within one, a backslash in a name
+/// is no separator on any system, and no pattern takes long (over separators, `*` would be tried at every place for
+/// each `*` before it).
+#[derive(Clone, Debug)]
+pub(super) struct Glob {
+    parts: Vec<Part>,
+    /// A bit for each part that is `**`. No two stand side by side.
+    deep: u128,
+}
+
+#[derive(Clone, Debug)]
+enum Part {
+    /// `**`: any segments, or none.
+    Deep,
+    /// `*`: any one segment.
+    Any,
+    Named(String),
+    Like(Pattern),
+}
+
+/// What a glob matches of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    Nothing,
+    /// An operation that this one is nested in.
+    Above,
+    Itself,
+}
+
+impl Part {
+    fn matches(&self, segment: &str) -> bool {
+        match self {
+            Self::Deep | Self::Any => true,
+            Self::Named(name) => name == segment,
+            Self::Like(pattern) => {
+                let options = MatchOptions {
+                    case_sensitive: true,
+                    require_literal_separator: false,
+                    require_literal_leading_dot: false,
+                };
+                pattern.matches_with(segment, options)
+            }
+        }
+    }
+}
+
+impl Glob {
+    pub(super) fn is(name: &str) -> bool {
+        name.contains(['*', '?', '['])
+    }
+
+    fn parse(name: &str) -> Result<Self, glob::PatternError> {
+        let (mut parts, mut deep) = (Vec::new(), 0);
+        for segment in segments(name) {
+            parts.push(match segment {
+                "**" if matches!(parts.last(), Some(Part::Deep)) => continue,
+                "**" => Part::Deep,
+                "*" => Part::Any,
+                plain if !Self::is(plain) => Part::Named(plain.into()),
+                like => Part::Like(Pattern::new(like)?),
+            });
+        }
+        if matches!(parts.last(), Some(Part::Deep)) {
+            // `a/**` is what is below `a`, not `a`.
+            parts.push(Part::Any);
+        }
+        for (index, _) in parts.iter().enumerate().filter(|(_, part)| matches!(part, Part::Deep)) {
+            deep |= 1 << index;
+        }
+        Ok(Self { parts, deep })
+    }
+
+    /// Follows all ways to match at once. Bit n: the segments so far match the first n parts.
+    pub(super) fn reach(&self, path: &[&str]) -> Reach {
+        let whole = 1u128 << self.parts.len();
+        let mut matched = self.skip_deep(1);
+        let mut above = false;
+        for segment in path {
+            above |= matched & whole != 0;
+            matched = self.skip_deep(self.step(matched, segment));
+            if matched == 0 {
+                break;
+            }
+        }
+        match (matched & whole != 0, above) {
+            (true, _) => Reach::Itself,
+            (false, true) => Reach::Above,
+            (false, false) => Reach::Nothing,
+        }
+    }
+
+    fn step(&self, matched: u128, segment: &str) -> u128 {
+        let mut after = matched & self.deep;
+        let mut rest = matched & !self.deep;
+        while rest != 0 {
+            let index = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            if self.parts.get(index).is_some_and(|part| part.matches(segment)) {
+                after |= 1 << (index + 1);
+            }
+        }
+        after
+    }
+
+    /// `**` may match nothing.
+    fn skip_deep(&self, matched: u128) -> u128 {
+        matched | (matched & self.deep) << 1
+    }
+}
+
+pub(super) fn glob(path: &str) -> Result<Glob, String> {
+    if path.len() > LONGEST_GLOB {
+        return Err(format!("`{}` is longer than {LONGEST_GLOB} bytes: write a shorter glob", short(path)));
+    }
+    if segments(path).count() > MOST_SEGMENTS {
+        return Err(format!("`{}` has more than {MOST_SEGMENTS} segments: write a shorter glob", short(path)));
+    }
+    let wrong = |error: glob::PatternError| {
+        let (path, reason) = (short(path), error.msg);
+        format!("`{path}` is no valid glob ({reason}): to mean `*`, `?` or `[` itself, write `[*]`, `[?]` or `[[]`")
+    };
+    Glob::parse(path).map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_match_segment_by_segment() {
+        let reach = |glob: &str, path: &str| {
+            let parts: Vec<&str> = segments(path).collect();
+            Glob::parse(glob).expect(glob).reach(&parts)
+        };
+        let itself = [
+            ("*", "a"),
+            ("a*c", "abbc"),
+            ("a/*/c", "a/b/c"),
+            ("**", "a/b/c"),
+            ("**/c", "c"),
+            ("**/c", "a/b/c"),
+            ("a/**", "a/b/c"),
+            ("a/**/c", "a/c"),
+            ("a/**/c", "a/b/b/c"),
+            ("**/b/**/d", "a/b/b/c/d"),
+            ("**/**", "a"),
+            ("a[0-9]?", "a7ä"),
+            ("a[!0-9]", "ab"),
+            ("a[*][?][[]", "a*?["),
+            ("a\\*", "a\\b"),
+        ];
+        for (glob, path) in itself {
+            assert_eq!(reach(glob, path), Reach::Itself, "{glob} {path}");
+        }
+        let above = [("*", "a/b"), ("a/*", "a/b/c/d"), ("**/b", "a/b/c"), ("a*/**/c", "ab/c/d")];
+        for (glob, path) in above {
+            assert_eq!(reach(glob, path), Reach::Above, "{glob} {path}");
+        }
+        let nothing =
+            [("*", ""), ("a*", "b"), ("a/**", "a"), ("*/b", "b"), ("**/c", "a/b"), ("A*", "ab"), ("a?c", "a/c")];
+        for (glob, path) in nothing {
+            assert_eq!(reach(glob, path), Reach::Nothing, "{glob} {path}");
+        }
+    }
+
+    #[test]
+    fn hostile_globs_do_not_take_long() {
+        let glob = Glob::parse(&"*a".repeat(LONGEST_GLOB / 2)).expect("it is valid");
+        assert_eq!(glob.reach(&["a".repeat(20_000).as_str(), "b"]), Reach::Above);
+        assert_eq!(glob.reach(&[format!("{}b", "a".repeat(20_000)).as_str()]), Reach::Nothing);
+        let glob = Glob::parse(&"**/a*/".repeat(MOST_SEGMENTS / 2)).expect("it is valid");
+        assert_eq!(glob.reach(&vec!["ab"; 2000]), Reach::Itself);
+        let glob = Glob::parse(&format!("{}b", "**/a*a*a*/".repeat(MOST_SEGMENTS / 2 - 1))).expect("it is valid");
+        assert_eq!(glob.reach(&vec!["aaaaaaaaaaaaaaaaaaaaaaaaaaaaab"; 2000]), Reach::Nothing);
+    }
+}

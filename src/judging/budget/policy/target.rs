@@ -1,0 +1,265 @@
+//! The `cfg` expressions of `[target]`: what they hold in, and which are refused because they never would. It knows
+//! nothing of what stands under them.
+
+use std::cell::OnceCell;
+use std::fmt::Display;
+
+use cfg_expr::expr::TargetPredicate;
+use cfg_expr::{Expression, Predicate};
+
+use super::Table;
+use super::message::short;
+use crate::judging::budget::syntax;
+use crate::reading::Environment;
+
+/// The longest `cfg` expression in bytes, and the most brackets in it: its parser counts nested ones in a byte.
+const LONGEST_CFG: usize = 4096;
+pub(super) const MOST_BRACKETS: usize = 100;
+
+/// The `cfg`s that environments tell of, besides those that the parser knows to begin with `target_`.
+const KNOWN: [&str; 6] = ["unix", "windows", "miri", "debug_assertions", "panic", "sanitize"];
+const KNOWN_TARGETS: [&str; 10] = [
+    "target_abi",
+    "target_arch",
+    "target_endian",
+    "target_env",
+    "target_family",
+    "target_feature",
+    "target_has_atomic",
+    "target_os",
+    "target_pointer_width",
+    "target_vendor",
+];
+
+/// Which expressions hold in an environment. Each is evaluated once, and only if a table asks.
+pub(super) struct Targets<'a> {
+    expressions: &'a [Expression],
+    environment: &'a Environment,
+    known: Vec<OnceCell<bool>>,
+}
+
+impl<'a> Targets<'a> {
+    pub(super) fn new(expressions: &'a [Expression], environment: &'a Environment) -> Self {
+        Self { expressions, environment, known: vec![OnceCell::new(); expressions.len()] }
+    }
+
+    pub(super) fn hold(&self, table: &Table) -> bool {
+        table.target.is_none_or(|at| *self.known[at].get_or_init(|| self.evaluate(at)))
+    }
+
+    fn evaluate(&self, at: usize) -> bool {
+        let cfgs = &self.environment.cfg;
+        self.expressions[at].eval(|predicate| match predicate {
+            Predicate::Target(TargetPredicate::Family(family)) => {
+                let full = written(predicate);
+                cfgs.iter().any(|cfg| *cfg == full || cfg == family.as_str())
+            }
+            _ => cfgs.contains(&written(predicate)),
+        })
+    }
+}
+
+/// A predicate as environments have it: `target_os="linux"`.
+fn written(predicate: &Predicate<'_>) -> String {
+    let pair = |key: &str, value: &dyn Display| format!("{key}=\"{value}\"");
+    match predicate {
+        Predicate::Target(target) => match target {
+            TargetPredicate::Abi(abi) => pair("target_abi", abi),
+            TargetPredicate::Arch(arch) => pair("target_arch", arch),
+            TargetPredicate::Endian(endian) => format!("target_endian=\"{endian:?}\""),
+            TargetPredicate::Env(env) => pair("target_env", env),
+            TargetPredicate::Family(family) => pair("target_family", family),
+            TargetPredicate::HasAtomic(width) => pair("target_has_atomic", width),
+            TargetPredicate::Os(os) => pair("target_os", os),
+            TargetPredicate::Panic(panic) => pair("panic", panic),
+            TargetPredicate::PointerWidth(width) => pair("target_pointer_width", width),
+            TargetPredicate::Vendor(vendor) => pair("target_vendor", vendor),
+        },
+        Predicate::TargetFeature(feature) => pair("target_feature", feature),
+        Predicate::Feature(feature) => pair("feature", feature),
+        Predicate::KeyValue { key, val } => pair(key, val),
+        Predicate::Flag(flag) => (*flag).into(),
+        Predicate::DebugAssertions => "debug_assertions".into(),
+        Predicate::ProcMacro => "proc_macro".into(),
+        Predicate::Test => "test".into(),
+    }
+}
+
+/// The expression of a `[target]`.
+pub(super) fn expression(key: &str) -> Result<Expression, String> {
+    let shown = short(key);
+    let Some(inside) = key.strip_prefix("cfg(").and_then(|rest| rest.strip_suffix(')')) else {
+        return Err(format!("`{shown}` is no cfg expression: write one such as `cfg(windows)`"));
+    };
+    if inside.len() > LONGEST_CFG || inside.matches('(').count() > MOST_BRACKETS {
+        let most = format!("more than {LONGEST_CFG} bytes or {MOST_BRACKETS} brackets");
+        return Err(format!("`{shown}` is too long ({most}): write a shorter expression"));
+    }
+    let wrong = |what: String| format!("`{shown}` is no valid cfg expression: {what}");
+    let expression = Expression::parse(key).map_err(|error| wrong(error.reason.to_string()))?;
+    if has_many(inside) {
+        return Err(wrong("put several predicates into `all(..)` or `any(..)`".into()));
+    }
+    let never = expression.predicates().find_map(|predicate| never(&predicate));
+    match never {
+        Some(name) => {
+            let full = format!("target_{name}");
+            let near = match &*name {
+                // A feature of cargo's is none of the target's.
+                name if name != "feature" && KNOWN_TARGETS.contains(&&*full) => format!("did you mean `{full}`?"),
+                name => syntax::nearest(name, &[&KNOWN[..], &KNOWN_TARGETS[..]].concat()),
+            };
+            Err(format!("`{shown}` never holds, because no environment tells of `{}`: {near}", short(&name)))
+        }
+        None => Ok(expression),
+    }
+}
+
+/// Whether more than one predicate stands at the top, of which the parser would take the last.
+fn has_many(inside: &str) -> bool {
+    let (mut depth, mut in_string) = (0, false);
+    for one in inside.bytes() {
+        match one {
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            b',' if depth == 0 => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// The name of a predicate that no environment tells of: its limits would be skipped without a word.
+fn never(predicate: &Predicate<'_>) -> Option<String> {
+    match predicate {
+        Predicate::Test => Some("test".into()),
+        Predicate::ProcMacro => Some("proc_macro".into()),
+        Predicate::Feature(_) => Some("feature".into()),
+        Predicate::Flag(name) => (*name != "miri").then(|| (*name).into()),
+        Predicate::KeyValue { key, .. } => (*key != "sanitize").then(|| (*key).into()),
+        Predicate::Target(_) | Predicate::TargetFeature(_) | Predicate::DebugAssertions => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::judging::budget::policy::tests::{FILE, environment, error, policy};
+
+    #[test]
+    fn expressions_are_held_against_the_environment() {
+        let environment = environment(&[
+            "unix",
+            "miri",
+            "target_env=\"\"",
+            "target_arch=\"x86_64\"",
+            "target_feature=\"sse2\"",
+            "target_has_atomic=\"8\"",
+            "target_has_atomic=\"ptr\"",
+            "target_endian=\"little\"",
+            "target_pointer_width=\"64\"",
+            "target_vendor=\"apple\"",
+            "target_abi=\"sim\"",
+            "panic=\"unwind\"",
+            "sanitize=\"address\"",
+            "debug_assertions",
+        ]);
+        let holds = |cfg: &str| {
+            let policy = policy(&format!("[target.'cfg({cfg})'.operation.a]\n"));
+            policy.rules("a", &environment).listed
+        };
+        let held = [
+            "unix",
+            "target_family = \"unix\"",
+            "not(windows)",
+            "miri",
+            "target_env = \"\"",
+            "target_arch = \"x86_64\"",
+            "target_feature = \"sse2\"",
+            "all(target_has_atomic = \"8\", target_has_atomic = \"ptr\")",
+            "target_endian = \"little\"",
+            "target_pointer_width = \"64\"",
+            "target_vendor = \"apple\"",
+            "target_abi = \"sim\"",
+            "panic = \"unwind\"",
+            "sanitize = \"address\"",
+            "debug_assertions",
+            "any(windows, all(unix, not(target_os = \"macos\")))",
+            "all()",
+        ];
+        for cfg in held {
+            assert!(holds(cfg), "{cfg}");
+        }
+        for cfg in ["windows", "not(unix)", "target_os = \"linux\"", "any()", "target_family = \"wasm\"", "not(all())"]
+        {
+            assert!(!holds(cfg), "{cfg}");
+        }
+    }
+
+    #[test]
+    fn expressions_that_never_hold_are_refused() {
+        let cases = [
+            (
+                "x86_64-unknown-linux-gnu",
+                "`x86_64-unknown-linux-gnu` is no cfg expression: write one such as `cfg(windows)`",
+            ),
+            ("cfg(windows", "`cfg(windows` is no cfg expression: write one such as `cfg(windows)`"),
+            ("cfg()", "`cfg()` is no valid cfg expression: empty expression"),
+            ("cfg(all(unix)", "`cfg(all(unix)` is no valid cfg expression: unclosed parens"),
+            (
+                "cfg(not(unix, windows))",
+                "`cfg(not(unix, windows))` is no valid cfg expression: not() takes 1 predicate, found 2",
+            ),
+            ("cfg(unix, windows)", "`cfg(unix, windows)` is no valid cfg expression: multiple root predicates"),
+            (
+                "cfg(all(unix), not(unix))",
+                "`cfg(all(unix), not(unix))` is no valid cfg expression: \
+                 put several predicates into `all(..)` or `any(..)`",
+            ),
+            ("cfg(ä)", "`cfg(ä)` is no valid cfg expression: expected one of `<key>`, `all`, `any`, `not` here"),
+            (
+                "cfg(target_os)",
+                "`cfg(target_os)` is no valid cfg expression: expected a `= \"<target_cfg_value>\"` here",
+            ),
+            (
+                "cfg(target_pointer_width = \"x\")",
+                "`cfg(target_pointer_width = \"x\")` is no valid cfg expression: invalid integer",
+            ),
+            (
+                "cfg(window)",
+                "`cfg(window)` never holds, because no environment tells of `window`: did you mean `windows`?",
+            ),
+            (
+                "cfg(all(unix, test))",
+                "`cfg(all(unix, test))` never holds, because no environment tells of `test`: \
+                 valid are `unix`, `windows`, `miri`, `debug_assertions`, `panic`, `sanitize`, `target_abi`, \
+                 `target_arch`, `target_endian`, `target_env`, `target_family`, `target_feature`, `target_has_atomic`, `target_os`, `target_pointer_width`, `target_vendor`",
+            ),
+            (
+                "cfg(os = \"linux\")",
+                "`cfg(os = \"linux\")` never holds, because no environment tells of `os`: did you mean `target_os`?",
+            ),
+            (
+                "cfg(target_oss = \"linux\")",
+                "`cfg(target_oss = \"linux\")` is no valid cfg expression: expected one of `target_arch`, `target_feature`, \
+                 `target_os`, `target_family`, `target_env`, `target_endian`, `target_has_atomic`, `target_pointer_width`, \
+                 `target_vendor` here",
+            ),
+        ];
+        for (cfg, expected) in cases {
+            assert_eq!(error(&format!("[target.'{cfg}'.defaults]")), format!("{FILE}:2:9: {expected}"));
+        }
+        let said = error("[target.'cfg(unix)'.operations.a]");
+        assert_eq!(said, format!("{FILE}:2:21: unknown key `operations`: did you mean `operation`?"));
+        for never in ["cfg(feature = \"x\")", "cfg(not(proc_macro))", "cfg(any(linux, unix))"] {
+            let said = error(&format!("[target.'{never}'.defaults]"));
+            assert!(said.starts_with(&format!("{FILE}:2:9: `{never}` never holds, because no environment")), "{said}");
+        }
+        let said = error("target.'cfg(unix)' = 1");
+        assert_eq!(
+            said,
+            format!("{FILE}:2:22: `cfg(unix)` is an integer: write tables such as `[target.'cfg(windows)'.defaults]`")
+        );
+    }
+}

@@ -1,0 +1,73 @@
+//! Values of one type, and what is said of others. It does not know what any key means: `read` and `limit` do.
+
+use std::fmt::Display;
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::message::short;
+use crate::judging::budget::figure::Place;
+use crate::judging::budget::syntax::{self, Lines};
+use crate::words::{Error, Kind};
+
+pub(super) type Key<'a> = Spanned<DeString<'a>>;
+pub(super) type Value<'a> = Spanned<DeValue<'a>>;
+
+/// A policy's text while it is read. Every error names its place and what to do.
+pub(super) struct Reader<'a> {
+    pub(super) file: &'a str,
+    lines: Lines<'a>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(file: &'a str, text: &'a str) -> Self {
+        Self { file, lines: Lines::of(text) }
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn table<'v, 'i>(&self, name: &str, value: &'v Value<'i>, can: &str) -> Result<&'v DeTable<'i>, Error> {
+        value.get_ref().as_table().ok_or_else(|| self.wrong(name, value, can))
+    }
+
+    pub(super) fn string<'v>(&self, name: &str, value: &'v Value<'_>, can: &str) -> Result<&'v str, Error> {
+        value.get_ref().as_str().ok_or_else(|| self.wrong(name, value, can))
+    }
+
+    pub(super) fn boolean(&self, name: &str, value: &Value<'_>) -> Result<bool, Error> {
+        value.get_ref().as_bool().ok_or_else(|| self.wrong(name, value, "`true` or `false`"))
+    }
+
+    pub(super) fn wrong(&self, name: &str, value: &Value<'_>, can: &str) -> Error {
+        let found = match value.get_ref() {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "an integer",
+            DeValue::Float(_) => "a float",
+            DeValue::Boolean(_) => "a boolean",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "an array",
+            DeValue::Table(_) => "a table",
+        };
+        self.error(value.span().start, format!("`{name}` is {found}: write {can}"))
+    }
+
+    pub(super) fn unknown(&self, key: &Key<'_>, valid: &[&str]) -> Error {
+        let near = syntax::nearest(key.get_ref(), valid);
+        self.error(key.span().start, format!("unknown key `{}`: {near}", short(key.get_ref())))
+    }
+
+    pub(super) fn place(&self, at: usize) -> Place {
+        self.lines.place(self.file, at)
+    }
+
+    pub(super) fn error(&self, at: usize, what: impl Display) -> Error {
+        Error(Kind::Unreadable { what: format!("{}: {what}", self.place(at)) })
+    }
+}
+
+/// What a table holds, as it stands in the file.
+pub(super) fn in_order<'v, 'i>(table: &'v DeTable<'i>) -> Vec<(&'v Key<'i>, &'v Value<'i>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}

@@ -1,0 +1,91 @@
+//! What a run measured: one process, or many that were added up. Figures of different environments stay apart. Only who
+//! has a way to tell of it (feature `serde`) needs this.
+
+use std::collections::BTreeMap;
+
+use super::measured::{Denied, LeakTested, Measured};
+use crate::reading::{Data, Environment};
+#[cfg(feature = "cli")]
+use crate::words::{Error, Kind};
+
+/// The figures of every environment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Run {
+    /// All tests ran, so that what was not measured is missing.
+    pub(crate) whole: bool,
+    /// No test failed, and every process reported: what was not measured is gone, and no sum lacks a part.
+    pub(crate) clean: bool,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// What processes of one environment measured.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Part {
+    pub(crate) environment: Environment,
+    /// Programs that do not have heapledger as their allocator, and yet asked it. They count as no process.
+    pub(crate) blind: Vec<Blind>,
+    /// What assertions measured, by the operation's path.
+    pub(crate) measured: BTreeMap<String, Measured>,
+    /// What leak tests found.
+    pub(crate) leak_tests: Vec<LeakTested>,
+    /// What scopes that must not allocate allocated.
+    pub(crate) denied: Vec<Denied>,
+    /// What every operation did over all.
+    pub(crate) report: Data,
+}
+
+/// A program that does not have heapledger as its allocator.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Blind {
+    pub(crate) program: String,
+    /// It did not only enter operations, but asserted something of them.
+    pub(crate) asserted: bool,
+}
+
+#[cfg(feature = "cli")]
+impl Run {
+    /// Adds what `other` measured. Counters add up; of what assertions measured, the most stays, for the same operation
+    /// may be asserted in several tests.
+    pub(crate) fn merge(&mut self, other: Self) -> Result<(), Error> {
+        for part in other.parts {
+            match self.parts.iter_mut().find(|known| known.environment.key() == part.environment.key()) {
+                Some(known) => known.merge(part)?,
+                None => self.parts.push(part),
+            }
+        }
+        self.parts.sort_by(|one, other| one.environment.cmp(&other.environment));
+        Ok(())
+    }
+
+    /// How many processes it tells of, that could see.
+    pub(crate) fn processes(&self) -> u64 {
+        self.parts.iter().fold(0, |sum, part| sum.saturating_add(part.report.processes))
+    }
+}
+
+impl Part {
+    #[cfg(feature = "cli")]
+    fn merge(&mut self, other: Self) -> Result<(), Error> {
+        let overflows = || Error(Kind::Unreadable { what: "the merged counters overflow".into() });
+        self.report = self.report.plus(&other.report).ok_or_else(overflows)?;
+        self.blind.extend(other.blind);
+        self.blind.sort();
+        self.blind.dedup();
+        for (path, measured) in other.measured {
+            self.note(path, measured);
+        }
+        self.leak_tests.extend(other.leak_tests);
+        self.denied.extend(other.denied);
+        Ok(())
+    }
+
+    /// Takes note of what an assertion measured.
+    pub(crate) fn note(&mut self, path: String, measured: Measured) {
+        match self.measured.entry(path) {
+            std::collections::btree_map::Entry::Vacant(vacant) => {
+                vacant.insert(measured);
+            }
+            std::collections::btree_map::Entry::Occupied(known) => known.into_mut().raise(measured),
+        }
+    }
+}

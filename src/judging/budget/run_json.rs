@@ -1,0 +1,50 @@
+//! What a run measured as JSON, and back.
+
+use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "cli")]
+use super::run::Part;
+use super::run::Run;
+use crate::reading::{File, SCHEMA, text_of};
+#[cfg(feature = "cli")]
+use crate::reading::{check, parsed, possible};
+#[cfg(feature = "cli")]
+use crate::words::{Error, Kind};
+
+/// A run as it stands in a file.
+#[derive(Serialize, Deserialize)]
+struct Parts<P> {
+    #[serde(default)]
+    whole: bool,
+    #[serde(default = "unless_said")]
+    clean: bool,
+    parts: P,
+}
+
+fn unless_said() -> bool {
+    true
+}
+
+impl Run {
+    /// The run as JSON, on one line.
+    pub(crate) fn to_json(&self) -> String {
+        let data = Parts { whole: self.whole, clean: self.clean, parts: &self.parts };
+        text_of(&File { schema: SCHEMA, heapledger: env!("CARGO_PKG_VERSION").into(), data })
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote.
+    #[cfg(feature = "cli")]
+    pub(crate) fn from_json(text: &str) -> Result<Self, Error> {
+        let read = || {
+            let Parts { whole, clean, mut parts } = parsed::<Parts<Vec<Part>>>("run", text)?;
+            for part in &mut parts {
+                check(&mut part.report)?;
+                let leak_tests = part.leak_tests.iter().map(|test| &test.path);
+                let denied = part.denied.iter().map(|denied| &denied.path);
+                part.measured.keys().chain(leak_tests).chain(denied).try_for_each(|path| possible(path))?;
+            }
+            Ok(Self { whole, clean, parts })
+        };
+        read().map_err(|what| Error(Kind::Unreadable { what }))
+    }
+}

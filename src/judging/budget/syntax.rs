@@ -1,0 +1,139 @@
+//! What the two kinds of files have in common: TOML that is read with the place of everything in it, and messages that
+//! name the nearest valid key.
+
+use toml::Spanned;
+use toml::de::{DeInteger, DeTable};
+
+use super::figure::Place;
+use crate::words::{Error, Kind, printable};
+
+/// The deepest nesting of brackets that is read: deeper than any file of ours, and far from the end of a stack.
+const DEEPEST: usize = 64;
+
+/// Reads a TOML document of at most `largest` bytes.
+pub(super) fn table<'a>(file: &str, text: &'a str, largest: usize) -> Result<Spanned<DeTable<'a>>, Error> {
+    let unreadable = |what: String| Error(Kind::Unreadable { what });
+    if text.len() > largest {
+        return Err(unreadable(format!("{file}: {} bytes are more than {largest}: this is no such file", text.len())));
+    }
+    if let Some(at) = conflict(text) {
+        let place = Place::of(file, text, at);
+        return Err(unreadable(format!(
+            "{place}: a merge conflict stands here: take either side; figures can be recorded anew"
+        )));
+    }
+    if let Some(at) = too_deep(text) {
+        return Err(unreadable(format!("{}: brackets are nested deeper than {DEEPEST}", Place::of(file, text, at))));
+    }
+    DeTable::parse(text).map_err(|error| {
+        let place = Place::of(file, text, error.span().map_or(0, |span| span.start));
+        let said = error.message().lines().next().unwrap_or("not TOML");
+        unreadable(format!("{place}: {}", printable(said)))
+    })
+}
+
+/// Where git left a conflict to be resolved.
+fn conflict(text: &str) -> Option<usize> {
+    let begins = "<<<<<<< ";
+    if text.starts_with(begins) { Some(0) } else { text.find("\n<<<<<<< ").map(|at| at + 1) }
+}
+
+/// Where brackets nest too deep; those in strings and comments are none.
+fn too_deep(text: &str) -> Option<usize> {
+    let (mut depth, mut at) = (0usize, 0);
+    while let Some(&byte) = text.as_bytes().get(at) {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return Some(at);
+        }
+        at += match byte {
+            b'#' => text[at..].find('\n').unwrap_or(text.len() - at),
+            b'"' | b'\'' => string(&text[at..]),
+            _ => 1,
+        };
+    }
+    None
+}
+
+/// The length of the string at the start of `text`, up to the end of its line if it is not closed there.
+fn string(text: &str) -> usize {
+    let quote = &text[..1];
+    let long = quote.repeat(3);
+    let (close, more_lines) = if text.starts_with(&long) { (long.as_str(), true) } else { (quote, false) };
+    let mut at = close.len();
+    while let Some(&byte) = text.as_bytes().get(at) {
+        match byte {
+            b'\n' if !more_lines => return at,
+            b'\\' if quote == "\"" && text.as_bytes().get(at + 1) != Some(&b'\n') => at += 2,
+            _ if text.as_bytes()[at..].starts_with(close.as_bytes()) => return at + close.len(),
+            _ => at += 1,
+        }
+    }
+    text.len()
+}
+
+/// The integer, if it fits.
+pub(super) fn integer(number: &DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+/// What to say of a schema that is not ours.
+pub(super) fn other_schema(found: Option<i64>, ours: i64) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    match found {
+        Some(found) if found > ours => format!(
+            "schema {found} is newer than this heapledger ({version}), which reads schema {ours}: update heapledger"
+        ),
+        Some(found) => format!("schema {found} never was: write `schema = {ours}`"),
+        None => format!("this schema is no number of ours: write `schema = {ours}`"),
+    }
+}
+
+/// ``did you mean `peak_bytes`?``, or which keys there are.
+pub(super) fn nearest(key: &str, valid: &[&str]) -> String {
+    // Comparing takes time in proportion to the length.
+    let key: String = key.chars().take(64).collect();
+    let near = valid.iter().map(|valid| (strsim::jaro_winkler(&key, valid), valid));
+    match near.max_by(|(one, _), (other, _)| one.total_cmp(other)) {
+        Some((likeness, valid)) if likeness >= 0.8 => format!("did you mean `{valid}`?"),
+        _ => format!("valid are {}", valid.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// Where lines begin, and every so many characters of a long one: so that places are found in little time.
+pub(super) struct Lines<'a> {
+    text: &'a str,
+    /// Byte, line and column.
+    marks: Vec<(usize, usize, usize)>,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        const APART: usize = 1024;
+        // A byte order mark is no column of an editor.
+        let first = if text.starts_with('\u{feff}') { 0 } else { 1 };
+        let mut marks = vec![(0, 1, first)];
+        let (mut line, mut column) = (1, first);
+        for (at, one) in text.char_indices() {
+            column += 1;
+            if one == '\n' {
+                (line, column) = (line + 1, 1);
+            }
+            if one == '\n' || column % APART == 0 {
+                marks.push((at + one.len_utf8(), line, column));
+            }
+        }
+        Self { text, marks }
+    }
+
+    pub(super) fn place(&self, file: &str, at: usize) -> Place {
+        let after = self.marks.partition_point(|(mark, ..)| *mark <= at);
+        let (mark, line, column) = self.marks[after.saturating_sub(1)];
+        let column = column + self.text.get(mark..at).map_or(0, |between| between.chars().count());
+        Place { file: file.into(), line, column: column.max(1) }
+    }
+}

@@ -1,0 +1,318 @@
+//! A report: what a snapshot says, arranged for people and for files. Plain values; rendering is elsewhere.
+
+use std::collections::{HashMap, HashSet};
+
+use super::snapshot::{Row, Snapshot, snapshot};
+use crate::record::{BOUND, Own};
+use crate::words::{BUILTINS, Error, Kind, LEDGER, Node, Tally, UNATTRIBUTED};
+
+/// The counters of all operations, in the order in which people read them.
+///
+/// [`Display`](std::fmt::Display) gives a table, as wide as `{:120}` says (100 by default), with exact bytes for
+/// `{:#}`; [`Report::print`] fits it to the terminal, in colour if it is one. With the feature `serde`, `to_json` and
+/// `from_json` keep it. What each line means: `docs/reading-a-report.md`.
+///
+/// ```
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let (kept, _) = heapledger::measure("index_build", || vec![0u8; 5 << 20]);
+/// let text = heapledger::report().to_string();
+/// assert!(text.contains("index_build") && text.contains("5.00 MiB") && text.contains("(unattributed)"));
+/// # drop(kept);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Report(pub(crate) Own<Data>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Data {
+    /// How many processes it tells of.
+    pub(crate) processes: u64,
+    pub(crate) difference: bool,
+    /// Live bytes of the process, as its threads counted them.
+    pub(crate) process_bytes: i64,
+    pub(crate) process_peak_bytes: Option<u64>,
+    pub(crate) process_peak_error: u64,
+    /// Why the reading is not to be trusted.
+    pub(crate) problem: Option<String>,
+    pub(crate) misnested: u64,
+    pub(crate) refused: u64,
+    pub(crate) foreign: u64,
+    /// Shards, and their bytes: the ledger's memory outside the heap it counts.
+    pub(crate) shards: u64,
+    pub(crate) shard_bytes: u64,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// Reads the counters of every operation and arranges them: `snapshot().report()`.
+///
+/// ```
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// println!("{}", heapledger::report());
+/// ```
+pub fn report() -> Report {
+    snapshot().report()
+}
+
+impl Snapshot {
+    /// Arranges the snapshot to be read, stored or merged. Of operations that did nothing, only `(unattributed)` and
+    /// `(heapledger)` stay.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let before = heapledger::snapshot();
+    /// heapledger::measure("search", || drop(vec![0u8; 64]));
+    /// println!("{}", (heapledger::snapshot() - before).report());
+    /// ```
+    pub fn report(&self) -> Report {
+        self.report_of(|_| true)
+    }
+
+    /// The report of some operations.
+    pub(crate) fn report_of(&self, wanted: impl Fn(&Node) -> bool) -> Report {
+        Report(Own::new(|| {
+            let rows = self.rows().filter(|(node, _)| wanted(node)).map(|(_, row)| row);
+            let rows = rows.filter(|row| row.scopes > 0 || !row.own.is_idle() || always_there(&row.path));
+            // No counter of one process overflows when it is added up.
+            let mut rows = by_path(rows).unwrap_or_default();
+            arrange(&mut rows);
+            Data {
+                processes: 1,
+                difference: self.is_difference(),
+                process_bytes: self.process(),
+                process_peak_bytes: self.total().peak_bytes,
+                process_peak_error: self.shards() * BOUND,
+                problem: self.check().err().map(|error| error.to_string()),
+                misnested: self.misnested(),
+                refused: self.refused(),
+                foreign: self.foreign(),
+                shards: self.shards(),
+                shard_bytes: self.outside(),
+                rows,
+            }
+        }))
+    }
+}
+
+fn always_there(path: &str) -> bool {
+    path == UNATTRIBUTED.name || path == LEDGER.name
+}
+
+impl Report {
+    /// The operations, each after the one it is nested in; siblings by live bytes, then by bytes allocated; the
+    /// ledger's own (`(unattributed)`, ..) last.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let report = heapledger::report();
+    /// assert_eq!(report.rows().last().unwrap().path, "(heapledger)");
+    /// ```
+    pub fn rows(&self) -> &[Row] {
+        &self.0.rows
+    }
+
+    /// The row at `path`.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// assert!(heapledger::report().operation("(unattributed)").is_some());
+    /// ```
+    pub fn operation(&self, path: &str) -> Option<&Row> {
+        self.0.rows.iter().find(|row| row.path == path)
+    }
+
+    /// The sum of all operations; its peak is the process's own.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let total = heapledger::report().total();
+    /// assert_eq!(total.net_bytes(), total.live_bytes);
+    /// ```
+    pub fn total(&self) -> Tally {
+        let sum = self.0.rows.iter().try_fold(Tally::default(), |sum, row| sum.plus(&row.own));
+        Tally { peak_bytes: self.0.process_peak_bytes, ..sum.unwrap_or_default() }
+    }
+
+    /// Live bytes of the process, counted by its threads and not by operations.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let report = heapledger::report();
+    /// assert_eq!(report.process_bytes(), report.total().live_bytes);
+    /// ```
+    pub fn process_bytes(&self) -> i64 {
+        self.0.process_bytes
+    }
+
+    /// How far the process's peak may be off either way, in bytes: 64 KiB for each thread that lived at once.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// assert!(heapledger::report().process_peak_error() >= 64 << 10);
+    /// ```
+    pub fn process_peak_error(&self) -> u64 {
+        self.0.process_peak_error
+    }
+
+    /// Bytes of shards: memory of the ledger that is outside the heap it counts. The rest of its footprint is the
+    /// operation `(heapledger)`.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// assert!(heapledger::report().shard_bytes() > 0);
+    /// ```
+    pub fn shard_bytes(&self) -> u64 {
+        self.0.shard_bytes
+    }
+
+    /// Scopes that ended while one begun after them was open. Where this is not zero, somebody held a scope across
+    /// `.await` or dropped scopes out of order, and figures of the operations involved may be charged to each other.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// assert_eq!(heapledger::report().misnested(), 0);
+    /// ```
+    pub fn misnested(&self) -> u64 {
+        self.0.misnested
+    }
+
+    /// Why the figures are not to be trusted: the allocator is not installed, other threads moved, or the law broke.
+    ///
+    /// ```
+    /// assert!(heapledger::report().problem().unwrap().contains("not the global allocator"));
+    /// ```
+    pub fn problem(&self) -> Option<&str> {
+        self.0.problem.as_deref()
+    }
+
+    /// Adds what `other` tells, so that the reports of many processes read as one. Counters add up; of peaks the
+    /// highest stays, for processes do not peak together.
+    ///
+    /// # Errors
+    /// When a counter would overflow; `self` is as before then.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// # fn main() -> Result<(), heapledger::Error> {
+    /// let (first, second) = (heapledger::report(), heapledger::report());
+    /// let mut both = first.clone();
+    /// both.merge(&second)?;
+    /// assert_eq!(both.process_bytes(), first.process_bytes() + second.process_bytes());
+    /// # Ok(()) }
+    /// ```
+    pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
+        let merged = crate::record::quietly(|| self.0.plus(&other.0));
+        let merged = merged.ok_or_else(|| Error(Kind::Unreadable { what: "the merged counters overflow".into() }))?;
+        self.0 = Own::new(|| merged);
+        Ok(())
+    }
+}
+
+impl Data {
+    /// The sum, or nothing where a counter overflows.
+    pub(crate) fn plus(&self, other: &Self) -> Option<Self> {
+        let one = self;
+        let mut rows = by_path(one.rows.iter().chain(&other.rows).cloned())?;
+        arrange(&mut rows);
+        Some(Self {
+            processes: one.processes.checked_add(other.processes)?,
+            difference: one.difference || other.difference,
+            process_bytes: one.process_bytes.checked_add(other.process_bytes)?,
+            process_peak_bytes: one.process_peak_bytes.max(other.process_peak_bytes),
+            process_peak_error: one.process_peak_error.max(other.process_peak_error),
+            problem: one.problem.clone().or_else(|| other.problem.clone()),
+            misnested: one.misnested.checked_add(other.misnested)?,
+            refused: one.refused.checked_add(other.refused)?,
+            foreign: one.foreign.checked_add(other.foreign)?,
+            shards: one.shards.checked_add(other.shards)?,
+            shard_bytes: one.shard_bytes.checked_add(other.shard_bytes)?,
+            rows,
+        })
+    }
+}
+
+/// One row for each path, which has what all rows of that path have together; nothing where that overflows.
+fn by_path(rows: impl Iterator<Item = Row>) -> Option<Vec<Row>> {
+    let mut merged: Vec<Row> = Vec::new();
+    let mut at: HashMap<String, usize> = HashMap::new();
+    for row in rows {
+        let Some(&known) = at.get(&row.path) else {
+            at.insert(row.path.clone(), merged.len());
+            merged.push(row);
+            continue;
+        };
+        let sum = merged.get_mut(known)?;
+        sum.scopes = sum.scopes.checked_add(row.scopes)?;
+        sum.threads = sum.threads.checked_add(row.threads)?;
+        sum.peak_error = sum.peak_error.max(row.peak_error);
+        sum.site = sum.site.take().or(row.site);
+        sum.own = sum.own.plus(&row.own)?;
+    }
+    Some(merged)
+}
+
+/// The longest path that operations can have.
+#[cfg(feature = "serde")]
+pub(crate) const MAX_PATH: usize = crate::words::MAX_DEPTH as usize * (crate::words::MAX_NAME + 1);
+
+/// Adds the operations that others are nested in, computes every total from what the operations did on their own, and
+/// puts the rows in reading order.
+pub(crate) fn arrange(rows: &mut Vec<Row>) {
+    let mut known: HashSet<String> = rows.iter().map(|row| row.path.clone()).collect();
+    for at in 0..rows.len() {
+        let path = rows[at].path.clone();
+        let mut above = parent_of(&path);
+        while let Some(path) = above.filter(|path| known.insert(path.to_string())) {
+            rows.push(Row::blank(path));
+            above = parent_of(path);
+        }
+    }
+    let at: HashMap<String, usize> = rows.iter().enumerate().map(|(at, row)| (row.path.clone(), at)).collect();
+    for row in rows.iter_mut() {
+        row.total = row.own;
+    }
+    let mut children: HashMap<Option<usize>, Vec<usize>> = HashMap::new();
+    for here in 0..rows.len() {
+        let parent = parent_of(&rows[here].path).and_then(|path| at.get(path).copied());
+        children.entry(parent).or_default().push(here);
+        let own = Tally { peak_bytes: None, ..rows[here].own };
+        let path = rows[here].path.clone();
+        let mut above = parent_of(&path);
+        while let Some(path) = above {
+            if let Some(&ancestor) = at.get(path) {
+                let total = &mut rows[ancestor].total;
+                *total = total.plus(&own).unwrap_or(*total);
+            }
+            above = parent_of(path);
+        }
+    }
+    for siblings in children.values_mut() {
+        siblings.sort_by(|&one, &other| order(&rows[one]).cmp(&order(&rows[other])));
+    }
+    let mut arranged = Vec::with_capacity(rows.len());
+    let mut next: Vec<usize> = children.remove(&None).unwrap_or_default();
+    next.reverse();
+    while let Some(here) = next.pop() {
+        arranged.push(rows[here].clone());
+        next.extend(children.remove(&Some(here)).unwrap_or_default().into_iter().rev());
+    }
+    *rows = arranged;
+}
+
+fn parent_of(path: &str) -> Option<&str> {
+    path.rsplit_once('/').map(|(parent, _)| parent)
+}
+
+impl Row {
+    fn blank(path: &str) -> Self {
+        let (own, total) = (Tally::default(), Tally::default());
+        Self { path: path.into(), scopes: 0, threads: 0, peak_error: 0, site: None, own, total }
+    }
+}
+
+/// What matters first: what it still owns, then what it allocated; the ledger's own operations last.
+fn order(row: &Row) -> (Option<usize>, std::cmp::Reverse<(i64, u64)>, &str) {
+    // `(heapledger)` ends the list, after `(foreign)`, `(other)` and `(unattributed)`.
+    let builtin = BUILTINS.iter().position(|builtin| builtin.name == row.path);
+    let last = builtin.map(|at| if at == LEDGER.id as usize { BUILTINS.len() } else { at });
+    (last, std::cmp::Reverse((row.total.live_bytes, row.total.allocated_bytes)), &row.path)
+}

@@ -1,0 +1,126 @@
+//! The report as JSON, with a schema version, and back; and what a run measured, likewise.
+
+use serde::{Deserialize, Serialize};
+
+use super::report::{Data, MAX_PATH, Report, arrange};
+use crate::record::Own;
+use crate::words::{Error, Kind, MAX_DEPTH, MAX_NAME, Tally};
+
+/// Raised when a reader of the old form would misread the new one. New fields do not raise it.
+pub(crate) const SCHEMA: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct File<D> {
+    pub(crate) schema: u32,
+    /// Who wrote it.
+    pub(crate) heapledger: String,
+    #[serde(flatten)]
+    pub(crate) data: D,
+}
+
+/// What can be read of a report of any schema.
+#[derive(Deserialize)]
+struct Version {
+    schema: u32,
+}
+
+impl Report {
+    /// The report as JSON, on one line, without anything lost: [`from_json`](Self::from_json) reads it back.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// assert!(heapledger::report().to_json().starts_with(r#"{"schema":1,"#));
+    /// ```
+    pub fn to_json(&self) -> String {
+        let file = File { schema: SCHEMA, heapledger: env!("CARGO_PKG_VERSION").into(), data: &*self.0 };
+        text_of(&file)
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote. Totals are computed anew from what each operation did itself.
+    ///
+    /// # Errors
+    /// When the text is not JSON (with line and column), not a report, of a newer schema, or names an operation that
+    /// cannot be.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// # fn main() -> Result<(), heapledger::Error> {
+    /// let report = heapledger::report();
+    /// assert_eq!(heapledger::Report::from_json(&report.to_json())?.rows(), report.rows());
+    ///
+    /// let error = heapledger::Report::from_json("{}").unwrap_err();
+    /// assert!(error.to_string().contains("not a heapledger report"));
+    /// # Ok(()) }
+    /// ```
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        let read = crate::record::quietly(|| read(text));
+        read.map(|data| Self(Own::new(|| data))).map_err(|what| Error(Kind::Unreadable { what }))
+    }
+}
+
+pub(crate) fn text_of(file: &impl Serialize) -> String {
+    let json = serde_json::to_string(file).expect("integers, strings, and lists and maps of them, always serialize");
+    // JSON may hold these raw, but then a terminal that shows it obeys them. They only stand within strings.
+    let raw = |one: char| matches!(one, '\u{7f}'..='\u{9f}');
+    if !json.contains(raw) {
+        return json;
+    }
+    json.chars().fold(String::with_capacity(json.len()), |mut escaped, one| {
+        match raw(one) {
+            true => escaped.push_str(&format!("\\u{:04x}", u32::from(one))),
+            false => escaped.push(one),
+        }
+        escaped
+    })
+}
+
+/// The data of a file of the schema that is read here.
+pub(crate) fn parsed<D: for<'text> Deserialize<'text>>(what: &str, text: &str) -> Result<D, String> {
+    let not_ours = |error: serde_json::Error| format!("not a heapledger {what}: {error}");
+    let Version { schema } = serde_json::from_str(text).map_err(not_ours)?;
+    if schema != SCHEMA {
+        return Err(format!(
+            "the {what} has schema {schema}, and this heapledger ({}) reads schema {SCHEMA}: use the heapledger that wrote it",
+            env!("CARGO_PKG_VERSION"),
+        ));
+    }
+    Ok(serde_json::from_str::<File<D>>(text).map_err(not_ours)?.data)
+}
+
+fn read(text: &str) -> Result<Data, String> {
+    let mut data = parsed("report", text)?;
+    check(&mut data)?;
+    Ok(data)
+}
+
+/// Refuses a path that no operation can have.
+pub(crate) fn possible(path: &str) -> Result<(), String> {
+    if path.is_empty() || path.len() > MAX_PATH {
+        return Err(format!("the report names an operation of {} bytes; 1 to {MAX_PATH} can be", path.len()));
+    }
+    let part = |part: &str| (1..=MAX_NAME).contains(&part.len());
+    if path.split('/').count() > MAX_DEPTH as usize || !path.split('/').all(part) {
+        return Err(format!(
+            "the report names operation {:?}, which cannot be",
+            path.chars().take(100).collect::<String>()
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses what no ledger wrote, and computes the totals.
+pub(crate) fn check(data: &mut Data) -> Result<(), String> {
+    let mut paths = std::collections::HashSet::new();
+    for row in &data.rows {
+        possible(&row.path)?;
+        if !paths.insert(&row.path) {
+            return Err(format!("the report names operation {:?} twice", row.path));
+        }
+    }
+    let sum = data.rows.iter().try_fold(Tally::default(), |sum, row| sum.plus(&row.own));
+    if sum.is_none() {
+        return Err("the report's counters overflow when they are added up: it was not written by heapledger".into());
+    }
+    arrange(&mut data.rows);
+    Ok(())
+}
