@@ -7,7 +7,7 @@ use super::protocol::POLICY_AT;
 use super::read::{read, shown};
 use crate::judging::budget::{Figures, Policy};
 use crate::reading::Environment;
-use crate::words::{Error, Kind};
+use crate::words::{Cause, Error};
 
 /// The policy's file.
 pub(crate) const POLICY: &str = "heapledger.toml";
@@ -66,7 +66,7 @@ impl Book {
                 "{}: these figures are of another environment ({}) than the file's name says: rename it, or record anew",
                 figures.file, figures.environment
             );
-            return Err(Error(Kind::Unreadable { what }));
+            return Err(Error(Cause::Unreadable { what }));
         }
         Ok(Some(figures))
     }

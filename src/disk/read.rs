@@ -4,11 +4,11 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
-use crate::words::{Error, Kind};
+use crate::words::{Cause, Error};
 
 /// Reads a file of text: a real file, of a sensible size.
 pub(crate) fn read(path: &Path, largest: u64) -> Result<String, Error> {
-    let unreadable = |what: String| Error(Kind::Unreadable { what: format!("{}: {what}", shown(path)) });
+    let unreadable = |what: String| Error(Cause::Unreadable { what: format!("{}: {what}", shown(path)) });
     // Opening a pipe would wait for a writer.
     let known = fs::metadata(path).map_err(|error| unreadable(format!("cannot be read: {error}")))?;
     if !known.is_file() {
@@ -30,7 +30,7 @@ pub(crate) fn read(path: &Path, largest: u64) -> Result<String, Error> {
         let (at, bytes) = (error.utf8_error().valid_up_to(), error.into_bytes());
         let before = String::from_utf8_lossy(&bytes[..at]);
         let place = crate::judging::budget::Place::of(&shown(path), &before, at);
-        Error(Kind::Unreadable { what: format!("{place}: is not text: byte {:#04x} is not UTF-8", bytes[at]) })
+        Error(Cause::Unreadable { what: format!("{place}: is not text: byte {:#04x} is not UTF-8", bytes[at]) })
     })
 }
 

@@ -11,7 +11,7 @@ use super::scope::{Name, Scope, track};
 use crate::judging::budget::Denied;
 use crate::judging::{Allocated, Violation};
 use crate::record::{self, Own};
-use crate::words::{Counts, LEDGER, Node, Tally};
+use crate::words::{Counts, LEDGER, Node, OperationId, Tally};
 use crate::{registry, render};
 
 /// Enters the operation `name` within the active one, and denies it allocations until the guard is dropped: that panics
@@ -69,7 +69,7 @@ pub struct DenyAlloc {
     scope: Option<Scope>,
     node: &'static Node,
     /// What the thread had allocated in each operation when the scope began.
-    before: Own<BTreeMap<u32, Allocated>>,
+    before: Own<BTreeMap<OperationId, Allocated>>,
     allowed: u64,
     place: &'static Location<'static>,
 }
@@ -149,18 +149,19 @@ fn allocated(counts: &Counts) -> Allocated {
 }
 
 /// What this thread has allocated so far in each operation, by id.
-fn by_operation() -> BTreeMap<u32, Allocated> {
+fn by_operation() -> BTreeMap<OperationId, Allocated> {
     let mut all = BTreeMap::new();
-    record::accounts(|id, account| {
+    record::for_each_account_here(|account, read| {
+        let id = registry::owner_of(account);
         if id != LEDGER.id {
-            all.insert(id, allocated(&account.counts.read()));
+            all.insert(id, allocated(&read.counts));
         }
     });
     all
 }
 
 /// Operations in which this thread allocated since, each alone, the largest first.
-fn since(before: &BTreeMap<u32, Allocated>) -> Vec<(String, Allocated)> {
+fn since(before: &BTreeMap<OperationId, Allocated>) -> Vec<(String, Allocated)> {
     let nodes = registry::all();
     let mut changed = Vec::new();
     for (id, now) in by_operation() {
@@ -171,7 +172,7 @@ fn since(before: &BTreeMap<u32, Allocated>) -> Vec<(String, Allocated)> {
             bytes: now.bytes.wrapping_sub(then.bytes),
         };
         if did != Allocated::default()
-            && let Some(node) = nodes.get(id as usize)
+            && let Some(node) = nodes.get(id.index())
         {
             changed.push((node.path(), did));
         }

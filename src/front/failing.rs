@@ -1,9 +1,9 @@
 //! Allocations that fail on purpose, for tests of what a program does when memory runs out. Here is only what users
 //! call; the recorder refuses.
 
+use super::process;
 use super::scope::Scope;
-use crate::record::{self, Failures, WHOLE};
-use crate::words::{Error, Kind};
+use crate::record::{Failures, WHOLE};
 
 /// Failures on purpose, for code that goes on without memory: `try_reserve`, and whatever passes its error on.
 ///
@@ -104,25 +104,16 @@ impl Scope {
     /// ```
     #[track_caller]
     pub fn failed(&self) -> u64 {
-        must_be_installed();
-        self.opened.and_then(|opened| opened.refused()).unwrap_or(0)
+        process::must_see();
+        self.opened.and_then(|opened| opened.failed()).unwrap_or(0)
     }
 
     #[track_caller]
     fn fail(self, failures: Failures) -> Self {
-        must_be_installed();
+        process::must_see();
         if let Some(opened) = self.opened {
             opened.fail(failures);
         }
         self
-    }
-}
-
-/// # Panics
-/// Where nothing would be refused.
-#[track_caller]
-fn must_be_installed() {
-    if !record::installed() {
-        panic!("{}", Error(Kind::NotInstalled));
     }
 }

@@ -36,10 +36,10 @@ use anyhow::Context;
 
 use super::process;
 use super::scope::Scope;
-use crate::reading::{Snapshot, snapshot};
-use crate::record::{self, PROCESS};
+use crate::reading::{Snapshot, live_bytes_about, snapshot};
+use crate::record;
 use crate::registry;
-use crate::words::{Bytes, LEDGER, Node, UNATTRIBUTED};
+use crate::words::{Bytes, LEDGER, Node, OperationId, UNATTRIBUTED};
 
 /// Watches operations of a long-running process. Dropping it ends its watching thread.
 ///
@@ -57,7 +57,7 @@ pub struct MemoryMonitor {
 #[derive(Default)]
 struct Shared {
     threshold_bytes: u64,
-    operations: Mutex<HashMap<u32, Watched>>,
+    operations: Mutex<HashMap<OperationId, Watched>>,
     cleanups: Mutex<Vec<Arc<Cleanup>>>,
     pressures: Mutex<Vec<Arc<Limited>>>,
     cleanups_run: AtomicU64,
@@ -410,7 +410,7 @@ impl Limit {
         let live = match &self.operation {
             Some(path) => snapshot().operation(path).map_or(0, |row| row.total.live_bytes),
             // Far below the limit, what the threads last told is enough.
-            None if PROCESS.value() < self.bytes as i64 / 2 => PROCESS.value(),
+            None if live_bytes_about() < self.bytes as i64 / 2 => live_bytes_about(),
             None => snapshot().process(),
         };
         live.max(0) as u64

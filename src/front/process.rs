@@ -5,7 +5,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use once_cell::race::OnceBox;
@@ -19,14 +19,8 @@ use crate::disk::{BEGUN, FOLDER};
 use crate::judging::budget::{Blind, Part, Run};
 use crate::judging::budget::{Denied, LeakTested, Measured};
 use crate::record;
-use crate::words::{Error, Kind};
+use crate::words::{Cause, Error};
 
-const UNKNOWN: u8 = 0;
-const SEEING: u8 = 1;
-const BLIND: u8 = 2;
-
-/// What is known once [`TELLER`] is.
-static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
 /// The process could not announce itself, so nobody will miss its report.
 static UNANNOUNCED: AtomicBool = AtomicBool::new(false);
 /// Something was asserted, and nothing could be seen.
@@ -56,7 +50,9 @@ struct Log {
 /// somebody asked for that.
 #[inline]
 pub(crate) fn begun() -> bool {
-    STATE.load(Relaxed) == SEEING || begin()
+    record::begun(|| {
+        teller();
+    })
 }
 
 /// For whatever judges: a check that cannot see must not pass.
@@ -67,21 +63,9 @@ pub(crate) fn begun() -> bool {
 pub(crate) fn must_see() {
     if !begun() {
         ASSERTED_BLINDLY.store(true, Relaxed);
-        panic!("{}", Error(Kind::NotInstalled));
+        panic!("{}", Error(Cause::NotInstalled));
     }
     assert!(!UNANNOUNCED.load(Relaxed), "what this process measures is asked for, and cannot be written");
-}
-
-#[cold]
-#[inline(never)]
-fn begin() -> bool {
-    if STATE.load(Relaxed) == BLIND {
-        return false;
-    }
-    teller();
-    let seeing = record::installed();
-    STATE.store(if seeing { SEEING } else { BLIND }, Relaxed);
-    seeing
 }
 
 /// Whoever tells. Others wait while one finds out, so that nothing is missed; a fork waits too, so that the child does not
@@ -90,7 +74,7 @@ fn teller() -> Option<&'static Teller> {
     if let Some(teller) = TELLER.get() {
         return teller.as_ref();
     }
-    record::quietly(|| record::alone(|| TELLER.get_or_init(|| Box::new(Teller::announced())).as_ref()))
+    record::quietly(|| record::lock_over_forks(|| TELLER.get_or_init(|| Box::new(Teller::announced())).as_ref()))
 }
 
 fn complain(folder: &Path, what: &str) {
@@ -150,7 +134,7 @@ impl Teller {
     #[cfg(feature = "serde")]
     fn part(&self) -> Part {
         // What one test has for itself it tells itself.
-        let shared = crate::reading::snapshot().report_of(|node| !node.apart);
+        let shared = crate::reading::snapshot().report_of(|node| !node.private);
         let mut report = crate::reading::Data::clone(&shared.0);
         let mut blind = Vec::new();
         if !record::installed() {

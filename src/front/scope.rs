@@ -7,9 +7,9 @@ use std::marker::PhantomData;
 use std::panic::Location;
 
 use super::process;
-use crate::record::{self, Opened, SoFar};
+use crate::record::{self, Opened, ScopeReading};
 use crate::registry;
-use crate::words::{MAX_NAME, Node, Tally, Written};
+use crate::words::{MAX_NAME, Node, Tally, Tid, Written};
 
 /// Names of operations: strings, and `format_args!(..)` for names that are made up on the way.
 ///
@@ -244,15 +244,15 @@ impl Scope {
     }
 
     /// The system's numbers of the threads that began in the scope and have not ended, where that can be known.
-    pub(crate) fn threads(&self) -> Vec<u32> {
+    pub(crate) fn threads(&self) -> Vec<Tid> {
         #[cfg(heapledger_interpose)]
         return self.opened.map(|opened| opened.threads().collect()).unwrap_or_default();
         #[cfg(not(heapledger_interpose))]
         Vec::new()
     }
 
-    pub(crate) fn so_far(&self) -> Option<SoFar> {
-        self.opened?.so_far()
+    pub(crate) fn so_far(&self) -> Option<ScopeReading> {
+        self.opened?.read()
     }
 
     /// Ends the scope and says what this thread did in it, the scopes inside it included. `live_*` is the change in
@@ -267,7 +267,7 @@ impl Scope {
     /// assert_eq!((tally.net_bytes(), tally.peak_bytes), (0, Some(2048)));
     /// ```
     pub fn finish(self) -> Tally {
-        self.so_far().map_or_else(Tally::default, |did| did.activity.counts().tally(Some(did.peak)))
+        self.so_far().map_or_else(Tally::default, |did| did.activity.counts().tally(Some(did.peak.bytes)))
     }
 
     /// Lets threads that are spawned while this scope lasts start in its operation, whoever spawns them: on the

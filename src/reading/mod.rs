@@ -1,22 +1,38 @@
 //! The counters at one moment, as plain values.
 
+/// Rows in the order in which people read them.
+mod arrange;
 /// Where figures were measured.
 mod environment;
-/// What a snapshot says, arranged for people and for files.
+/// One pass over everything that is recorded, and what it is worth.
+mod pass;
+/// What is known of the process as a whole without a reading.
+mod process;
+/// A snapshot arranged for people and for files.
 mod report;
 /// The report as JSON, and back.
 #[cfg(feature = "serde")]
 mod report_json;
+/// One operation in a snapshot or a report.
+mod row;
 /// The counters of every operation at one moment, and the difference of two.
 mod snapshot;
+/// What the accounts of one operation add up to.
+mod sums;
+/// The walk over everything that is recorded.
+mod sweep;
+/// One operation's counters, read again and again.
+mod watch;
 
 pub use report::{Report, report};
-pub use snapshot::{Row, Snapshot, snapshot};
+pub use row::Row;
+pub use snapshot::{Snapshot, snapshot};
 
 pub(crate) use environment::Environment;
+pub(crate) use process::live_bytes_about;
 pub(crate) use report::Data;
 #[cfg(feature = "serde")]
 pub(crate) use report_json::{File, SCHEMA, text_of};
 #[cfg(feature = "cli")]
 pub(crate) use report_json::{check, parsed, possible};
-pub(crate) use snapshot::Watch;
+pub(crate) use watch::Watch;

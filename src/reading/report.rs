@@ -1,10 +1,10 @@
 //! A report: what a snapshot says, arranged for people and for files. Plain values; rendering is elsewhere.
 
-use std::collections::{HashMap, HashSet};
-
-use super::snapshot::{Row, Snapshot, snapshot};
-use crate::record::{BOUND, Own};
-use crate::words::{BUILTINS, Error, Kind, LEDGER, Node, Tally, UNATTRIBUTED};
+use super::arrange::{arrange, merge_by_path};
+use super::row::Row;
+use super::snapshot::{Snapshot, snapshot};
+use crate::record::{BOUND, Own, quietly};
+use crate::words::{Cause, Error, LEDGER, Node, Tally, UNATTRIBUTED};
 
 /// The counters of all operations, in the order in which people read them.
 ///
@@ -35,7 +35,9 @@ pub(crate) struct Data {
     /// Why the reading is not to be trusted.
     pub(crate) problem: Option<String>,
     pub(crate) misnested: u64,
-    pub(crate) refused: u64,
+    /// Scopes that fell into `(other)`.
+    #[cfg_attr(feature = "serde", serde(rename = "refused"))]
+    pub(crate) overflowed: u64,
     pub(crate) foreign: u64,
     /// Shards, and their bytes: the ledger's memory outside the heap it counts.
     pub(crate) shards: u64,
@@ -73,7 +75,7 @@ impl Snapshot {
             let rows = self.rows().filter(|(node, _)| wanted(node)).map(|(_, row)| row);
             let rows = rows.filter(|row| row.scopes > 0 || !row.own.is_idle() || always_there(&row.path));
             // No counter of one process overflows when it is added up.
-            let mut rows = by_path(rows).unwrap_or_default();
+            let mut rows = merge_by_path(rows).unwrap_or_default();
             arrange(&mut rows);
             Data {
                 processes: 1,
@@ -83,7 +85,7 @@ impl Snapshot {
                 process_peak_error: self.shards() * BOUND,
                 problem: self.check().err().map(|error| error.to_string()),
                 misnested: self.misnested(),
-                refused: self.refused(),
+                overflowed: self.overflowed(),
                 foreign: self.foreign(),
                 shards: self.shards(),
                 shard_bytes: self.outside(),
@@ -200,18 +202,18 @@ impl Report {
     /// # Ok(()) }
     /// ```
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
-        let merged = crate::record::quietly(|| self.0.plus(&other.0));
-        let merged = merged.ok_or_else(|| Error(Kind::Unreadable { what: "the merged counters overflow".into() }))?;
+        let merged = quietly(|| self.0.plus(&other.0));
+        let merged = merged.ok_or(Error(Cause::Overflow))?;
         self.0 = Own::new(|| merged);
         Ok(())
     }
 }
 
 impl Data {
-    /// The sum, or nothing where a counter overflows.
+    /// The sum; `None` where a counter overflows.
     pub(crate) fn plus(&self, other: &Self) -> Option<Self> {
         let one = self;
-        let mut rows = by_path(one.rows.iter().chain(&other.rows).cloned())?;
+        let mut rows = merge_by_path(one.rows.iter().chain(&other.rows).cloned())?;
         arrange(&mut rows);
         Some(Self {
             processes: one.processes.checked_add(other.processes)?,
@@ -221,98 +223,11 @@ impl Data {
             process_peak_error: one.process_peak_error.max(other.process_peak_error),
             problem: one.problem.clone().or_else(|| other.problem.clone()),
             misnested: one.misnested.checked_add(other.misnested)?,
-            refused: one.refused.checked_add(other.refused)?,
+            overflowed: one.overflowed.checked_add(other.overflowed)?,
             foreign: one.foreign.checked_add(other.foreign)?,
             shards: one.shards.checked_add(other.shards)?,
             shard_bytes: one.shard_bytes.checked_add(other.shard_bytes)?,
             rows,
         })
     }
-}
-
-/// One row for each path, which has what all rows of that path have together; nothing where that overflows.
-fn by_path(rows: impl Iterator<Item = Row>) -> Option<Vec<Row>> {
-    let mut merged: Vec<Row> = Vec::new();
-    let mut at: HashMap<String, usize> = HashMap::new();
-    for row in rows {
-        let Some(&known) = at.get(&row.path) else {
-            at.insert(row.path.clone(), merged.len());
-            merged.push(row);
-            continue;
-        };
-        let sum = merged.get_mut(known)?;
-        sum.scopes = sum.scopes.checked_add(row.scopes)?;
-        sum.threads = sum.threads.checked_add(row.threads)?;
-        sum.peak_error = sum.peak_error.max(row.peak_error);
-        sum.site = sum.site.take().or(row.site);
-        sum.own = sum.own.plus(&row.own)?;
-    }
-    Some(merged)
-}
-
-/// The longest path that operations can have.
-#[cfg(feature = "serde")]
-pub(crate) const MAX_PATH: usize = crate::words::MAX_DEPTH as usize * (crate::words::MAX_NAME + 1);
-
-/// Adds the operations that others are nested in, computes every total from what the operations did on their own, and
-/// puts the rows in reading order.
-pub(crate) fn arrange(rows: &mut Vec<Row>) {
-    let mut known: HashSet<String> = rows.iter().map(|row| row.path.clone()).collect();
-    for at in 0..rows.len() {
-        let path = rows[at].path.clone();
-        let mut above = parent_of(&path);
-        while let Some(path) = above.filter(|path| known.insert(path.to_string())) {
-            rows.push(Row::blank(path));
-            above = parent_of(path);
-        }
-    }
-    let at: HashMap<String, usize> = rows.iter().enumerate().map(|(at, row)| (row.path.clone(), at)).collect();
-    for row in rows.iter_mut() {
-        row.total = row.own;
-    }
-    let mut children: HashMap<Option<usize>, Vec<usize>> = HashMap::new();
-    for here in 0..rows.len() {
-        let parent = parent_of(&rows[here].path).and_then(|path| at.get(path).copied());
-        children.entry(parent).or_default().push(here);
-        let own = Tally { peak_bytes: None, ..rows[here].own };
-        let path = rows[here].path.clone();
-        let mut above = parent_of(&path);
-        while let Some(path) = above {
-            if let Some(&ancestor) = at.get(path) {
-                let total = &mut rows[ancestor].total;
-                *total = total.plus(&own).unwrap_or(*total);
-            }
-            above = parent_of(path);
-        }
-    }
-    for siblings in children.values_mut() {
-        siblings.sort_by(|&one, &other| order(&rows[one]).cmp(&order(&rows[other])));
-    }
-    let mut arranged = Vec::with_capacity(rows.len());
-    let mut next: Vec<usize> = children.remove(&None).unwrap_or_default();
-    next.reverse();
-    while let Some(here) = next.pop() {
-        arranged.push(rows[here].clone());
-        next.extend(children.remove(&Some(here)).unwrap_or_default().into_iter().rev());
-    }
-    *rows = arranged;
-}
-
-fn parent_of(path: &str) -> Option<&str> {
-    path.rsplit_once('/').map(|(parent, _)| parent)
-}
-
-impl Row {
-    fn blank(path: &str) -> Self {
-        let (own, total) = (Tally::default(), Tally::default());
-        Self { path: path.into(), scopes: 0, threads: 0, peak_error: 0, site: None, own, total }
-    }
-}
-
-/// What matters first: what it still owns, then what it allocated; the ledger's own operations last.
-fn order(row: &Row) -> (Option<usize>, std::cmp::Reverse<(i64, u64)>, &str) {
-    // `(heapledger)` ends the list, after `(foreign)`, `(other)` and `(unattributed)`.
-    let builtin = BUILTINS.iter().position(|builtin| builtin.name == row.path);
-    let last = builtin.map(|at| if at == LEDGER.id as usize { BUILTINS.len() } else { at });
-    (last, std::cmp::Reverse((row.total.live_bytes, row.total.allocated_bytes)), &row.path)
 }

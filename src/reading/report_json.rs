@@ -1,10 +1,16 @@
 //! The report as JSON, with a schema version, and back; and what a run measured, likewise.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
-use super::report::{Data, MAX_PATH, Report, arrange};
-use crate::record::Own;
-use crate::words::{Error, Kind, MAX_DEPTH, MAX_NAME, Tally};
+use super::arrange::arrange;
+use super::report::{Data, Report};
+use crate::record::{Own, quietly};
+use crate::words::{Cause, Error, MAX_DEPTH, MAX_NAME, Tally};
+
+/// The longest path that operations can have.
+const MAX_PATH: usize = MAX_DEPTH as usize * (MAX_NAME + 1);
 
 /// Raised when a reader of the old form would misread the new one. New fields do not raise it.
 pub(crate) const SCHEMA: u32 = 1;
@@ -53,8 +59,8 @@ impl Report {
     /// # Ok(()) }
     /// ```
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        let read = crate::record::quietly(|| read(text));
-        read.map(|data| Self(Own::new(|| data))).map_err(|what| Error(Kind::Unreadable { what }))
+        let data = quietly(|| read(text))?;
+        Ok(Self(Own::new(|| data)))
     }
 }
 
@@ -74,52 +80,70 @@ pub(crate) fn text_of(file: &impl Serialize) -> String {
     })
 }
 
+fn unreadable(what: String) -> Error {
+    Error(Cause::Unreadable { what })
+}
+
 /// The data of a file of the schema that is read here.
-pub(crate) fn parsed<D: for<'text> Deserialize<'text>>(what: &str, text: &str) -> Result<D, String> {
-    let not_ours = |error: serde_json::Error| format!("not a heapledger {what}: {error}");
+pub(crate) fn parsed<D: for<'text> Deserialize<'text>>(what: &str, text: &str) -> Result<D, Error> {
+    let not_ours = |error: serde_json::Error| unreadable(format!("not a heapledger {what}: {error}"));
     let Version { schema } = serde_json::from_str(text).map_err(not_ours)?;
     if schema != SCHEMA {
-        return Err(format!(
+        let what = format!(
             "the {what} has schema {schema}, and this heapledger ({}) reads schema {SCHEMA}: use the heapledger that wrote it",
             env!("CARGO_PKG_VERSION"),
-        ));
+        );
+        return Err(Error(Cause::OtherSchema { what }));
     }
     Ok(serde_json::from_str::<File<D>>(text).map_err(not_ours)?.data)
 }
 
-fn read(text: &str) -> Result<Data, String> {
+fn read(text: &str) -> Result<Data, Error> {
     let mut data = parsed("report", text)?;
     check(&mut data)?;
     Ok(data)
 }
 
 /// Refuses a path that no operation can have.
-pub(crate) fn possible(path: &str) -> Result<(), String> {
+pub(crate) fn possible(path: &str) -> Result<(), Error> {
     if path.is_empty() || path.len() > MAX_PATH {
-        return Err(format!("the report names an operation of {} bytes; 1 to {MAX_PATH} can be", path.len()));
+        let length = path.len();
+        return Err(unreadable(format!("the report names an operation of {length} bytes; 1 to {MAX_PATH} can be")));
     }
     let part = |part: &str| (1..=MAX_NAME).contains(&part.len());
     if path.split('/').count() > MAX_DEPTH as usize || !path.split('/').all(part) {
-        return Err(format!(
-            "the report names operation {:?}, which cannot be",
-            path.chars().take(100).collect::<String>()
-        ));
+        return Err(unreadable(format!("the report names operation {:?}, which cannot be", beginning(path))));
     }
     Ok(())
 }
 
+/// As much of a path as a message bears.
+fn beginning(path: &str) -> String {
+    const LONGEST: usize = 100;
+    path.chars().take(LONGEST).collect()
+}
+
 /// Refuses what no ledger wrote, and computes the totals.
-pub(crate) fn check(data: &mut Data) -> Result<(), String> {
-    let mut paths = std::collections::HashSet::new();
+pub(crate) fn check(data: &mut Data) -> Result<(), Error> {
+    let mut paths = HashSet::new();
     for row in &data.rows {
         possible(&row.path)?;
         if !paths.insert(&row.path) {
-            return Err(format!("the report names operation {:?} twice", row.path));
+            return Err(unreadable(format!("the report names operation {:?} twice", row.path)));
+        }
+        // What it owns follows from the other counters, and is not believed.
+        if row.own.counts().tally(row.own.peak_bytes) != row.own {
+            return Err(unreadable(format!(
+                "the report's live figures of operation {:?} contradict its counters: it was not written by heapledger",
+                beginning(&row.path)
+            )));
         }
     }
     let sum = data.rows.iter().try_fold(Tally::default(), |sum, row| sum.plus(&row.own));
     if sum.is_none() {
-        return Err("the report's counters overflow when they are added up: it was not written by heapledger".into());
+        return Err(unreadable(
+            "the report's counters overflow when they are added up: it was not written by heapledger".into(),
+        ));
     }
     arrange(&mut data.rows);
     Ok(())

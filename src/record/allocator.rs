@@ -1,13 +1,16 @@
 //! The allocator: forwards to the inner one with four more bytes, writes the owner's tag into them, and tells the
 //! recorder. Counts only what succeeded; a failure changes nothing.
 
+#![allow(unsafe_code, reason = "it is the allocator")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::any::{TypeId, type_name};
 use std::ptr;
 use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{tag, thread};
+use super::{count, tag};
+use crate::words::Tag;
 
 /// A global allocator that charges every block to the operation that allocated it.
 ///
@@ -120,7 +123,7 @@ fn frees_at_any_alignment<A: 'static>() -> bool {
 #[inline(never)]
 unsafe fn record_slowly<A: GlobalAlloc>(inner: &A, block: *mut u8, size: usize, align: usize) -> *mut u8 {
     // SAFETY: the caller's promise.
-    unsafe { count_or_refuse(inner, block, size, align) }
+    unsafe { count_or_fail(inner, block, size, align) }
 }
 
 /// The same above `System`, where it frees at any alignment: with few arguments, so that callers are inlined.
@@ -131,7 +134,7 @@ unsafe fn record_slowly<A: GlobalAlloc>(inner: &A, block: *mut u8, size: usize, 
 #[inline(never)]
 unsafe fn record_slowly_above_system(block: *mut u8, size: usize) -> *mut u8 {
     // SAFETY: the caller's promise, and the alignment does not matter.
-    unsafe { count_or_refuse(&System, block, size, 1) }
+    unsafe { count_or_fail(&System, block, size, 1) }
 }
 
 /// Counts the block and writes its tag; or gives it back and returns null, where the allocation is to fail on purpose.
@@ -139,11 +142,11 @@ unsafe fn record_slowly_above_system(block: *mut u8, size: usize) -> *mut u8 {
 /// # Safety
 /// `inner` made the block for `size + tag::SIZE` bytes at `align`, or frees at any alignment.
 #[inline(always)]
-unsafe fn count_or_refuse<A: GlobalAlloc>(inner: &A, block: *mut u8, size: usize, align: usize) -> *mut u8 {
+unsafe fn count_or_fail<A: GlobalAlloc>(inner: &A, block: *mut u8, size: usize, align: usize) -> *mut u8 {
     if NAME.load(Relaxed).is_null() {
         NAME.store(type_name::<A> as fn() -> &'static str as *mut (), Relaxed);
     }
-    if thread::may_refuse() && thread::refuses() {
+    if count::may_fail() && count::fails_now() {
         // SAFETY: the inner allocator just made a block of this size, and alignments are powers of two.
         let tagged = unsafe { Layout::from_size_align_unchecked(size + tag::SIZE, align) };
         // SAFETY: the caller's promise; nobody else has the block.
@@ -151,7 +154,7 @@ unsafe fn count_or_refuse<A: GlobalAlloc>(inner: &A, block: *mut u8, size: usize
         return ptr::null_mut();
     }
     // SAFETY: the block is as large, by the caller's promise.
-    unsafe { tag::write(block, size, thread::allocated_slowly(size)) }
+    unsafe { tag::write(block, size, count::allocated_slowly(size)) }
 }
 
 /// What allocators give without being asked; `System` has another way for more.
@@ -164,8 +167,8 @@ const USUAL_ALIGN: usize = 16;
 /// `inner` made the block with this layout.
 #[cold]
 #[inline(never)]
-unsafe fn dealloc_slowly<A: GlobalAlloc>(block: *mut u8, tagged: Layout, owner: u32, inner: &A) {
-    thread::freed_slowly(owner, tagged.size() - tag::SIZE);
+unsafe fn dealloc_slowly<A: GlobalAlloc>(block: *mut u8, tagged: Layout, owner: Tag, inner: &A) {
+    count::freed_slowly(owner, tagged.size() - tag::SIZE);
     // SAFETY: the caller's promise.
     unsafe { inner.dealloc(block, tagged) }
 }
@@ -181,7 +184,7 @@ impl<A: GlobalAlloc + 'static> Allocator<A> {
             return block;
         }
         let size = layout.size();
-        match thread::allocated(size) {
+        match count::allocated(size) {
             // SAFETY: not null, so there is room for the tag, by the caller's promise.
             Some(tag) => unsafe { tag::write(block, size, tag) },
             // Keeping the alignment until here would cost the fast path a register.
@@ -223,7 +226,7 @@ impl<A: GlobalAlloc + 'static> Allocator<A> {
         // SAFETY: the inner allocator made the block with this layout; the new size is not zero and does not overflow.
         let moved = unsafe { self.inner.realloc(block, tagged, new.size()) };
         if !moved.is_null() {
-            let tag = thread::resized(owner, layout.size(), new_size);
+            let tag = count::resized(owner, layout.size(), new_size);
             // SAFETY: the inner allocator made room for the tag behind the new size.
             return unsafe { tag::write(moved, new_size, tag) };
         }
@@ -237,7 +240,7 @@ impl<A: GlobalAlloc + 'static> Allocator<A> {
     #[cold]
     #[inline(never)]
     unsafe fn realloc_watched(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        if thread::refuses() {
+        if count::fails_now() {
             return ptr::null_mut();
         }
         // SAFETY: the caller's own promise.
@@ -291,7 +294,7 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for Allocator<A> {
         let owner = unsafe { tag::read(block, layout.size()) };
         // SAFETY: the block came from here with this layout.
         let tagged = unsafe { tagged_before(layout) };
-        if !thread::freed(owner, layout.size()) {
+        if !count::freed(owner, layout.size()) {
             // SAFETY: the inner allocator made the block with this layout.
             return unsafe { dealloc_slowly(block, tagged, owner, &self.inner) };
         }
@@ -305,7 +308,7 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for Allocator<A> {
             // SAFETY: the caller's own promise.
             return unsafe { self.inner.realloc(block, layout, new_size) };
         }
-        if thread::may_refuse() {
+        if count::may_fail() {
             // SAFETY: the caller's own promise.
             return unsafe { self.realloc_watched(block, layout, new_size) };
         }

@@ -4,6 +4,8 @@
 //! program. It looks at the spawning thread, hands the operation over in a small block from `System`, and calls the
 //! real function, found as the next definition.
 
+#![allow(unsafe_code, reason = "it defines a C function and calls the one behind it")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::{c_int, c_void};
 use std::mem;
@@ -11,8 +13,9 @@ use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use once_cell::race::OnceBool;
 
-use super::level::SharedLevel;
-use super::thread;
+use super::opened::{adopt, began_in_scope, inheritance, open, start_in};
+use super::quiet::quietly;
+use super::shared_level::SharedLevel;
 use crate::words::LEDGER;
 
 type Start = extern "C" fn(*mut c_void) -> *mut c_void;
@@ -22,7 +25,7 @@ type Create = unsafe extern "C" fn(*mut libc::pthread_t, *const libc::pthread_at
 struct Spawned {
     start: Start,
     argument: *mut c_void,
-    crew: &'static SharedLevel,
+    level: &'static SharedLevel,
 }
 
 const SPAWNED: Layout = Layout::new::<Spawned>();
@@ -55,7 +58,7 @@ unsafe extern "C" fn pthread_create(
     argument: *mut c_void,
 ) -> c_int {
     let Some(real) = real() else { return libc::EAGAIN };
-    let Some(crew) = thread::inheritance() else {
+    let Some(level) = inheritance() else {
         // SAFETY: the caller's own promise.
         return unsafe { real(thread, attributes, start, argument) };
     };
@@ -65,12 +68,12 @@ unsafe extern "C" fn pthread_create(
         return libc::EAGAIN;
     }
     // SAFETY: fresh memory for one `Spawned`.
-    unsafe { spawned.write(Spawned { start, argument, crew }) };
-    crew.join();
+    unsafe { spawned.write(Spawned { start, argument, level }) };
+    level.join();
     // SAFETY: the caller's own promise; `begin` takes what it is given here.
     let failed = unsafe { real(thread, attributes, begin, spawned.cast()) };
     if failed != 0 {
-        crew.release();
+        level.release();
         // SAFETY: allocated above with the same layout, and no thread came to be that would free it.
         unsafe { System.dealloc(spawned.cast(), SPAWNED) };
     }
@@ -80,24 +83,24 @@ unsafe extern "C" fn pthread_create(
 /// The first function of a thread spawned in a `with_threads()` scope.
 extern "C" fn begin(spawned: *mut c_void) -> *mut c_void {
     // SAFETY: `pthread_create` wrote it, for this thread alone.
-    let Spawned { start, argument, crew } = unsafe { spawned.cast::<Spawned>().read() };
+    let Spawned { start, argument, level } = unsafe { spawned.cast::<Spawned>().read() };
     // SAFETY: allocated there with this layout; read above for the last time.
     unsafe { System.dealloc(spawned.cast(), SPAWNED) };
-    thread::start_in(crew);
+    start_in(level);
     start(argument)
 }
 
 /// Whether threads that std spawns in this program come through here; asks by spawning one, the first time. From a thread
 /// of the ledger's own, so that no scope of this thread hears of it.
-pub(crate) fn active() -> bool {
+pub(crate) fn is_active() -> bool {
     static ACTIVE: OnceBool = OnceBool::new();
-    ACTIVE.get_or_init(|| thread::quietly(|| asked_on(probe)))
+    ACTIVE.get_or_init(|| quietly(|| asked_on(probe)))
 }
 
 fn probe() -> bool {
-    thread::adopt(&LEDGER);
-    let Some(opened) = thread::open(&LEDGER, None) else { return false };
-    let active = opened.share() && asked_on(thread::began_in_scope);
+    adopt(&LEDGER);
+    let Some(opened) = open(&LEDGER, None) else { return false };
+    let active = opened.share() && asked_on(began_in_scope);
     opened.close();
     active
 }

@@ -1,181 +1,189 @@
-//! Levels that many threads share: the process's, and one for every open `with_threads()` scope.
+//! The level of one thread: its net bytes, what its scopes peak at, and what others know of it.
 //!
-//! Threads tell a level how far they moved in steps, so that nothing shared is written on the hot path. A level is
-//! off by at most [`BOUND`] per thread that tells it, in either direction, and so is its peak.
+//! `threshold - room` is the thread's net bytes, not counting the ledger's own. `room` is what the thread may still
+//! allocate before its level passes `peak` or strays too far from what it last told `sink`; past either end the slow path
+//! looks at it. So the hot path pays one subtraction for the peak, the shared level and the process witness together.
+//!
+//! One thread writes a level; everybody may read it.
 
-use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
-use super::memory::{Link, Listed, Zeroed};
-#[cfg(heapledger_interpose)]
-use super::memory::{List, place};
-use crate::words::Node;
+use super::memory::{Link, zeroed};
+use super::shared_level::{PROCESS, STEP, SharedLevel};
 
-/// How far a thread's level may rise above what it last told. It may fall by three times as much: `room` counts from
-/// the threshold, which is within one step of what was told, and its range is two steps.
-pub(crate) const STEP: i64 = 20 << 10;
-/// How far a level may be off for each thread that tells it.
-pub(crate) const BOUND: u64 = 64 << 10;
-
-const _: () = assert!(3 * STEP as u64 <= BOUND);
-
-/// A level that many threads add to.
 #[derive(Debug)]
-pub(crate) struct SharedLevel {
-    value: AtomicI64,
+#[repr(C)]
+pub(super) struct Level {
+    room: AtomicI64,
+    threshold: AtomicI64,
+    /// The highest level since the innermost scope began, or since a scope inside it ended.
     peak: AtomicI64,
-    /// The level of the scope around it, which hears everything this one hears.
-    outer: Link<SharedLevel>,
-    /// The operation that threads spawned meanwhile start in.
-    #[cfg_attr(not(heapledger_interpose), expect(dead_code, reason = "no thread is told"))]
-    node: Link<Node>,
-    /// The scope, the threads that began in it, and the levels inside it; free to be used anew at zero.
-    users: AtomicUsize,
-    /// Threads that began in it, or in a level inside it, and run.
-    threads: AtomicU64,
-    /// The most of them at once: a thread that ends tells all it has to tell.
-    most: AtomicU64,
-    /// The scope is over: it passes nothing on.
-    ended: AtomicBool,
-    next: Link<SharedLevel>,
+    /// The level that `sink` knows.
+    synced: AtomicI64,
+    /// Net bytes of the ledger's own operation on this thread.
+    ledgers_own: AtomicI64,
+    /// While the ledger works on this thread: the peak it had before.
+    quiet_peak: AtomicI64,
+    /// Where the level is added up across threads; none where that is the process alone.
+    pub(super) sink: Link<SharedLevel>,
+    /// The ledger works on this thread.
+    quiet: AtomicBool,
 }
 
-// SAFETY: integers, booleans and links, of which zero is a value.
-unsafe impl Zeroed for SharedLevel {}
+zeroed!(Level { room, threshold, peak, synced, ledgers_own, quiet_peak, sink, quiet });
 
-impl Listed for SharedLevel {
-    fn next(&self) -> &Link<Self> {
-        &self.next
+/// Room so far below zero that every call takes the slow path.
+const NO_ROOM: i64 = i64::MIN / 2;
+
+impl Level {
+    const fn with_room(room: i64) -> Self {
+        Self {
+            room: AtomicI64::new(room),
+            threshold: AtomicI64::new(0),
+            peak: AtomicI64::new(0),
+            synced: AtomicI64::new(0),
+            ledgers_own: AtomicI64::new(0),
+            quiet_peak: AtomicI64::new(0),
+            sink: Link::none(),
+            quiet: AtomicBool::new(false),
+        }
+    }
+
+    /// A level that never has room, so that every call is looked at.
+    pub(super) const fn without_room() -> Self {
+        Self::with_room(NO_ROOM)
+    }
+
+    /// Forgets what a level without room was told, so that however much it is, it never makes room.
+    pub(super) fn forget(&self) {
+        self.room.store(NO_ROOM, Relaxed);
+    }
+
+    /// A thread has it from now on.
+    pub(super) fn begin(&self) {
+        let level = self.value();
+        self.synced.store(level, Relaxed);
+        self.begin_peak(level);
+    }
+
+    /// Takes note of bytes allocated; false when the slow path must look.
+    #[inline(always)]
+    pub(super) fn rise(&self, size: usize) -> bool {
+        let room = self.room.load(Relaxed).wrapping_sub(size as i64);
+        self.room.store(room, Relaxed);
+        room >= 0
+    }
+
+    /// Takes note of bytes freed, or of a resize that gives `size` back (negative when it grew).
+    #[inline(always)]
+    pub(super) fn fall(&self, size: i64) -> bool {
+        let room = self.room.load(Relaxed).wrapping_add(size);
+        self.room.store(room, Relaxed);
+        room as u64 <= 2 * STEP as u64
+    }
+
+    /// Net bytes of this thread, the ledger's own memory apart.
+    #[inline]
+    pub(super) fn value(&self) -> i64 {
+        self.threshold.load(Relaxed).wrapping_sub(self.room.load(Relaxed))
+    }
+
+    /// Net bytes of all threads that had this level, the ledger's own included.
+    pub(super) fn witness(&self) -> i64 {
+        self.value().wrapping_add(self.ledgers_own.load(Relaxed))
+    }
+
+    #[inline]
+    pub(super) fn peak(&self) -> i64 {
+        self.peak.load(Relaxed)
+    }
+
+    /// The peak as the scopes of this thread know it, also while the ledger works on it.
+    pub(super) fn peak_of_scopes(&self) -> i64 {
+        if self.is_quiet() { self.quiet_peak.load(Relaxed) } else { self.peak() }
+    }
+
+    /// The peak begins anew at `level`, which is the thread's.
+    #[inline]
+    pub(super) fn begin_peak(&self, level: i64) {
+        // Room counts from here on: what the thread has not told must not add up from scope to scope.
+        if level.wrapping_sub(self.synced.load(Relaxed)).unsigned_abs() >= STEP as u64 {
+            self.sync();
+        }
+        self.peak.store(level, Relaxed);
+        self.threshold.store(level, Relaxed);
+        self.room.store(0, Relaxed);
+    }
+
+    /// The peak is at least `to`. `room` may be less than could be had, until the slow path looks.
+    #[inline]
+    pub(super) fn raise_peak(&self, to: i64) {
+        self.peak.store(to, Relaxed);
+    }
+
+    /// Called when `room` left its range: moves the peak, tells the sink, and makes room again.
+    pub(super) fn settle(&self) {
+        let level = self.value();
+        if level > self.peak() {
+            self.peak.store(level, Relaxed);
+        }
+        if (level - self.synced.load(Relaxed)).abs() >= STEP {
+            self.sync();
+        }
+        self.settle_at(level);
+    }
+
+    /// Sets the level, and the room up to the nearer of the peak and the next step.
+    #[inline]
+    fn settle_at(&self, level: i64) {
+        let next_step = self.synced.load(Relaxed).saturating_add(STEP);
+        let threshold = self.peak().min(next_step).max(level);
+        self.threshold.store(threshold, Relaxed);
+        self.room.store(threshold - level, Relaxed);
+    }
+
+    /// Tells the sink by how much the level moved since it was last told.
+    pub(super) fn sync(&self) {
+        let level = self.value();
+        let moved = level - self.synced.load(Relaxed);
+        self.synced.store(level, Relaxed);
+        self.sink.get().unwrap_or(&PROCESS).add(moved);
+    }
+
+    /// Whether the ledger works on this thread.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet.load(Relaxed)
+    }
+
+    /// The ledger begins to work on this thread. Says what [`end_quiet`](Self::end_quiet) wants to know.
+    pub(super) fn begin_quiet(&self) -> BeforeQuiet {
+        let before = BeforeQuiet { level: self.value(), peak: self.peak(), quiet: self.is_quiet() };
+        if !before.quiet {
+            self.quiet_peak.store(before.peak, Relaxed);
+            self.quiet.store(true, Relaxed);
+        }
+        before
+    }
+
+    /// The ledger has done its work: its own net bytes since then are set apart, so that no scope's peak knows them.
+    pub(super) fn end_quiet(&self, before: BeforeQuiet) {
+        let BeforeQuiet { level, peak, quiet } = before;
+        let own = self.value() - level;
+        self.ledgers_own.store(self.ledgers_own.load(Relaxed).wrapping_add(own), Relaxed);
+        PROCESS.add(own);
+        self.threshold.store(level, Relaxed);
+        self.room.store(0, Relaxed);
+        self.peak.store(peak, Relaxed);
+        self.settle();
+        self.quiet.store(quiet, Relaxed);
     }
 }
 
-/// The level of the whole process.
-pub(crate) static PROCESS: SharedLevel = SharedLevel {
-    value: AtomicI64::new(0),
-    peak: AtomicI64::new(0),
-    outer: Link::none(),
-    node: Link::none(),
-    users: AtomicUsize::new(1),
-    threads: AtomicU64::new(0),
-    most: AtomicU64::new(0),
-    ended: AtomicBool::new(false),
-    next: Link::none(),
-};
-
-#[cfg(heapledger_interpose)]
-static LEVELS: List<SharedLevel> = List::new();
-
-/// Only `with_threads()` opens levels and lets threads begin in them.
-#[cfg(heapledger_interpose)]
-impl SharedLevel {
-    /// A level for a scope of `node`; `None` when the system is out of memory.
-    pub(super) fn begin(node: &'static Node, outer: Option<&'static Self>) -> Option<&'static Self> {
-        let unused = LEVELS.iter().find(|level| level.users.compare_exchange(0, 1, AcqRel, Relaxed).is_ok());
-        let level = match unused {
-            Some(level) => level,
-            None => {
-                let level: &'static Self = place()?;
-                level.users.store(1, Relaxed);
-                LEVELS.push(level);
-                level
-            }
-        };
-        level.value.store(0, Relaxed);
-        level.peak.store(0, Relaxed);
-        level.threads.store(0, Relaxed);
-        level.most.store(0, Relaxed);
-        level.node.set(Some(node));
-        level.outer.set(outer);
-        if let Some(outer) = outer {
-            outer.users.fetch_add(1, Relaxed);
-        }
-        level.ended.store(false, Release);
-        Some(level)
-    }
-
-    pub(super) fn is_open(&self) -> bool {
-        !self.ended.load(Relaxed)
-    }
-
-    /// Whether it is `level`, or inside it.
-    pub(super) fn is_within(&self, level: &Self) -> bool {
-        std::ptr::eq(self, level) || self.outer.get().is_some_and(|outer| outer.is_within(level))
-    }
-
-    /// A thread is about to begin in it.
-    pub(super) fn join(&self) {
-        self.users.fetch_add(1, Relaxed);
-    }
-
-    /// That thread has begun.
-    pub(super) fn arrive(&self) {
-        let mut level = Some(self);
-        while let Some(here) = level {
-            here.most.fetch_max(here.threads.fetch_add(1, Relaxed) + 1, Relaxed);
-            level = here.outer.get();
-        }
-    }
-
-    pub(super) fn outer(&self) -> Option<&'static Self> {
-        self.outer.get()
-    }
-
-    pub(super) fn node(&self) -> Option<&'static Node> {
-        self.node.get()
-    }
-}
-
-impl SharedLevel {
-    /// The scope is over. Threads that still run in it keep adding to what is around it.
-    pub(super) fn end(&self) {
-        self.ended.store(true, Release);
-        self.release();
-    }
-
-    /// That thread has ended.
-    pub(super) fn leave(&self) {
-        let mut level = Some(self);
-        while let Some(here) = level {
-            here.threads.fetch_sub(1, Relaxed);
-            level = here.outer.get();
-        }
-        self.release();
-    }
-
-    /// One user less: of a thread that has ended or never came to be, of the scope, or of a level inside.
-    pub(super) fn release(&self) {
-        let outer = self.outer.get();
-        if self.users.fetch_sub(1, AcqRel) == 1
-            && let Some(outer) = outer
-        {
-            outer.release();
-        }
-    }
-
-    /// The most threads that told it at once: those that began in it, and the one that opened it.
-    pub(super) fn tellers(&self) -> u64 {
-        self.most.load(Relaxed) + 1
-    }
-
-    pub(crate) fn value(&self) -> i64 {
-        self.value.load(Relaxed)
-    }
-
-    pub(crate) fn peak(&self) -> u64 {
-        self.peak.load(Relaxed).max(0) as u64
-    }
-
-    pub(super) fn add(&self, moved: i64) {
-        let mut level = Some(self);
-        while let Some(here) = level {
-            let now = here.value.fetch_add(moved, Relaxed).wrapping_add(moved);
-            if now > here.peak.load(Relaxed) {
-                here.peak.fetch_max(now, Relaxed);
-            }
-            level = match here.outer.get() {
-                None if !std::ptr::eq(here, &PROCESS) => Some(&PROCESS),
-                outer => outer,
-            };
-        }
-    }
+/// Where a level stood when the ledger began to work.
+#[derive(Clone, Copy)]
+pub(super) struct BeforeQuiet {
+    level: i64,
+    peak: i64,
+    quiet: bool,
 }

@@ -1,9 +1,13 @@
 //! Where the recorder's own memory comes from: straight from `System`, zeroed, never given back, so that any
 //! thread may keep a reference to it without a lock. Its size is the footprint outside the heap.
 
+#![allow(unsafe_code, reason = "it takes raw memory from `System`")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use crate::words::{Activity, Counters};
 
 /// Bytes taken from `System` by the recorder so far.
 pub(crate) static TAKEN: AtomicU64 = AtomicU64::new(0);
@@ -14,19 +18,65 @@ pub(crate) static TAKEN: AtomicU64 = AtomicU64::new(0);
 /// The implementer promises just that.
 pub(crate) unsafe trait Zeroed: Sync + 'static {}
 
+macro_rules! zeroed_integers {
+    ($($integer:ty),+) => { $(
+        // SAFETY: zero is a number.
+        unsafe impl Zeroed for $integer {}
+    )+ };
+}
+
+zeroed_integers!(AtomicI64, AtomicU32, AtomicU64, AtomicUsize);
+
+// SAFETY: zero is false.
+unsafe impl Zeroed for AtomicBool {}
+// SAFETY: a null pointer is no link.
+unsafe impl<T: Sync> Zeroed for Link<T> {}
+// SAFETY: zero is a value of every element.
+unsafe impl<T: Zeroed, const N: usize> Zeroed for [T; N] {}
+// SAFETY: the list of counters makes a struct of fields that all have the type `C`.
+unsafe impl<C: Zeroed> Zeroed for Activity<C> {}
+// SAFETY: as above.
+unsafe impl<C: Zeroed> Zeroed for Counters<C> {}
+
+/// Says that zero is a value of a struct, if it is one of each of its fields, which must all be named. So the compiler
+/// proves it: a field of another type, or a field that is left out, does not compile.
+macro_rules! zeroed {
+    (for $counter:ident, $name:ident { $($field:ident),+ $(,)? }) => {
+        zeroed!(@ [$counter: $crate::record::memory::Zeroed] $name [$counter] { $($field),+ });
+    };
+    ($name:ident { $($field:ident),+ $(,)? }) => {
+        zeroed!(@ [] $name [] { $($field),+ });
+    };
+    (@ [$($generics:tt)*] $name:ident [$($arguments:tt)*] { $($field:ident),+ }) => {
+        // SAFETY: `fields` below compiles only if zero is a value of every field.
+        #[allow(unsafe_code, reason = "proven by the function below")]
+        unsafe impl<$($generics)*> $crate::record::memory::Zeroed for $name<$($arguments)*> {}
+
+        const _: () = {
+            #[allow(dead_code, reason = "that it compiles is the proof")]
+            fn fields<$($generics)*>(whole: &$name<$($arguments)*>) {
+                fn is_zeroed<T: $crate::record::memory::Zeroed>(_: &T) {}
+                let $name { $($field),+ } = whole;
+                $(is_zeroed($field);)+
+            }
+        };
+    };
+}
+pub(super) use zeroed;
+
 /// A new zeroed `T` that lives for ever, or `None` when the system is out of memory.
-pub(crate) fn place<T: Zeroed>() -> Option<&'static T> {
+pub(super) fn new_permanent<T: Zeroed>() -> Option<&'static T> {
     const { assert!(size_of::<T>() > 0) };
     let layout = Layout::new::<T>();
     // SAFETY: the layout's size is not zero, as asserted above.
     let raw = unsafe { System.alloc_zeroed(layout) }.cast::<T>();
     // SAFETY: null, or memory for one `T` that nobody else has and nobody frees; `T: Zeroed` makes zeroes a value.
-    let placed = unsafe { raw.as_ref() }?;
+    let new = unsafe { raw.as_ref() }?;
     TAKEN.fetch_add(layout.size() as u64, Ordering::Relaxed);
-    Some(placed)
+    Some(new)
 }
 
-/// A link to something that lives for ever, or nothing: zeroed, it is nothing.
+/// A link to something that lives for ever, or none: zeroed, it is none.
 #[derive(Debug)]
 pub(crate) struct Link<T: 'static>(AtomicPtr<T>);
 
@@ -89,17 +139,5 @@ impl<T: Listed> List<T> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'static T> {
         std::iter::successors(self.0.get(), |item| item.next().get())
-    }
-}
-
-/// Asks the system's allocator to give free pages back to the system, where it has a way to.
-pub(crate) fn trim() {
-    #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
-    {
-        unsafe extern "C" {
-            fn malloc_trim(pad: usize) -> i32;
-        }
-        // SAFETY: may be called from any thread at any time, whoever serves `malloc`.
-        unsafe { malloc_trim(0) };
     }
 }

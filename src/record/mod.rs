@@ -1,53 +1,64 @@
 //! The recording layer: from the allocator's four methods to counters that anybody may read.
 //!
-//! In the order in which a block passes through: `allocator` (forward and tag), `tag` (who owns the block), `thread`
-//! (which shard and operation this thread writes), `stack` (open scopes), `level` (what threads share), `shard` (the
-//! counters), `memory` (where the recorder's own memory comes from). `interpose` starts spawned threads in the right
-//! operation; `plan` says what fails on purpose; `fork` is the one lock, for the registry; `exit` does work when the
-//! process ends.
-//!
-//! Invariants: nothing in here allocates through the ledger, locks, logs, formats, indexes or unwinds. All unsafe code
-//! of the crate is in here.
+//! Invariants: what runs inside the allocator never allocates through the ledger, locks, logs, formats, indexes or unwinds.
+//! All unsafe code of the crate is in here, in five files: `allocator`, `tag`, `memory`, `system`, `interpose`.
 
-#![allow(unsafe_code, reason = "the one layer that handles raw blocks")]
-
-/// Forwards to the inner allocator, writes the owner's tag, and tells the recorder.
+/// What is recorded for one account.
+mod account;
+/// The accounts of one shard, found by id.
+mod accounts;
+/// Forwards to the inner allocator, writes the owner's tag, and has the call counted.
 mod allocator;
-/// Work that is done when the process ends.
-mod exit;
-/// A lock that no fork finds held.
-mod fork;
-/// `pthread_create`, interposed.
+/// The hot path: one call counted, and the slow halves.
+mod count;
+/// One open scope.
+mod frame;
+/// Whether the ledger serves `std::alloc` in this program.
+mod installed;
+/// `pthread_create`, interposed: spawned threads start in the right operation.
 #[cfg(heapledger_interpose)]
 mod interpose;
-/// Levels that many threads share.
+/// The net bytes of one thread, what its scopes peak at, and what others know of it.
 mod level;
-/// Where the recorder's own memory comes from.
+/// Where the recorder's own memory comes from, and the links in it.
 mod memory;
-/// Values that are the ledger's own memory.
-mod own;
+/// An open scope as the front door holds it.
+mod opened;
+/// Where threads without a shard record.
+mod overflow;
 /// What is to fail on purpose.
 mod plan;
-/// Where counts live.
+/// The ledger's own work, and values that are the ledger's own memory.
+mod quiet;
+/// Where one thread records.
 mod shard;
+/// Levels that many threads share.
+mod shared_level;
+/// The thread's two thread-locals.
+mod slot;
 /// The open scopes of a thread.
 mod stack;
+/// All that is asked of the operating system.
+mod system;
 /// Four bytes behind a block that say who owns it.
 mod tag;
-/// The thread's place in the ledger.
-mod thread;
 
 pub use allocator::Allocator;
 
+pub(crate) use account::{AccountReading, Peak};
 pub(crate) use allocator::allocator_name;
-pub(crate) use exit::at_exit;
-pub(crate) use fork::alone;
+pub(crate) use count::{for_each_account_here, issue};
+pub(crate) use frame::ScopeReading;
+pub(crate) use installed::{begun, installed};
 #[cfg(heapledger_interpose)]
-pub(crate) use interpose::active as interposes;
-pub(crate) use level::{BOUND, PROCESS};
-pub(crate) use memory::{Link, List, Listed, TAKEN, trim};
-pub(crate) use own::Own;
+pub(crate) use interpose::is_active as interposes;
+pub(crate) use memory::{Link, List, Listed, TAKEN};
+pub(crate) use opened::{Opened, active, adopt, open};
+pub(crate) use overflow::OVERFLOW;
 pub(crate) use plan::{Failures, WHOLE};
-pub(crate) use shard::{Account, OVERFLOW, SHARDS, Shard};
-pub(crate) use stack::{Running, SoFar};
-pub(crate) use thread::{Opened, accounts, active, adopt, installed, is_mine, issue, open, quiet, quietly};
+pub(crate) use quiet::{Own, quiet, quietly};
+pub(crate) use shard::{SHARDS, Shard};
+pub(crate) use shared_level::{BOUND, PROCESS};
+pub(crate) use slot::is_mine;
+pub(crate) use stack::Running;
+pub(crate) use system::{at_exit, lock_over_forks, trim};

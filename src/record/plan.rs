@@ -1,8 +1,10 @@
 //! Which allocations of a scope are to fail, as a test planned it. Only the scope's own thread reads and advances a plan;
-//! it never allocates, and a frame that nobody planned for has one that refuses nothing.
+//! it never allocates, and a frame that nobody planned for has one in which none fails.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use super::memory::zeroed;
 
 /// What is to fail.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +18,11 @@ pub(crate) enum Failures {
 /// All allocations, as a share: the most that a draw can tell apart, and exact as a float.
 pub(crate) const WHOLE: u64 = 1 << 53;
 
+/// The constants of SplitMix64, by Steele, Lea and Flood ("Fast splittable pseudorandom number generators", 2014).
+const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
+const MIX_1: u64 = 0xbf58_476d_1ce4_e5b9;
+const MIX_2: u64 = 0x94d0_49bb_1331_11eb;
+
 /// A frame's failures, and how far they have come.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -27,9 +34,11 @@ pub(super) struct Plan {
     share: AtomicU64,
     /// Where the pseudo-random sequence is.
     state: AtomicU64,
-    /// How many were refused.
-    refused: AtomicU64,
+    /// How many have failed.
+    failed: AtomicU64,
 }
+
+zeroed!(Plan { armed, left, share, state, failed });
 
 impl Plan {
     pub(super) const fn none() -> Self {
@@ -38,15 +47,15 @@ impl Plan {
             left: AtomicU64::new(0),
             share: AtomicU64::new(0),
             state: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
         }
     }
 
-    /// Plans nothing, and has refused nothing: frames are used again.
+    /// No allocation is to fail, and none has: frames are used again.
     #[inline]
     pub(super) fn clear(&self) {
         self.armed.store(false, Relaxed);
-        self.refused.store(0, Relaxed);
+        self.failed.store(0, Relaxed);
     }
 
     /// Plans `failures`, in place of those planned before.
@@ -67,37 +76,37 @@ impl Plan {
         self.armed.load(Relaxed)
     }
 
-    /// How many were refused.
-    pub(super) fn refused(&self) -> u64 {
-        self.refused.load(Relaxed)
+    /// How many have failed.
+    pub(super) fn failed(&self) -> u64 {
+        self.failed.load(Relaxed)
     }
 
     /// An allocation is asked for: whether it is to fail.
-    pub(super) fn refuses(&self) -> bool {
+    pub(super) fn fails_now(&self) -> bool {
         if !self.is_armed() {
             return false;
         }
-        let refuses = match self.left.load(Relaxed) {
+        let fails = match self.left.load(Relaxed) {
             0 => self.draw() < self.share.load(Relaxed),
             left => {
                 self.left.store(left - 1, Relaxed);
                 left == 1
             }
         };
-        if refuses {
-            self.refused.store(self.refused.load(Relaxed) + 1, Relaxed);
+        if fails {
+            self.failed.store(self.failed.load(Relaxed) + 1, Relaxed);
             // The n-th is the only one.
             self.armed.store(self.share.load(Relaxed) != 0, Relaxed);
         }
-        refuses
+        fails
     }
 
     /// The next number below [`WHOLE`]: SplitMix64, of which every seed is good.
     fn draw(&self) -> u64 {
-        let state = self.state.load(Relaxed).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let state = self.state.load(Relaxed).wrapping_add(GOLDEN_GAMMA);
         self.state.store(state, Relaxed);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(MIX_1);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(MIX_2);
         (mixed ^ (mixed >> 31)) >> 11
     }
 }

@@ -1,6 +1,14 @@
 //! Names to operations, and back. May lock and allocate, at the ledger's expense.
 
-/// The operations, how they are found by name, and how they are made.
+/// How an operation is looked up: by what it is nested in, and its name.
+mod key;
+/// All operations, how they are found by name, and how they are made.
 mod operations;
+/// Operations that belong to one test alone, so that no name finds them.
+mod private;
+/// What a thread entered last, found without a lock.
+mod recent;
 
-pub(crate) use operations::*;
+pub(crate) use operations::{all, known, named, overflowed, owner_of};
+pub(crate) use private::{has_private, new_private};
+pub(crate) use recent::operation;

@@ -16,16 +16,36 @@ use std::fmt;
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error(pub(crate) Kind);
+pub struct Error(pub(crate) Cause);
 
+/// What callers ask for with the predicates of [`Error`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum Cause {
     NotInstalled,
-    Unsettled { readings: u32 },
-    Unequal { net: i64, live: i64, process: i64 },
-    Negative { path: String, live_bytes: i64, live_blocks: i64 },
-    Foreign { blocks: u64 },
-    Unreadable { what: String },
+    Unsettled {
+        readings: u32,
+    },
+    Unequal {
+        net: i64,
+        live: i64,
+        process: i64,
+    },
+    Negative {
+        path: String,
+        live_bytes: i64,
+        live_blocks: i64,
+    },
+    Foreign {
+        blocks: u64,
+    },
+    #[cfg_attr(not(feature = "serde"), expect(dead_code, reason = "no report is read"))]
+    OtherSchema {
+        what: String,
+    },
+    Overflow,
+    Unreadable {
+        what: String,
+    },
 }
 
 impl Error {
@@ -36,7 +56,7 @@ impl Error {
     /// assert!(heapledger::snapshot().check().unwrap_err().is_not_installed());
     /// ```
     pub fn is_not_installed(&self) -> bool {
-        matches!(self.0, Kind::NotInstalled)
+        matches!(self.0, Cause::NotInstalled)
     }
 
     /// Other threads moved memory during every reading, so that no consistent one was had. Try again when they rest.
@@ -48,7 +68,7 @@ impl Error {
     /// }
     /// ```
     pub fn is_unsettled(&self) -> bool {
-        matches!(self.0, Kind::Unsettled { .. })
+        matches!(self.0, Cause::Unsettled { .. })
     }
 
     /// The counters contradict each other: memory was corrupted, or freed with a wrong layout, or the ledger is wrong.
@@ -60,41 +80,75 @@ impl Error {
     /// }
     /// ```
     pub fn is_violated(&self) -> bool {
-        matches!(self.0, Kind::Unequal { .. } | Kind::Negative { .. } | Kind::Foreign { .. })
+        matches!(self.0, Cause::Unequal { .. } | Cause::Negative { .. } | Cause::Foreign { .. })
+    }
+
+    /// A text is not what it should be: damaged, cut off, or never written by heapledger. The message says where.
+    ///
+    /// ```
+    /// # #[cfg(feature = "serde")]
+    /// assert!(heapledger::Report::from_json("{}").unwrap_err().is_unreadable());
+    /// ```
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self.0, Cause::Unreadable { .. })
+    }
+
+    /// A report was written by a heapledger that writes it in another form. Use that one to read it.
+    ///
+    /// ```
+    /// # #[cfg(feature = "serde")]
+    /// assert!(heapledger::Report::from_json(r#"{"schema":1000}"#).unwrap_err().is_other_schema());
+    /// ```
+    pub fn is_other_schema(&self) -> bool {
+        matches!(self.0, Cause::OtherSchema { .. })
+    }
+
+    /// Counters that are added up no longer fit into 64 bits: at least one report was not written by heapledger.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let report = heapledger::report();
+    /// if let Err(error) = report.clone().merge(&report) {
+    ///     assert!(error.is_overflow());
+    /// }
+    /// ```
+    pub fn is_overflow(&self) -> bool {
+        matches!(self.0, Cause::Overflow)
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::NotInstalled if cfg!(miri) => f.write_str(
+            Cause::NotInstalled if cfg!(miri) => f.write_str(
                 "heapledger does not see allocations under Miri: run with -Zmiri-tree-borrows and --cfg heapledger_miri, \
                  or skip this check there",
             ),
-            Kind::NotInstalled => f.write_str(
+            Cause::NotInstalled => f.write_str(
                 "heapledger is not the global allocator of this program, so there is nothing to judge: add\n\
                  \n    #[global_allocator]\n    static ALLOC: heapledger::Allocator = heapledger::Allocator::system();\n\
                  \nto the program or test binary",
             ),
-            Kind::Unsettled { readings } => write!(
+            Cause::Unsettled { readings } => write!(
                 f,
                 "other threads moved memory during each of {readings} readings: join or pause them, then read again"
             ),
-            Kind::Unequal { net, live, process } => write!(
+            Cause::Unequal { net, live, process } => write!(
                 f,
                 "the ledger does not balance: sum of net {net} B, sum of live {live} B, process {process} B"
             ),
-            Kind::Negative { path, live_bytes, live_blocks } => write!(
+            Cause::Negative { path, live_bytes, live_blocks } => write!(
                 f,
                 "operation {path:?} owns less than nothing ({live_bytes} B in {live_blocks} blocks): a block was freed twice, \
                  or with another layout than it was allocated with"
             ),
-            Kind::Foreign { blocks } => write!(
+            Cause::Foreign { blocks } => write!(
                 f,
                 "blocks that came back without a valid owner tag: {blocks}. Something wrote behind its block, \
                  or freed it with another size than it was allocated with"
             ),
-            Kind::Unreadable { what } => f.write_str(what),
+            Cause::Overflow => f.write_str("the merged counters overflow"),
+            Cause::OtherSchema { what } | Cause::Unreadable { what } => f.write_str(what),
         }
     }
 }

@@ -1,22 +1,32 @@
 //! What things are called, in code and in every output: plain values, and how they are written.
 
+/// Numbers that must not be mixed up: accounts, tags, and the system's threads.
+mod account;
 /// What can go wrong, said to people.
 mod error;
-/// What an operation is, and the limits on names.
+/// Names as users give them.
+mod name;
+/// What an operation is, and how many there can be.
 mod operation;
+/// Places in source code.
+mod site;
 /// Sizes and counts as people read them.
 mod size;
-/// The one list of counters, and all that derives from it.
+/// The one list of counters, the events that move them, and all that derives from both.
 mod tally;
+/// Text that is safe to show.
+mod text;
 
 pub use error::Error;
-pub use operation::Site;
+pub use site::Site;
 pub use tally::Tally;
 
-pub(crate) use error::Kind;
+pub(crate) use account::{AccountId, ID_BITS, Tag, Tid};
+pub(crate) use error::Cause;
+pub(crate) use name::{MAX_NAME, Written, segments};
 pub(crate) use operation::{
-    BUILTIN, BUILTINS, FOREIGN, LEDGER, MAX_DEPTH, MAX_NAME, MAX_OPERATIONS, Node, OTHER, UNATTRIBUTED, Written,
-    printable, segments,
+    BUILTIN, BUILTINS, FOREIGN, LEDGER, MAX_DEPTH, MAX_OPERATIONS, Node, OTHER, OperationId, UNATTRIBUTED,
 };
 pub(crate) use size::{Bytes, Count, counted, exact};
-pub(crate) use tally::{Counters, Counts};
+pub(crate) use tally::{Activity, Counters, Counts, Register};
+pub(crate) use text::printable;

@@ -1,10 +1,25 @@
-//! The one list of counters. Everything that adds, subtracts, sums or names counters derives from it:
-//! a new counter is one line here. Plain values; nothing in this file reads the ledger.
+//! The one list of counters, and the one list of events that move them. Everything that records, adds, subtracts, sums
+//! or names counters derives from these two: a new counter is one line in the first, and its name in the events of the
+//! second. Plain values and code that is generic over where a counter stands; nothing in this file reads the ledger.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+/// A place where one counter stands.
+pub(crate) trait Register {
+    /// A counter of zero.
+    const ZERO: Self;
+
+    fn get(&self) -> u64;
+
+    fn set(&self, to: u64);
+
+    /// Adds to the counter, in a way that is right for everyone who may write it.
+    fn add(&self, by: u64);
+}
 
 macro_rules! counters {
-    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+    (
+        activity { $($(#[doc = $doc:literal])+ $active:ident,)+ }
+        ownership { $($(#[doc = $owned_doc:literal])+ $owned:ident,)+ }
+    ) => {
         /// What an operation, a scope or the whole process did to the heap, and what it owns of it.
         ///
         /// Bytes are what callers asked for: neither the 4-byte owner tag nor the inner allocator's rounding counts.
@@ -21,7 +36,8 @@ macro_rules! counters {
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[non_exhaustive]
         pub struct Tally {
-            $($(#[doc = $doc])+ pub $name: u64,)+
+            $($(#[doc = $doc])+ pub $active: u64,)+
+            $($(#[doc = $owned_doc])+ pub $owned: u64,)+
             /// Blocks it owns: allocated by it and not yet freed by anyone. Negative only in a difference,
             /// where more was freed than allocated.
             pub live_blocks: i64,
@@ -34,35 +50,83 @@ macro_rules! counters {
 
         /// The counters alone, as read.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub(crate) struct Counts { $(pub(crate) $name: u64,)+ }
+        pub(crate) struct Counts { $(pub(crate) $active: u64,)+ $(pub(crate) $owned: u64,)+ }
 
-        /// The counters as they are recorded: one thread writes, everybody may read.
+        /// What happens while an operation is active.
+        #[derive(Clone, Copy, Debug, Default)]
+        pub(crate) struct Activity<C> { $(pub(crate) $active: C,)+ }
+
+        /// What happens to the blocks that it owns, and to those of others.
         #[derive(Debug)]
-        pub(crate) struct Counters { $(pub(crate) $name: AtomicU64,)+ }
+        pub(crate) struct Ownership<C> { $(pub(crate) $owned: C,)+ }
 
-        impl Counters {
-            pub(crate) const fn new() -> Self {
-                Self { $($name: AtomicU64::new(0),)+ }
+        /// All counters, where they are recorded.
+        #[derive(Debug)]
+        pub(crate) struct Counters<C> {
+            pub(crate) activity: Activity<C>,
+            pub(crate) ownership: Ownership<C>,
+        }
+
+        impl<C: Register> Activity<C> {
+            pub(crate) const ZERO: Self = Self { $($active: C::ZERO,)+ };
+
+            #[inline]
+            pub(crate) fn read(&self) -> Activity<u64> {
+                Activity { $($active: self.$active.get(),)+ }
             }
 
+            #[inline]
+            pub(crate) fn set(&self, to: Activity<u64>) {
+                $(self.$active.set(to.$active);)+
+            }
+        }
+
+        impl Activity<u64> {
+            #[inline]
+            pub(crate) fn plus(self, other: Self) -> Self {
+                Self { $($active: self.$active.wrapping_add(other.$active),)+ }
+            }
+
+            #[inline]
+            pub(crate) fn minus(self, other: Self) -> Self {
+                Self { $($active: self.$active.wrapping_sub(other.$active),)+ }
+            }
+
+            pub(crate) fn counts(self) -> Counts {
+                Counts { $($active: self.$active,)+ ..Counts::default() }
+            }
+        }
+
+        impl<C: Register> Counters<C> {
+            pub(crate) const ZERO: Self =
+                Self { activity: Activity::ZERO, ownership: Ownership { $($owned: C::ZERO,)+ } };
+
             pub(crate) fn read(&self) -> Counts {
-                Counts { $($name: self.$name.load(Relaxed),)+ }
+                Counts {
+                    $($active: self.activity.$active.get(),)+
+                    $($owned: self.ownership.$owned.get(),)+
+                }
             }
         }
 
         impl Counts {
             pub(crate) fn add(&mut self, other: &Self) {
-                $(self.$name = self.$name.wrapping_add(other.$name);)+
+                $(self.$active = self.$active.wrapping_add(other.$active);)+
+                $(self.$owned = self.$owned.wrapping_add(other.$owned);)+
             }
 
-            /// `self - earlier`, or nothing where a counter would go backwards.
+            /// `self - earlier`; `None` where a counter would go backwards.
             pub(crate) fn since(&self, earlier: &Self) -> Option<Self> {
-                Some(Self { $($name: self.$name.checked_sub(earlier.$name)?,)+ })
+                Some(Self {
+                    $($active: self.$active.checked_sub(earlier.$active)?,)+
+                    $($owned: self.$owned.checked_sub(earlier.$owned)?,)+
+                })
             }
 
             pub(crate) fn tally(&self, peak_bytes: Option<u64>) -> Tally {
                 Tally {
-                    $($name: self.$name,)+
+                    $($active: self.$active,)+
+                    $($owned: self.$owned,)+
                     live_blocks: self.live_blocks(),
                     live_bytes: self.live_bytes(),
                     peak_bytes,
@@ -71,53 +135,100 @@ macro_rules! counters {
         }
 
         impl Tally {
-            /// The sum of every counter, or nothing where it overflows. Peaks do not add up: the higher one stays.
+            /// The counters, without what was computed from them.
+            #[cfg(feature = "serde")]
+            pub(crate) fn counts(&self) -> Counts {
+                Counts { $($active: self.$active,)+ $($owned: self.$owned,)+ }
+            }
+
+            /// The sum of every counter; `None` where one overflows. Peaks do not add up: the higher one stays.
             pub(crate) fn plus(&self, other: &Self) -> Option<Self> {
                 Some(Self {
-                    $($name: self.$name.checked_add(other.$name)?,)+
+                    $($active: self.$active.checked_add(other.$active)?,)+
+                    $($owned: self.$owned.checked_add(other.$owned)?,)+
                     live_blocks: self.live_blocks.checked_add(other.live_blocks)?,
                     live_bytes: self.live_bytes.checked_add(other.live_bytes)?,
                     peak_bytes: self.peak_bytes.max(other.peak_bytes),
                 })
             }
         }
+
     };
 }
 
 counters! {
-    /// Blocks newly allocated while it was active.
-    allocs,
-    /// Bytes handed out while it was active: new blocks, and the new size of resized ones.
-    allocated_bytes,
-    /// Blocks given back while it was active, whoever allocated them.
-    frees,
-    /// Bytes given back while it was active: freed blocks, and the old size of resized ones.
-    freed_bytes,
-    /// Blocks resized while it was active (neither an alloc nor a free).
-    reallocs,
-    /// Of `frees`: blocks that another operation owned.
-    others_frees,
-    /// Of `freed_bytes`: bytes in blocks that another operation owned and that were freed (not resized).
-    others_freed_bytes,
-    /// Its own blocks that were freed while another operation was active.
-    freed_elsewhere_blocks,
-    /// Bytes in its own blocks that were freed while another operation was active.
-    freed_elsewhere_bytes,
-    /// Blocks of other operations that it resized, and therefore owns since.
-    taken_over_blocks,
-    /// Bytes those blocks had before the resize.
-    taken_over_bytes,
-    /// Its own blocks that another operation resized, and therefore owns since.
-    given_away_blocks,
-    /// Bytes those blocks had before the resize.
-    given_away_bytes,
+    activity {
+        /// Blocks newly allocated while it was active.
+        allocs,
+        /// Bytes handed out while it was active: new blocks, and the new size of resized ones.
+        allocated_bytes,
+        /// Blocks given back while it was active, whoever allocated them.
+        frees,
+        /// Bytes given back while it was active: freed blocks, and the old size of resized ones.
+        freed_bytes,
+        /// Blocks resized while it was active (neither an alloc nor a free).
+        reallocs,
+    }
+    ownership {
+        /// Of `frees`: blocks that another operation owned.
+        others_frees,
+        /// Of `freed_bytes`: bytes in blocks that another operation owned and that were freed (not resized).
+        others_freed_bytes,
+        /// Its own blocks that were freed while another operation was active.
+        freed_elsewhere_blocks,
+        /// Bytes in its own blocks that were freed while another operation was active.
+        freed_elsewhere_bytes,
+        /// Blocks of other operations that it resized, and therefore owns since.
+        taken_over_blocks,
+        /// Bytes those blocks had before the resize.
+        taken_over_bytes,
+        /// Its own blocks that another operation resized, and therefore owns since.
+        given_away_blocks,
+        /// Bytes those blocks had before the resize.
+        given_away_bytes,
+    }
+}
+
+macro_rules! events {
+    ($($(#[doc = $doc:literal])+ $event:ident($($size:ident),+): $($group:ident.$counter:ident += $by:expr),+;)+) => {
+        impl<C: Register> Counters<C> {
+            $(
+                $(#[doc = $doc])+
+                #[inline(always)]
+                pub(crate) fn $event(&self, $($size: usize),+) {
+                    $(self.$group.$counter.add($by as u64);)+
+                }
+            )+
+        }
+    };
+}
+
+events! {
+    /// A block was allocated.
+    allocated(size): activity.allocs += 1, activity.allocated_bytes += size;
+    /// A block of its own was freed.
+    freed(size): activity.frees += 1, activity.freed_bytes += size;
+    /// A block of its own was resized.
+    resized(old, new): activity.reallocs += 1, activity.freed_bytes += old, activity.allocated_bytes += new;
+    /// A block of another operation was freed while this one was active.
+    freed_for_other(size):
+        activity.frees += 1, activity.freed_bytes += size, ownership.others_frees += 1, ownership.others_freed_bytes += size;
+    /// A block of its own was freed while another operation was active.
+    freed_elsewhere(size): ownership.freed_elsewhere_blocks += 1, ownership.freed_elsewhere_bytes += size;
+    /// A block of another operation was resized while this one was active, and is its own since.
+    took_over(old, new):
+        activity.reallocs += 1, activity.freed_bytes += old, activity.allocated_bytes += new,
+        ownership.taken_over_blocks += 1, ownership.taken_over_bytes += old;
+    /// A block of its own was resized while another operation was active, and is that one's since.
+    gave_away(old): ownership.given_away_blocks += 1, ownership.given_away_bytes += old;
 }
 
 impl Counts {
     /// Allocated by it, less what it freed of its own, less what others freed or took over.
     fn live_blocks(&self) -> i64 {
-        (self.allocs + self.others_frees + self.taken_over_blocks) as i64
-            - (self.frees + self.freed_elsewhere_blocks + self.given_away_blocks) as i64
+        let came = self.allocs.wrapping_add(self.others_frees).wrapping_add(self.taken_over_blocks);
+        let went = self.frees.wrapping_add(self.freed_elsewhere_blocks).wrapping_add(self.given_away_blocks);
+        came.wrapping_sub(went) as i64
     }
 
     pub(crate) fn live_bytes(&self) -> i64 {

@@ -16,7 +16,7 @@ use crate::reading::{Environment, Snapshot, Watch, snapshot};
 use crate::record::{self, Own, Running, SHARDS, Shard};
 use crate::registry;
 use crate::render::findings::{failure, warning};
-use crate::words::{Error, Kind, Node, OTHER, Site, Tally};
+use crate::words::{Cause, Error, Node, OTHER, OperationId, Site, Tally};
 
 /// How often an assertion runs its closure, if the policy says nothing else.
 const RUNS: u32 = 3;
@@ -246,7 +246,7 @@ fn read_of(node: &'static Node, did: &Snapshot) -> Read {
     let within = |one: &'static Node| std::iter::successors(Some(one), |one| one.parent);
     let up_to_here = |one| within(one).take_while(|above| above.id != node.id);
     let inside: Vec<_> = did.rows().filter(|(one, _)| one.is_within(node)).collect();
-    let mut totals: HashMap<u32, Tally> = HashMap::new();
+    let mut totals: HashMap<OperationId, Tally> = HashMap::new();
     for (one, row) in &inside {
         for above in up_to_here(*one).chain([node]) {
             let total = totals.entry(above.id).or_default();
@@ -340,7 +340,7 @@ impl Judge {
                      let `cargo heapledger init` write it from a first run",
                     shown(&folder)
                 );
-                return Err(Error(Kind::Unreadable { what }));
+                return Err(Error(Cause::Unreadable { what }));
             };
             let environment = Environment::here();
             let recorded = book.figures(&environment)?;
@@ -357,16 +357,16 @@ impl Judge {
 /// An operation that one assertion has for itself, from a pool: assertions may be made for ever, operations not.
 struct Claim {
     node: &'static Node,
-    key: Own<(u32, String)>,
+    key: Own<(OperationId, String)>,
 }
 
 /// Operations of assertions.
 #[derive(Default)]
 struct Pool {
     /// Those that none has, by what they are nested in and their name. What was given back last stands last.
-    spare: HashMap<(u32, String), Vec<&'static Node>>,
+    spare: HashMap<(OperationId, String), Vec<&'static Node>>,
     /// The ids of all.
-    claimed: BTreeSet<u32>,
+    claimed: BTreeSet<OperationId>,
 }
 
 /// The ledger's own memory.
@@ -392,7 +392,7 @@ impl Claim {
             Some(spares.remove(taken))
         });
         let node = spare.unwrap_or_else(|| {
-            let node = registry::apart(within, name, Some(place));
+            let node = registry::new_private(within, name, Some(place));
             pooled(|pool| pool.claimed.insert(node.id));
             node
         });
@@ -413,7 +413,7 @@ fn is_at_rest(node: &'static Node) -> bool {
     let mut running = Vec::new();
     let is_left = |shard: &'static Shard, running: &mut Vec<Running>| {
         running.clear();
-        shard.running(running) && !running.iter().any(|scope| scope.node.is_within(node))
+        shard.read_running(running) && !running.iter().any(|scope| scope.node.is_within(node))
     };
     owns.live_blocks == 0 && owns.live_bytes == 0 && SHARDS.iter().all(|shard| is_left(shard, &mut running))
 }

@@ -8,9 +8,9 @@ use super::run::{grown, live_of};
 use super::test::{End, LeakTest, State};
 use crate::judging::leak::{Judged, Live, Series, Verdict, Window, judge};
 use crate::reading::Snapshot;
-use crate::record::{Account, OVERFLOW, SHARDS};
+use crate::record::{AccountReading, OVERFLOW, SHARDS};
 use crate::registry;
-use crate::words::{Counts, LEDGER, Node, UNATTRIBUTED};
+use crate::words::{AccountId, Counts, LEDGER, Node, OperationId, UNATTRIBUTED};
 
 /// Judges what the operation owns; then what it gave away by resize, and the unattributed; with them threads and files.
 pub(super) fn verdict_of(test: &LeakTest, state: &State, node: &'static Node) -> Judged {
@@ -74,7 +74,7 @@ pub(super) fn live_in(snapshot: &Snapshot, nodes: &[&Node]) -> Live {
 pub(super) fn kept_by_taker(state: &State, node: &'static Node) -> Option<Verdict> {
     let [first, .., before, last] = state.ends.as_slice() else { return None };
     let nodes = registry::all();
-    let inside = |id: u32| nodes.get(id as usize).is_some_and(|one| one.is_within(node));
+    let inside = |id: OperationId| nodes.get(id.index()).is_some_and(|one| one.is_within(node));
     let given: u64 =
         moved(before, last).filter(|((_, id), _)| inside(*id)).map(|(_, moved)| moved.given_away_blocks).sum();
     if given == 0 {
@@ -84,7 +84,7 @@ pub(super) fn kept_by_taker(state: &State, node: &'static Node) -> Option<Verdic
     let shards: BTreeSet<usize> = gave.map(|((shard, _), _)| shard).collect();
     let took = moved(first, last)
         .filter(|((shard, id), moved)| shards.contains(shard) && !inside(*id) && moved.taken_over_blocks > 0);
-    let takers: BTreeSet<u32> = took.map(|((_, id), _)| id).collect();
+    let takers: BTreeSet<OperationId> = took.map(|((_, id), _)| id).collect();
     let live = |end: &End, everywhere: bool| {
         let theirs = end.accounts.iter();
         let theirs = theirs.filter(|((shard, id), _)| takers.contains(id) && (everywhere || shards.contains(shard)));
@@ -103,17 +103,17 @@ pub(super) fn kept_by_taker(state: &State, node: &'static Node) -> Option<Verdic
 /// Who freed blocks of this test meanwhile: operations outside it, on threads that did.
 pub(super) fn freed_by(then: &End, now: &End, node: &'static Node) -> Vec<(String, u64)> {
     let nodes = registry::all();
-    let inside = |id: u32| nodes.get(id as usize).is_some_and(|one| one.is_within(node));
+    let inside = |id: OperationId| nodes.get(id.index()).is_some_and(|one| one.is_within(node));
     let freed = moved(then, now).filter(|((_, id), moved)| inside(*id) && moved.freed_elsewhere_bytes > 0);
     let shards: BTreeSet<usize> = freed.map(|((shard, _), _)| shard).collect();
-    let mut freers: BTreeMap<u32, u64> = BTreeMap::new();
+    let mut freers: BTreeMap<OperationId, u64> = BTreeMap::new();
     for ((shard, id), moved) in moved(then, now) {
         if shards.contains(&shard) && !inside(id) && moved.others_freed_bytes > 0 {
             *freers.entry(id).or_default() += moved.others_freed_bytes;
         }
     }
     let mut named: Vec<_> =
-        freers.into_iter().filter_map(|(id, bytes)| Some((nodes.get(id as usize)?.path(), bytes))).collect();
+        freers.into_iter().filter_map(|(id, bytes)| Some((nodes.get(id.index())?.path(), bytes))).collect();
     named.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
     named
 }
@@ -167,13 +167,13 @@ pub(super) fn explained_by_taking_over(state: &State, node: &'static Node) -> Op
 /// after window, and not fewer. Neighbours move what the giver has, too: then nobody knows, and they count as old.
 pub(super) fn are_fresh(state: &State, node: &'static Node) -> bool {
     let nodes = registry::all();
-    let inside = |id: u32| nodes.get(id as usize).is_some_and(|one| one.is_within(node));
+    let inside = |id: OperationId| nodes.get(id.index()).is_some_and(|one| one.is_within(node));
     let stays = |then: &End, now: &End| {
         let took = moved(then, now).filter(|((_, id), moved)| inside(*id) && moved.taken_over_blocks > 0);
         let takers: BTreeMap<usize, u64> = took.map(|((shard, _), moved)| (shard, moved.taken_over_blocks)).collect();
         let gave = moved(then, now)
             .filter(|((shard, id), moved)| takers.contains_key(shard) && !inside(*id) && moved.given_away_blocks > 0);
-        let givers: BTreeSet<u32> = gave.map(|((_, id), _)| id).collect();
+        let givers: BTreeSet<OperationId> = gave.map(|((_, id), _)| id).collect();
         let theirs = moved(then, now).filter(|((_, id), _)| givers.contains(id));
         let stock: i64 = theirs.map(|(_, moved)| live_of(&moved).blocks).sum();
         stock.unsigned_abs() * 10 <= takers.values().sum()
@@ -183,19 +183,20 @@ pub(super) fn are_fresh(state: &State, node: &'static Node) -> bool {
 }
 
 /// The counters of every operation on every thread, by thread and operation, in order.
-pub(super) type Accounts = Vec<((usize, u32), Counts)>;
+pub(super) type Accounts = Vec<((usize, OperationId), Counts)>;
 
 pub(super) fn accounts() -> Accounts {
     let mut accounts = Accounts::new();
-    let mut note = |shard: usize, id: u32, account: &Account| {
+    let mut note = |shard: usize, account: AccountId, read: AccountReading| {
+        let id = registry::owner_of(account);
         if id != LEDGER.id {
-            accounts.push(((shard, id), account.counts.read()));
+            accounts.push(((shard, id), read.counts));
         }
     };
     for shard in SHARDS.iter() {
-        shard.accounts.for_each(|id, account| note(std::ptr::from_ref(shard).addr(), id, account));
+        shard.for_each_account(|id, account| note(std::ptr::from_ref(shard).addr(), id, account));
     }
-    OVERFLOW.accounts.for_each(|id, account| note(0, id, account));
+    OVERFLOW.for_each_account(|id, account| note(0, id, account));
     accounts.sort_unstable_by_key(|(account, _)| *account);
     accounts
 }
@@ -211,6 +212,6 @@ pub(super) fn since(before: &Accounts, mut now: Accounts) -> Accounts {
 }
 
 /// What every account did in between.
-pub(super) fn moved(then: &End, now: &End) -> impl Iterator<Item = ((usize, u32), Counts)> {
+pub(super) fn moved(then: &End, now: &End) -> impl Iterator<Item = ((usize, OperationId), Counts)> {
     since(&then.accounts, now.accounts.clone()).into_iter()
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::keepers::ends;
 use super::test::{End, State};
 use crate::judging::leak::{Judged, Live, Verdict, judge};
+use crate::words::Tid;
 
 /// Threads and files that every iteration leaves, if their number grows in proportion.
 pub(super) fn left_open(state: &State) -> Option<(f64, f64)> {
@@ -162,7 +163,7 @@ pub(super) fn open_files() -> BTreeSet<(u32, String)> {
 }
 
 /// The name of a thread, on Linux.
-pub(super) fn name_of(thread: u32) -> String {
+pub(super) fn name_of(thread: Tid) -> String {
     let name = fs::read_to_string(format!("/proc/self/task/{thread}/comm"));
     name.map_or_else(|_| format!("{thread}"), |name| name.trim_end().to_string())
 }

@@ -16,9 +16,9 @@ use crate::judging::leak::{FEWEST_WINDOWS, Findings, Growth, Judged, Live, Serie
 use crate::reading::{Row, Watch, snapshot};
 use crate::record::{self, Own};
 use crate::registry;
-use crate::words::{Counts, LEDGER, Node, UNATTRIBUTED};
+use crate::words::{Counts, LEDGER, Node, Tid, UNATTRIBUTED};
 
-impl<T: Fn() -> Vec<u32>> Run<T> {
+impl<T: Fn() -> Vec<Tid>> Run<T> {
     #[track_caller]
     pub(super) fn begin(
         test: LeakTest,
@@ -27,7 +27,7 @@ impl<T: Fn() -> Vec<u32>> Run<T> {
     ) -> Self {
         process::must_see();
         // An operation for this test alone, whatever else goes by its name.
-        let node = registry::apart(record::active(), &test.name, Some(place));
+        let node = registry::new_private(record::active(), &test.name, Some(place));
         let threads = threads(&test, node);
         let whole_process = test.whole_process;
         let state = Own::new(|| State {

@@ -17,7 +17,7 @@ use crate::front::scope::Scope;
 use crate::judging::leak::{Series, Verdict};
 use crate::reading::{Snapshot, Watch};
 use crate::record::Own;
-use crate::words::Node;
+use crate::words::{Node, Tid};
 
 /// Iterations after which a test that says nothing else is over, if its time is not.
 pub(super) const ENOUGH: u64 = 4_000;
@@ -328,7 +328,7 @@ pub(super) struct State {
     pub(super) ends: Vec<End>,
     pub(super) extensions: usize,
     /// Threads that were waited for in vain: nobody waits for them again.
-    pub(super) staying: BTreeSet<u32>,
+    pub(super) staying: BTreeSet<Tid>,
     /// How long to wait for new ones; less each time in vain.
     pub(super) patience: Duration,
     /// What files are called that the test leaves open, and how many every iteration; and that others do.

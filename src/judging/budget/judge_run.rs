@@ -56,7 +56,7 @@ pub(crate) fn judge(case: &Case<'_>, part: &Part) -> Vec<Finding> {
         let found = Finding::of(&denied.path, Some(Figure::Allocs), Verdict::Breach).noting(note);
         findings.push(Finding { value: Some(whole(denied.allocs)), site: denied.site.clone(), ..found });
     }
-    let (foreign, refused) = (part.report.foreign, part.report.refused);
+    let (foreign, refused) = (part.report.foreign, part.report.overflowed);
     if foreign > 0 || refused > 0 {
         let note = format!(
             "blocks without a valid owner: {foreign}; scopes past the largest number of operations: {refused}. Figures are \
@@ -201,7 +201,7 @@ mod tests {
             process_peak_error: 0,
             problem: None,
             misnested: 0,
-            refused: 0,
+            overflowed: 0,
             foreign: 0,
             shards: 1,
             shard_bytes: 0,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::measured::{Denied, LeakTested, Measured};
 use crate::reading::{Data, Environment};
 #[cfg(feature = "cli")]
-use crate::words::{Error, Kind};
+use crate::words::{Cause, Error};
 
 /// The figures of every environment.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +66,7 @@ impl Run {
 impl Part {
     #[cfg(feature = "cli")]
     fn merge(&mut self, other: Self) -> Result<(), Error> {
-        let overflows = || Error(Kind::Unreadable { what: "the merged counters overflow".into() });
+        let overflows = || Error(Cause::Unreadable { what: "the merged counters overflow".into() });
         self.report = self.report.plus(&other.report).ok_or_else(overflows)?;
         self.blind.extend(other.blind);
         self.blind.sort();

@@ -9,7 +9,7 @@ use crate::reading::{File, SCHEMA, text_of};
 #[cfg(feature = "cli")]
 use crate::reading::{check, parsed, possible};
 #[cfg(feature = "cli")]
-use crate::words::{Error, Kind};
+use crate::words::Error;
 
 /// A run as it stands in a file.
 #[derive(Serialize, Deserialize)]
@@ -35,16 +35,13 @@ impl Run {
     /// Reads what [`to_json`](Self::to_json) wrote.
     #[cfg(feature = "cli")]
     pub(crate) fn from_json(text: &str) -> Result<Self, Error> {
-        let read = || {
-            let Parts { whole, clean, mut parts } = parsed::<Parts<Vec<Part>>>("run", text)?;
-            for part in &mut parts {
-                check(&mut part.report)?;
-                let leak_tests = part.leak_tests.iter().map(|test| &test.path);
-                let denied = part.denied.iter().map(|denied| &denied.path);
-                part.measured.keys().chain(leak_tests).chain(denied).try_for_each(|path| possible(path))?;
-            }
-            Ok(Self { whole, clean, parts })
-        };
-        read().map_err(|what| Error(Kind::Unreadable { what }))
+        let Parts { whole, clean, mut parts } = parsed::<Parts<Vec<Part>>>("run", text)?;
+        for part in &mut parts {
+            check(&mut part.report)?;
+            let leak_tests = part.leak_tests.iter().map(|test| &test.path);
+            let denied = part.denied.iter().map(|denied| &denied.path);
+            part.measured.keys().chain(leak_tests).chain(denied).try_for_each(|path| possible(path))?;
+        }
+        Ok(Self { whole, clean, parts })
     }
 }

@@ -5,14 +5,14 @@ use toml::Spanned;
 use toml::de::{DeInteger, DeTable};
 
 use super::figure::Place;
-use crate::words::{Error, Kind, printable};
+use crate::words::{Cause, Error, printable};
 
 /// The deepest nesting of brackets that is read: deeper than any file of ours, and far from the end of a stack.
 const DEEPEST: usize = 64;
 
 /// Reads a TOML document of at most `largest` bytes.
 pub(super) fn table<'a>(file: &str, text: &'a str, largest: usize) -> Result<Spanned<DeTable<'a>>, Error> {
-    let unreadable = |what: String| Error(Kind::Unreadable { what });
+    let unreadable = |what: String| Error(Cause::Unreadable { what });
     if text.len() > largest {
         return Err(unreadable(format!("{file}: {} bytes are more than {largest}: this is no such file", text.len())));
     }

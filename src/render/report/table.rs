@@ -191,7 +191,7 @@ fn footer(data: &Data, total: &Tally, look: Look, out: &mut impl Write) -> fmt::
 
     let problems = [
         (data.misnested, "scope", "ended before a scope begun after it (held across .await?)"),
-        (data.refused, "scope", "fell into (other): too many operations, or nested too deep"),
+        (data.overflowed, "scope", "fell into (other): too many operations, or nested too deep"),
         (data.foreign, "block", "came back without a valid owner tag"),
     ];
     for (count, what, happened) in problems.into_iter().filter(|(count, ..)| *count > 0) {

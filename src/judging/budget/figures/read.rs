@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use crate::judging::budget::figure::{Figure, Place};
 use crate::judging::budget::syntax;
 use crate::reading::Environment;
-use crate::words::{Error, Kind};
+use crate::words::{Cause, Error};
 
 /// Raised when a reader of the old form would misread the new one.
 pub(crate) const SCHEMA: i64 = 1;
@@ -38,7 +38,7 @@ impl Figures {
         let table = syntax::table(file, text, LARGEST)?;
         let lines = syntax::Lines::of(text);
         let place = |at| lines.place(file, at);
-        let unreadable = |at: usize, what: String| Error(Kind::Unreadable { what: format!("{}: {what}", place(at)) });
+        let unreadable = |at: usize, what: String| Error(Cause::Unreadable { what: format!("{}: {what}", place(at)) });
         let mut values = BTreeMap::new();
         let mut schema = None;
         let mut environment = Environment::default();

@@ -7,7 +7,7 @@ use super::message::quoted;
 use super::value::{Reader, Value, in_order};
 use crate::judging::budget::figure::{Figure, Limit, Tolerance};
 use crate::judging::budget::syntax;
-use crate::words::{Error, Kind};
+use crate::words::{Cause, Error};
 
 impl Reader<'_> {
     /// Nothing is `"none"`.
@@ -63,7 +63,7 @@ impl Reader<'_> {
         let implied = tolerance.is_some() && limit.exact.is_none() && limit.max.is_none();
         limit.ratchet = ratchet.unwrap_or(implied);
         let place = limit.place.clone();
-        let fail = |what: &str| Err(Error(Kind::Unreadable { what: format!("{place}: {what}") }));
+        let fail = |what: &str| Err(Error(Cause::Unreadable { what: format!("{place}: {what}") }));
         if limit.ratchet && limit.exact.is_some() {
             return fail("`exact` and `ratchet` exclude each other: keep the one that the figure is held against");
         }

@@ -8,7 +8,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::message::short;
 use crate::judging::budget::figure::Place;
 use crate::judging::budget::syntax::{self, Lines};
-use crate::words::{Error, Kind};
+use crate::words::{Cause, Error};
 
 pub(super) type Key<'a> = Spanned<DeString<'a>>;
 pub(super) type Value<'a> = Spanned<DeValue<'a>>;
@@ -61,7 +61,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn error(&self, at: usize, what: impl Display) -> Error {
-        Error(Kind::Unreadable { what: format!("{}: {what}", self.place(at)) })
+        Error(Cause::Unreadable { what: format!("{}: {what}", self.place(at)) })
     }
 }
 

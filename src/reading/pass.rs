@@ -1,0 +1,123 @@
+//! One pass over everything that is recorded, and what it is worth: whether it balances, and whether somebody stood in the
+//! middle of recording.
+
+use super::sums::Sums;
+use super::sweep::{Writer, sweep};
+use crate::record::{PROCESS, Running};
+use crate::registry;
+use crate::words::{Cause, Counts, FOREIGN, LEDGER, Node, OperationId};
+
+/// Room for operations made, and scopes begun, while a pass is under way.
+pub(super) const SPARE_ROOM: usize = 16;
+
+/// One pass over everything that is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pass {
+    /// By operation id.
+    pub(super) sums: Vec<Sums>,
+    /// Live bytes of the process, counted by threads and not by operations.
+    pub(super) process: i64,
+    pub(super) process_peak: Option<u64>,
+    pub(super) misnested: u64,
+    pub(super) shards: u64,
+    /// Another thread, or several in the overflow, stood in the middle of recording something.
+    pub(super) torn: bool,
+}
+
+/// Whether what one shard counted agrees with itself.
+#[derive(Default)]
+struct Balance {
+    net: i64,
+    live: i64,
+}
+
+impl Balance {
+    fn add(&mut self, counts: &Counts) {
+        self.net = self.net.wrapping_add(counts.net_bytes());
+        self.live = self.live.wrapping_add(counts.live_bytes());
+    }
+
+    fn holds(&self, witness: i64) -> bool {
+        self.net == self.live && self.net == witness
+    }
+}
+
+impl Pass {
+    /// Before anything is read, with room for `operations`: a pass that has to allocate changes what it reads.
+    pub(super) fn with_room(operations: usize) -> Self {
+        let sums = Vec::with_capacity(operations + SPARE_ROOM);
+        Self { sums, process: 0, process_peak: None, misnested: 0, shards: 0, torn: false }
+    }
+
+    /// Reads everything anew.
+    pub(super) fn take(&mut self, running: &mut Vec<Running>) {
+        running.clear();
+        self.sums.clear();
+        (self.process, self.misnested, self.shards, self.torn) = (0, 0, 0, false);
+        for writer in sweep() {
+            let may_move = writer.may_move();
+            let mut balance = Balance::default();
+            writer.for_each_account(|id, account| {
+                self.sums_of(registry::owner_of(id)).add(&account);
+                balance.add(&account.counts);
+            });
+            let witness = writer.witness();
+            self.torn |= !balance.holds(witness) && may_move;
+            writer.read_running(running);
+            self.process = self.process.wrapping_add(witness);
+            self.misnested += writer.misnested();
+            self.shards += u64::from(matches!(writer, Writer::Thread(_)));
+        }
+        for scope in running.iter() {
+            self.sums_of(scope.node.id).peak_so_far(scope.peak);
+        }
+        self.process_peak = Some(PROCESS.peak().max(self.process.max(0) as u64));
+    }
+
+    fn sums_of(&mut self, id: OperationId) -> &mut Sums {
+        let at = id.index();
+        if at >= self.sums.len() {
+            self.sums.resize(at + 1, Sums::default());
+        }
+        &mut self.sums[at]
+    }
+
+    /// The same counters: peaks and what the reading itself takes aside.
+    pub(super) fn agrees(&self, other: &Self) -> bool {
+        let seen = |pass: &Self| {
+            let sums = pass.sums.iter().enumerate();
+            let judged = sums.filter(|(at, _)| *at != LEDGER.id.index());
+            judged.map(|(_, sums)| sums.counts).collect::<Vec<_>>()
+        };
+        seen(self) == seen(other)
+    }
+
+    /// The law, and at rest the rest of it.
+    pub(super) fn check(&self, nodes: &[&Node], difference: bool) -> Result<(), Cause> {
+        let net = self.sums.iter().fold(0i64, |sum, one| sum.wrapping_add(one.counts.net_bytes()));
+        let tallies = self.sums.iter().map(Sums::tally);
+        let live = tallies.clone().fold(0i64, |sum, one| sum.wrapping_add(one.live_bytes));
+        if net != live || net != self.process {
+            return Err(Cause::Unequal { net, live, process: self.process });
+        }
+        let foreign = self.sums.get(FOREIGN.id.index()).copied().unwrap_or_default();
+        if foreign.counts != Counts::default() {
+            return Err(Cause::Foreign { blocks: foreign_blocks(&foreign) });
+        }
+        if difference {
+            return Ok(());
+        }
+        match tallies.enumerate().find(|(_, tally)| tally.live_bytes < 0 || tally.live_blocks < 0) {
+            None => Ok(()),
+            Some((at, tally)) => Err(Cause::Negative {
+                path: nodes.get(at).map(|node| node.path()).unwrap_or_default(),
+                live_bytes: tally.live_bytes,
+                live_blocks: tally.live_blocks,
+            }),
+        }
+    }
+}
+
+pub(super) fn foreign_blocks(sums: &Sums) -> u64 {
+    sums.counts.freed_elsewhere_blocks + sums.counts.given_away_blocks
+}

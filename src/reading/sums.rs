@@ -1,0 +1,56 @@
+//! What the accounts of one operation add up to.
+
+use crate::record::{AccountReading, Peak};
+use crate::words::{Counts, Tally};
+
+/// What one operation's accounts add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sums {
+    pub(super) counts: Counts,
+    pub(super) scopes: u64,
+    pub(super) threads: u64,
+    pub(super) peak: Option<u64>,
+    /// How far the peak may be off.
+    pub(super) peak_error: u64,
+}
+
+impl Sums {
+    /// Adds what one account says.
+    pub(super) fn add(&mut self, account: &AccountReading) {
+        self.counts.add(&account.counts);
+        self.scopes += account.scopes;
+        self.threads += account.threads;
+        self.peak = self.peak.max(account.peak);
+        self.peak_error = self.peak_error.max(account.peak_error);
+    }
+
+    /// A scope that still runs has peaked so far.
+    pub(super) fn peak_so_far(&mut self, peak: Peak) {
+        self.peak = self.peak.max(Some(peak.bytes));
+        self.peak_error = self.peak_error.max(peak.error);
+    }
+
+    /// Adds what another operation at the same path did.
+    pub(super) fn plus(&mut self, other: &Self) {
+        self.counts.add(&other.counts);
+        self.scopes += other.scopes;
+        self.threads += other.threads;
+        self.peak = self.peak.max(other.peak);
+        self.peak_error = self.peak_error.max(other.peak_error);
+    }
+
+    pub(super) fn since(&self, earlier: &Self) -> Option<Self> {
+        Some(Self {
+            counts: self.counts.since(&earlier.counts)?,
+            scopes: self.scopes.checked_sub(earlier.scopes)?,
+            threads: self.threads.checked_sub(earlier.threads)?,
+            // A high-water mark says nothing about a span in which it did not rise.
+            peak: self.peak.filter(|peak| Some(*peak) > earlier.peak),
+            peak_error: self.peak_error,
+        })
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        self.counts.tally(self.peak)
+    }
+}

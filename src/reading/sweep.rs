@@ -1,0 +1,57 @@
+//! The walk over everything that is recorded: every shard there ever was, then the overflow. All readings go through it, so
+//! that none of them can miss a part. It stops nobody, allocates nothing and judges nothing.
+
+use crate::record::{self, AccountReading, OVERFLOW, Running, SHARDS, Shard};
+use crate::words::AccountId;
+
+/// Who records: a thread in its shard, one after the other; or all threads that have none.
+#[derive(Clone, Copy)]
+pub(super) enum Writer {
+    Thread(&'static Shard),
+    Threadless,
+}
+
+/// Everybody who records, or ever did.
+pub(super) fn sweep() -> impl Iterator<Item = Writer> {
+    SHARDS.iter().map(Writer::Thread).chain([Writer::Threadless])
+}
+
+impl Writer {
+    /// Whether somebody else may be recording here at this moment. To be asked before the accounts are read.
+    pub(super) fn may_move(self) -> bool {
+        match self {
+            Self::Thread(shard) => shard.is_claimed() && !record::is_mine(shard),
+            Self::Threadless => true,
+        }
+    }
+
+    pub(super) fn for_each_account(self, see: impl FnMut(AccountId, AccountReading)) {
+        match self {
+            Self::Thread(shard) => shard.for_each_account(see),
+            Self::Threadless => OVERFLOW.for_each_account(see),
+        }
+    }
+
+    /// Net bytes, counted apart from all accounts.
+    pub(super) fn witness(self) -> i64 {
+        match self {
+            Self::Thread(shard) => shard.witness(),
+            Self::Threadless => OVERFLOW.witness(),
+        }
+    }
+
+    pub(super) fn misnested(self) -> u64 {
+        match self {
+            Self::Thread(shard) => shard.misnested(),
+            Self::Threadless => 0,
+        }
+    }
+
+    /// Adds the scopes that run. False when they could not be read.
+    pub(super) fn read_running(self, into: &mut Vec<Running>) -> bool {
+        match self {
+            Self::Thread(shard) => shard.read_running(into),
+            Self::Threadless => true,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What is recorded for one account: by one thread, or by all that have no shard.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use super::memory::zeroed;
+use crate::words::{AccountId, Activity, Counters, Counts, Register, Tag};
+
+/// A counter that one thread writes: loaded and stored, never read-modify-written.
+#[derive(Debug)]
+pub(crate) struct Alone {
+    value: AtomicU64,
+}
+
+zeroed!(Alone { value });
+
+impl Register for Alone {
+    const ZERO: Self = Self { value: AtomicU64::new(0) };
+
+    #[inline(always)]
+    fn get(&self) -> u64 {
+        self.value.load(Relaxed)
+    }
+
+    #[inline(always)]
+    fn set(&self, to: u64) {
+        self.value.store(to, Relaxed);
+    }
+
+    #[inline(always)]
+    fn add(&self, by: u64) {
+        self.set(self.get().wrapping_add(by));
+    }
+}
+
+/// How high something rose, and how far that may be off either way, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Peak {
+    pub(crate) bytes: u64,
+    /// Zero where the peak is exact.
+    pub(crate) error: u64,
+}
+
+/// What is recorded for one account.
+#[derive(Debug)]
+pub(crate) struct Account<C = Alone> {
+    /// The account's tag; zero while unused.
+    tag: AtomicU32,
+    /// The last thread that entered the operation with this shard, so that `threads` counts each once.
+    visitor: AtomicU32,
+    pub(super) counters: Counters<C>,
+    /// Scopes begun.
+    scopes: C,
+    /// Threads that entered the operation, or began in it.
+    threads: C,
+    /// The highest net of a scope that has ended, plus one; zero when none has.
+    peak: AtomicU64,
+    /// The largest error of such a peak.
+    peak_error: AtomicU64,
+}
+
+zeroed!(for C, Account { tag, visitor, counters, scopes, threads, peak, peak_error });
+
+/// An account as it is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AccountReading {
+    pub(crate) counts: Counts,
+    pub(crate) scopes: u64,
+    pub(crate) threads: u64,
+    /// The highest net of a scope that has ended.
+    pub(crate) peak: Option<u64>,
+    pub(crate) peak_error: u64,
+}
+
+impl<C: Register> Account<C> {
+    pub(super) const fn unused() -> Self {
+        Self {
+            tag: AtomicU32::new(0),
+            visitor: AtomicU32::new(0),
+            counters: Counters::ZERO,
+            scopes: C::ZERO,
+            threads: C::ZERO,
+            peak: AtomicU64::new(0),
+            peak_error: AtomicU64::new(0),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn tag(&self) -> Tag {
+        Tag::from_bits(self.tag.load(Relaxed))
+    }
+
+    pub(super) fn is_used(&self) -> bool {
+        self.tag.load(Relaxed) != 0
+    }
+
+    /// Belongs to `id` from now on.
+    pub(super) fn begin(&self, id: AccountId) {
+        self.tag.store(Tag::of(id).bits(), Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> AccountReading {
+        AccountReading {
+            counts: self.counters.read(),
+            scopes: self.scopes.get(),
+            threads: self.threads.get(),
+            peak: self.peak.load(Relaxed).checked_sub(1),
+            peak_error: self.peak_error.load(Relaxed),
+        }
+    }
+}
+
+impl Account {
+    #[inline]
+    pub(super) fn activity(&self) -> Activity<u64> {
+        self.counters.activity.read()
+    }
+
+    /// A scope begins.
+    #[inline]
+    pub(super) fn entered(&self) {
+        self.scopes.add(1);
+    }
+
+    /// A thread is here; `thread` is its number.
+    #[inline]
+    pub(super) fn visited(&self, thread: u32) {
+        if self.visitor.load(Relaxed) != thread {
+            self.visitor.store(thread, Relaxed);
+            self.threads.add(1);
+        }
+    }
+
+    /// A scope has ended that peaked at so many bytes, exactly.
+    #[inline]
+    pub(super) fn peaked(&self, bytes: u64) {
+        if bytes >= self.peak.load(Relaxed) {
+            self.peak.store(bytes + 1, Relaxed);
+        }
+    }
+
+    /// A scope has ended whose peak may be off.
+    pub(super) fn peaked_about(&self, peak: Peak) {
+        self.peaked(peak.bytes);
+        if peak.error > self.peak_error.load(Relaxed) {
+            self.peak_error.store(peak.error, Relaxed);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The accounts of one shard, or of the overflow, found by id.
+
+use super::account::Account;
+use super::memory::{Link, Zeroed, new_permanent, zeroed};
+use crate::words::{AccountId, ID_BITS, Register};
+
+/// Accounts with neighbouring ids, made at once.
+const LEAF: usize = 16;
+const BRANCH: usize = 128;
+const ROOT: usize = 2048;
+/// Bits of an id that say which branch.
+const ABOVE_BRANCH: u32 = (LEAF * BRANCH).trailing_zeros();
+const ABOVE_LEAF: u32 = LEAF.trailing_zeros();
+
+const _: () = assert!(LEAF * BRANCH * ROOT == 1 << ID_BITS);
+
+#[derive(Debug)]
+struct Leaf<C: 'static> {
+    accounts: [Account<C>; LEAF],
+}
+
+#[derive(Debug)]
+struct Branch<C: 'static> {
+    leaves: [Link<Leaf<C>>; BRANCH],
+}
+
+#[derive(Debug)]
+struct Root<C: 'static> {
+    branches: [Link<Branch<C>>; ROOT],
+}
+
+zeroed!(for C, Leaf { accounts });
+zeroed!(for C, Branch { leaves });
+zeroed!(for C, Root { branches });
+zeroed!(for C, Accounts { first, root });
+
+/// Accounts by id: three steps at most, made when first touched. The first branch, which is all that most programs need,
+/// is part of it.
+#[derive(Debug)]
+pub(crate) struct Accounts<C: 'static> {
+    first: Branch<C>,
+    root: Link<Root<C>>,
+}
+
+impl<C: Zeroed + Register> Accounts<C> {
+    pub(super) const fn new() -> Self {
+        Self { first: Branch { leaves: [const { Link::none() }; BRANCH] }, root: Link::none() }
+    }
+
+    /// The account `id`, made if need be; `None` when the system is out of memory.
+    #[inline]
+    pub(super) fn of(&self, id: AccountId) -> Option<&'static Account<C>> {
+        let number = id.number();
+        if number >> ABOVE_BRANCH == 0
+            && let Some(leaf) = self.first.leaves.get(number as usize >> ABOVE_LEAF).and_then(Link::get)
+            && let Some(account) = leaf.accounts.get(number as usize % LEAF)
+            && account.is_used()
+        {
+            return Some(account);
+        }
+        self.make(id)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make(&self, id: AccountId) -> Option<&'static Account<C>> {
+        let number = id.number() as usize;
+        let branch = match number >> ABOVE_BRANCH {
+            0 => &self.first,
+            far => linked_or_new(linked_or_new(&self.root)?.branches.get(far)?)?,
+        };
+        let leaf = linked_or_new(branch.leaves.get(number >> ABOVE_LEAF & (BRANCH - 1))?)?;
+        let account = leaf.accounts.get(number % LEAF)?;
+        if !account.is_used() {
+            account.begin(id);
+        }
+        Some(account)
+    }
+
+    pub(crate) fn for_each(&self, mut see: impl FnMut(AccountId, &Account<C>)) {
+        let mut see_branch = |branch: &Branch<C>| {
+            for leaf in branch.leaves.iter().filter_map(Link::get) {
+                for account in &leaf.accounts {
+                    if let Some(id) = account.tag().account() {
+                        see(id, account);
+                    }
+                }
+            }
+        };
+        see_branch(&self.first);
+        if let Some(root) = self.root.get() {
+            root.branches.iter().filter_map(Link::get).for_each(&mut see_branch);
+        }
+    }
+}
+
+/// What is linked, made first if there is none. Two threads may race in the overflow; the loser's memory stays unused.
+fn linked_or_new<T: Zeroed>(link: &Link<T>) -> Option<&'static T> {
+    link.get().or_else(|| {
+        let new = new_permanent()?;
+        Some(match link.swap(None, new) {
+            Ok(()) => new,
+            Err(winner) => winner?,
+        })
+    })
+}

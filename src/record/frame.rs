@@ -1,0 +1,183 @@
+//! One open scope. It only notes where its thread stood when it began, and the highest level while it was the innermost.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicI64, AtomicU64};
+
+use super::account::{Account, Alone, Peak};
+use super::memory::{Link, zeroed};
+use super::plan::{Failures, Plan};
+use super::shared_level::{BOUND, SharedLevel};
+use crate::words::{Activity, Node};
+
+/// One open scope, or the bottom of a stack. A frame has no destructor and is never freed, so a reader may follow any link
+/// that it sees.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    /// The number of the scope; zero when it has ended.
+    serial: AtomicU64,
+    node: Link<Node>,
+    account: Link<Account>,
+    /// The thread's level when the scope began, less what a future carried in.
+    start: AtomicI64,
+    /// The highest level while this frame was the innermost and is so no more.
+    high: AtomicI64,
+    /// What the thread had done when the scope began.
+    before: Activity<Alone>,
+    /// The level it shares with the threads spawned in it.
+    shared: Link<SharedLevel>,
+    /// What is to fail in it while it is the innermost.
+    plan: Plan,
+    /// The frame around it; of an unused frame, the next unused one; of the base, none.
+    pub(super) below: Link<Frame>,
+}
+
+zeroed!(Frame { serial, node, account, start, high, before, shared, plan, below });
+
+/// What a scope did so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ScopeReading {
+    pub(crate) activity: Activity<u64>,
+    pub(crate) peak: Peak,
+    /// The thread's level now, less that at the start.
+    pub(crate) net: i64,
+}
+
+impl Frame {
+    pub(super) const fn new() -> Self {
+        Self {
+            serial: AtomicU64::new(0),
+            node: Link::none(),
+            account: Link::none(),
+            start: AtomicI64::new(0),
+            high: AtomicI64::new(0),
+            before: Activity::ZERO,
+            shared: Link::none(),
+            plan: Plan::none(),
+            below: Link::none(),
+        }
+    }
+
+    /// Whether scope `serial` is the one that it is for, and has not ended.
+    #[inline]
+    pub(super) fn is_open(&self, serial: u64) -> bool {
+        self.serial.load(Relaxed) == serial
+    }
+
+    pub(super) fn serial(&self) -> u64 {
+        self.serial.load(Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn node(&self) -> Option<&'static Node> {
+        self.node.get()
+    }
+
+    #[inline]
+    pub(super) fn account(&self) -> Option<&'static Account> {
+        self.account.get()
+    }
+
+    /// The operation and its account change under it: it is the base of its thread.
+    pub(super) fn rebase(&self, node: &'static Node, account: &'static Account) {
+        self.node.set(Some(node));
+        self.account.set(Some(account));
+    }
+
+    #[inline]
+    pub(super) fn begin(
+        &self,
+        serial: u64,
+        node: &'static Node,
+        account: &'static Account,
+        start: i64,
+        before: Activity<u64>,
+    ) {
+        self.serial.store(serial, Relaxed);
+        self.node.set(Some(node));
+        self.account.set(Some(account));
+        self.start.store(start, Relaxed);
+        self.high.store(start, Relaxed);
+        self.before.set(before);
+        self.shared.set(None);
+        self.plan.clear();
+    }
+
+    #[inline]
+    pub(super) fn end(&self) {
+        self.serial.store(0, Relaxed);
+    }
+
+    /// What the scope did, where the whole thread has done `done` and its level is `level`; `high` is the highest in it.
+    pub(super) fn read(&self, done: Activity<u64>, level: i64, high: i64) -> ScopeReading {
+        ScopeReading {
+            activity: done.minus(self.before.read()),
+            peak: self.peak(high),
+            net: level - self.start.load(Relaxed),
+        }
+    }
+
+    #[inline]
+    pub(super) fn high(&self) -> i64 {
+        self.high.load(Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn raise(&self, to: i64) {
+        if to > self.high.load(Relaxed) {
+            self.high.store(to, Relaxed);
+        }
+    }
+
+    /// The highest net of this thread in the scope, if the highest level in it was `high`.
+    #[inline]
+    pub(super) fn own_peak(&self, high: i64) -> u64 {
+        (high - self.start.load(Relaxed)).max(0) as u64
+    }
+
+    /// The scope's peak: with the threads that began in it, if any did; else exactly.
+    pub(super) fn peak(&self, high: i64) -> Peak {
+        match self.shared.get() {
+            Some(shared) if shared.tellers() > 1 => Peak { bytes: shared.peak(), error: shared.tellers() * BOUND },
+            _ => Peak { bytes: self.own_peak(high), error: 0 },
+        }
+    }
+
+    #[inline]
+    pub(super) fn shared(&self) -> Option<&'static SharedLevel> {
+        self.shared.get()
+    }
+
+    /// The level that threads spawned in scope `serial` begin in.
+    #[cfg(heapledger_interpose)]
+    pub(super) fn shared_in(&self, serial: u64) -> Option<&'static SharedLevel> {
+        self.shared.get().filter(|_| self.is_open(serial))
+    }
+
+    #[cfg(heapledger_interpose)]
+    pub(super) fn share(&self, level: &'static SharedLevel) {
+        self.shared.set(Some(level));
+    }
+
+    /// Whether an allocation may fail on purpose while it is the innermost.
+    #[inline]
+    pub(super) fn is_armed(&self) -> bool {
+        self.plan.is_armed()
+    }
+
+    /// An allocation is asked for while it is the innermost: whether that is to fail.
+    pub(super) fn fails_now(&self) -> bool {
+        self.plan.fails_now()
+    }
+
+    /// Has allocations fail in scope `serial`, if it has not ended.
+    pub(super) fn plan(&self, serial: u64, failures: Failures) {
+        if self.is_open(serial) {
+            self.plan.set(failures);
+        }
+    }
+
+    /// How many have failed on purpose; `None` if scope `serial` has ended.
+    pub(super) fn failed(&self, serial: u64) -> Option<u64> {
+        self.is_open(serial).then(|| self.plan.failed())
+    }
+}

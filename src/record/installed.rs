@@ -1,0 +1,71 @@
+//! Whether the ledger serves `std::alloc` in this program: asked once, and kept here alone.
+
+use std::alloc::Layout;
+use std::hint::black_box;
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::shard::UNATTACHED;
+use super::slot::{Phase, SLOT};
+use crate::words::LEDGER;
+
+const UNKNOWN: u8 = 0;
+const ABSENT: u8 = 1;
+const INSTALLED: u8 = 2;
+/// It is installed, and what is to be done before the first operation has been done.
+const BEGUN: u8 = 3;
+
+static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+/// Whether the ledger serves `std::alloc` in this program.
+#[inline]
+pub(crate) fn installed() -> bool {
+    match STATE.load(Relaxed) {
+        UNKNOWN => probe(),
+        state => state != ABSENT,
+    }
+}
+
+/// The same, for whoever enters operations or judges: has `first` run before, once or more often.
+#[inline]
+pub(crate) fn begun(first: fn()) -> bool {
+    STATE.load(Relaxed) == BEGUN || begin(first)
+}
+
+#[cold]
+#[inline(never)]
+fn begin(first: fn()) -> bool {
+    first();
+    let installed = installed();
+    if installed {
+        STATE.store(BEGUN, Relaxed);
+    }
+    installed
+}
+
+/// Asks `std::alloc` itself, and sees whether the recorder heard it.
+#[cold]
+fn probe() -> bool {
+    let served = SLOT.with(|slot| {
+        let (phase, shard, hot) = (slot.phase.get(), slot.shard.get(), slot.hot.get());
+        if phase == Phase::Attaching {
+            return None;
+        }
+        let base = slot.base.replace(&LEDGER);
+        slot.move_to(&UNATTACHED);
+        slot.phase.set(Phase::Probing);
+        drop(black_box(Box::new(black_box(Layout::new::<u8>()))));
+        let served = slot.phase.get() == Phase::Served;
+        slot.phase.set(phase);
+        slot.shard.set(shard);
+        slot.hot.set(hot);
+        slot.base.set(base);
+        Some(served)
+    });
+    if let Some(served) = served {
+        let known = if served { INSTALLED } else { ABSENT };
+        // Whoever came first has said it, and may have gone further.
+        let _ = STATE.compare_exchange(UNKNOWN, known, Relaxed, Relaxed);
+    }
+    served == Some(true)
+}

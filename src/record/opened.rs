@@ -1,0 +1,149 @@
+//! An open scope as the front door holds it, and the operation that is active on this thread.
+
+use super::frame::{Frame, ScopeReading};
+use super::plan::Failures;
+#[cfg(heapledger_interpose)]
+use super::shard::SHARDS;
+#[cfg(heapledger_interpose)]
+use super::shared_level::SharedLevel;
+use super::slot::{Phase, SLOT, Slot};
+#[cfg(heapledger_interpose)]
+use super::system::gettid;
+use crate::words::Node;
+#[cfg(heapledger_interpose)]
+use crate::words::{Tid, UNATTRIBUTED};
+
+/// The operation that is active on this thread.
+#[inline]
+pub(crate) fn active() -> &'static Node {
+    SLOT.with(|slot| slot.active.get())
+}
+
+/// An open scope of this thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opened {
+    frame: &'static Frame,
+    serial: u64,
+}
+
+/// Makes `node` the active operation. `None` when the system is out of memory; then the enclosing one stays active.
+pub(crate) fn open(node: &'static Node, carried: Option<i64>) -> Option<Opened> {
+    SLOT.with(|slot| slot.open(node, carried))
+}
+
+impl Slot {
+    #[inline(never)]
+    fn open(&self, node: &'static Node, carried: Option<i64>) -> Option<Opened> {
+        let shard = self.shard_for_scope()?;
+        let serial = self.serial.get() + 1;
+        self.serial.set(serial);
+        let account = shard.accounts.of(node.account())?;
+        let frame = shard.stack.open(self.account.get(), serial, (node, account), carried, &shard.level)?;
+        self.account.set(account);
+        self.active.set(node);
+        self.hot.set(shard);
+        Some(Opened { frame, serial })
+    }
+
+    #[inline(never)]
+    fn close(&self, Opened { frame, serial }: Opened) {
+        if self.phase.get() != Phase::Attached {
+            return;
+        }
+        let shard = self.shard.get();
+        let Some(innermost) = shard.close(self.account.get(), frame, serial) else { return };
+        if let (Some(account), Some(node)) = (innermost.account(), innermost.node()) {
+            self.account.set(account);
+            self.active.set(node);
+        }
+        self.watch(innermost);
+        self.retire_if_late();
+    }
+}
+
+impl Opened {
+    /// Ends the scope, unless it ended with its thread's shard before.
+    #[inline]
+    pub(crate) fn close(self) {
+        SLOT.with(|slot| slot.close(self));
+    }
+
+    /// What the scope did so far; `None` if it has ended.
+    pub(crate) fn read(self) -> Option<ScopeReading> {
+        SLOT.with(|slot| slot.shard_now()?.read_scope(slot.account.get(), self.frame, self.serial))
+    }
+
+    /// Has allocations fail while the scope is the innermost.
+    pub(crate) fn fail(self, failures: Failures) {
+        SLOT.with(|slot| {
+            if let Some(shard) = slot.shard_now() {
+                self.frame.plan(self.serial, failures);
+                slot.watch(shard.stack.innermost());
+            }
+        });
+    }
+
+    /// How many allocations failed on purpose in it; `None` if the scope has ended.
+    pub(crate) fn failed(self) -> Option<u64> {
+        self.frame.failed(self.serial)
+    }
+
+    /// Lets threads spawned while the scope lasts start in its operation.
+    #[cfg(heapledger_interpose)]
+    pub(crate) fn share(self) -> bool {
+        SLOT.with(|slot| slot.shard_now().is_some_and(|shard| shard.share(self.frame, self.serial)))
+    }
+
+    /// The threads that began in the scope, or in one inside it, and have not ended.
+    #[cfg(heapledger_interpose)]
+    pub(crate) fn threads(self) -> impl Iterator<Item = Tid> {
+        let level = self.frame.shared_in(self.serial);
+        level.into_iter().flat_map(|level| SHARDS.iter().filter_map(|shard| shard.tid_within(level)))
+    }
+}
+
+/// Makes `node` the operation that is active on this thread outside every scope, from now on.
+pub(crate) fn adopt(node: &'static Node) {
+    SLOT.with(|slot| {
+        slot.base.set(node);
+        if slot.phase.get() != Phase::Attached {
+            slot.active.set(node);
+        }
+        let attached = slot.attached(|_| true);
+        if let Some(shard) = attached
+            && let Some(account) = shard.accounts.of(node.account())
+        {
+            shard.stack.rebase(slot.account.get(), node, account);
+            if shard.stack.is_bare() {
+                slot.account.set(account);
+                slot.active.set(node);
+            }
+        }
+    });
+}
+
+/// What a thread spawned now by this one starts in.
+#[cfg(heapledger_interpose)]
+pub(super) fn inheritance() -> Option<&'static SharedLevel> {
+    SLOT.with(|slot| slot.shard_now()?.inheritance())
+}
+
+/// This thread, which is new, starts in the operation of `level`, which it has joined.
+#[cfg(heapledger_interpose)]
+pub(super) fn start_in(level: &'static SharedLevel) {
+    SLOT.with(|slot| {
+        let node = level.node().unwrap_or(&UNATTRIBUTED);
+        slot.base.set(node);
+        slot.active.set(node);
+        match slot.attached(|_| true) {
+            Some(shard) => shard.begin_in(level, gettid()),
+            None => level.release(),
+        }
+    });
+}
+
+/// Whether this thread began in a `with_threads()` scope.
+#[cfg(heapledger_interpose)]
+pub(super) fn began_in_scope() -> bool {
+    SLOT.with(|slot| slot.shard_now().is_some_and(|shard| shard.spawned_in.get().is_some()))
+}

@@ -1,0 +1,115 @@
+//! Where threads without a shard record: while one attaches, after it gave its shard back, and when the system is out of
+//! memory. Many threads write here, so every count is an atomic addition.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicI64, AtomicU64};
+
+use super::account::{Account, AccountReading};
+use super::accounts::Accounts;
+use super::memory::zeroed;
+use super::shared_level::PROCESS;
+use crate::words::{AccountId, Counters, FOREIGN, Register};
+
+/// A counter that many threads write.
+#[derive(Debug)]
+pub(crate) struct Contended {
+    value: AtomicU64,
+}
+
+zeroed!(Contended { value });
+
+impl Register for Contended {
+    const ZERO: Self = Self { value: AtomicU64::new(0) };
+
+    fn get(&self) -> u64 {
+        self.value.load(Relaxed)
+    }
+
+    fn set(&self, to: u64) {
+        self.value.store(to, Relaxed);
+    }
+
+    fn add(&self, by: u64) {
+        self.value.fetch_add(by, Relaxed);
+    }
+}
+
+pub(crate) static OVERFLOW: Overflow =
+    Overflow { level: AtomicI64::new(0), accounts: Accounts::new(), last_resort: Account::unused() };
+
+/// What threads without a shard did. What records here is never inlined: the paths that call it are short without it.
+#[derive(Debug)]
+pub(crate) struct Overflow {
+    level: AtomicI64,
+    accounts: Accounts<Contended>,
+    /// Takes the counts for which no account can be made, when the system is out of memory; they then belong to
+    /// the foreign operation, and no check passes.
+    last_resort: Account<Contended>,
+}
+
+impl Overflow {
+    /// Net bytes recorded here.
+    pub(crate) fn witness(&self) -> i64 {
+        self.level.load(Relaxed)
+    }
+
+    /// Shows `see` every account, and what the last resort took as the foreign one's.
+    pub(crate) fn for_each_account(&self, mut see: impl FnMut(AccountId, AccountReading)) {
+        self.accounts.for_each(|id, account| see(id, account.read()));
+        see(FOREIGN.account(), self.last_resort.read());
+    }
+
+    fn counters(&self, account: AccountId) -> &Counters<Contended> {
+        &self.accounts.of(account).unwrap_or(&self.last_resort).counters
+    }
+
+    fn shift_level(&self, by: i64) {
+        self.level.fetch_add(by, Relaxed);
+        PROCESS.add(by);
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn allocated(&self, active: AccountId, size: usize) {
+        self.counters(active).allocated(size);
+        self.shift_level(size as i64);
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn freed(&self, active: AccountId, owner: AccountId, size: usize) {
+        if active == owner {
+            self.counters(active).freed(size);
+        } else {
+            self.counters(active).freed_for_other(size);
+            self.freed_elsewhere(owner, size);
+        }
+        self.shift_level(-(size as i64));
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn resized(&self, active: AccountId, owner: AccountId, old: usize, new: usize) {
+        if active == owner {
+            self.counters(active).resized(old, new);
+        } else {
+            self.counters(active).took_over(old, new);
+            self.gave_away(owner, old);
+        }
+        self.shift_level((new as i64).wrapping_sub(old as i64));
+    }
+
+    /// The owner's side of a free, also for a thread whose own shard cannot make the owner's account.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn freed_elsewhere(&self, owner: AccountId, size: usize) {
+        self.counters(owner).freed_elsewhere(size);
+    }
+
+    /// The former owner's side of a resize, likewise.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn gave_away(&self, owner: AccountId, old: usize) {
+        self.counters(owner).gave_away(old);
+    }
+}

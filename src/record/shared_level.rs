@@ -1,0 +1,179 @@
+//! Levels that many threads share: the process's, and one for every open `with_threads()` scope.
+//!
+//! Threads tell a level how far they moved in steps, so that nothing shared is written on the hot path. A level is
+//! off by at most [`BOUND`] per thread that tells it, in either direction, and so is its peak.
+
+use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
+
+use super::memory::{Link, Listed, zeroed};
+#[cfg(heapledger_interpose)]
+use super::memory::{List, new_permanent};
+use crate::words::Node;
+
+/// How far a thread's level may rise above what it last told. It may fall by three times as much: `room` counts from
+/// the threshold, which is within one step of what was told, and its range is two steps.
+pub(crate) const STEP: i64 = 20 << 10;
+/// How far a level may be off for each thread that tells it.
+pub(crate) const BOUND: u64 = 64 << 10;
+
+const _: () = assert!(3 * STEP as u64 <= BOUND);
+
+/// A level that many threads add to.
+#[derive(Debug)]
+pub(crate) struct SharedLevel {
+    value: AtomicI64,
+    peak: AtomicI64,
+    /// The level of the scope around it, which hears everything this one hears.
+    outer: Link<SharedLevel>,
+    /// The operation that threads spawned meanwhile start in.
+    node: Link<Node>,
+    /// The scope, the threads that began in it, and the levels inside it; free to be used anew at zero.
+    users: AtomicUsize,
+    /// Threads that began in it, or in a level inside it, and run.
+    threads: AtomicU64,
+    /// The most of them at once: a thread that ends tells all it has to tell.
+    most: AtomicU64,
+    /// The scope is over: it passes nothing on.
+    ended: AtomicBool,
+    next: Link<SharedLevel>,
+}
+
+zeroed!(SharedLevel { value, peak, outer, node, users, threads, most, ended, next });
+
+impl Listed for SharedLevel {
+    fn next(&self) -> &Link<Self> {
+        &self.next
+    }
+}
+
+/// The level of the whole process.
+pub(crate) static PROCESS: SharedLevel = SharedLevel {
+    value: AtomicI64::new(0),
+    peak: AtomicI64::new(0),
+    outer: Link::none(),
+    node: Link::none(),
+    users: AtomicUsize::new(1),
+    threads: AtomicU64::new(0),
+    most: AtomicU64::new(0),
+    ended: AtomicBool::new(false),
+    next: Link::none(),
+};
+
+#[cfg(heapledger_interpose)]
+static LEVELS: List<SharedLevel> = List::new();
+
+/// Only `with_threads()` opens levels and lets threads begin in them.
+#[cfg(heapledger_interpose)]
+impl SharedLevel {
+    /// A level for a scope of `node`; `None` when the system is out of memory.
+    pub(super) fn begin(node: &'static Node, outer: Option<&'static Self>) -> Option<&'static Self> {
+        let unused = LEVELS.iter().find(|level| level.users.compare_exchange(0, 1, AcqRel, Relaxed).is_ok());
+        let level = match unused {
+            Some(level) => level,
+            None => {
+                let level: &'static Self = new_permanent()?;
+                level.users.store(1, Relaxed);
+                LEVELS.push(level);
+                level
+            }
+        };
+        level.value.store(0, Relaxed);
+        level.peak.store(0, Relaxed);
+        level.threads.store(0, Relaxed);
+        level.most.store(0, Relaxed);
+        level.node.set(Some(node));
+        level.outer.set(outer);
+        if let Some(outer) = outer {
+            outer.users.fetch_add(1, Relaxed);
+        }
+        level.ended.store(false, Release);
+        Some(level)
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        !self.ended.load(Relaxed)
+    }
+
+    /// Whether it is `level`, or inside it.
+    pub(super) fn is_within(&self, level: &Self) -> bool {
+        std::ptr::eq(self, level) || self.outer.get().is_some_and(|outer| outer.is_within(level))
+    }
+
+    /// A thread is about to begin in it.
+    pub(super) fn join(&self) {
+        self.users.fetch_add(1, Relaxed);
+    }
+
+    /// That thread has begun.
+    pub(super) fn arrive(&self) {
+        let mut level = Some(self);
+        while let Some(here) = level {
+            here.most.fetch_max(here.threads.fetch_add(1, Relaxed) + 1, Relaxed);
+            level = here.outer.get();
+        }
+    }
+
+    pub(super) fn outer(&self) -> Option<&'static Self> {
+        self.outer.get()
+    }
+
+    pub(super) fn node(&self) -> Option<&'static Node> {
+        self.node.get()
+    }
+}
+
+impl SharedLevel {
+    /// The scope is over. Threads that still run in it keep adding to what is around it.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Release);
+        self.release();
+    }
+
+    /// That thread has ended.
+    pub(super) fn leave(&self) {
+        let mut level = Some(self);
+        while let Some(here) = level {
+            here.threads.fetch_sub(1, Relaxed);
+            level = here.outer.get();
+        }
+        self.release();
+    }
+
+    /// One user less: of a thread that has ended or never came to be, of the scope, or of a level inside.
+    pub(super) fn release(&self) {
+        let outer = self.outer.get();
+        if self.users.fetch_sub(1, AcqRel) == 1
+            && let Some(outer) = outer
+        {
+            outer.release();
+        }
+    }
+
+    /// The most threads that told it at once: those that began in it, and the one that opened it.
+    pub(super) fn tellers(&self) -> u64 {
+        self.most.load(Relaxed) + 1
+    }
+
+    pub(crate) fn value(&self) -> i64 {
+        self.value.load(Relaxed)
+    }
+
+    pub(crate) fn peak(&self) -> u64 {
+        self.peak.load(Relaxed).max(0) as u64
+    }
+
+    pub(super) fn add(&self, moved: i64) {
+        let mut level = Some(self);
+        while let Some(here) = level {
+            let now = here.value.fetch_add(moved, Relaxed).wrapping_add(moved);
+            if now > here.peak.load(Relaxed) {
+                here.peak.fetch_max(now, Relaxed);
+            }
+            level = match here.outer.get() {
+                None if !std::ptr::eq(here, &PROCESS) => Some(&PROCESS),
+                outer => outer,
+            };
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The thread's place in the ledger: which shard it writes, and which operation is active.
+//!
+//! Two thread-locals: [`SLOT`] is const-initialized and has no destructor, so it can be read at any time, also in
+//! late destructors; [`RETIRE`] has a destructor and nothing else, which gives the shard back. After that, and while a
+//! shard is being attached, the thread has none.
+
+use std::cell::Cell;
+
+use super::account::Account;
+use super::frame::Frame;
+use super::shard::{Shard, UNATTACHED};
+use crate::words::{Node, UNATTRIBUTED};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing was recorded yet.
+    New,
+    /// A shard is being attached; what happens meanwhile overflows.
+    Attaching,
+    Attached,
+    /// The shard was given back; only a new scope takes one again, until it ends.
+    Retired,
+    /// The probe is asking who serves `std::alloc`.
+    Probing,
+    /// It was us.
+    Served,
+}
+
+pub(super) struct Slot {
+    /// What the hot path writes: `shard`; or, where every call is to be looked at, [`UNATTACHED`], which has no room.
+    pub(super) hot: Cell<&'static Shard>,
+    /// The active operation's account in that shard.
+    pub(super) account: Cell<&'static Account>,
+    /// The thread's shard; [`UNATTACHED`] where it has none.
+    pub(super) shard: Cell<&'static Shard>,
+    /// The active operation.
+    pub(super) active: Cell<&'static Node>,
+    pub(super) phase: Cell<Phase>,
+    /// The thread's base operation: active when no scope is, also while there is no shard.
+    pub(super) base: Cell<&'static Node>,
+    /// The number of the last scope.
+    pub(super) serial: Cell<u64>,
+    /// The shard is only for the scopes of a thread that had retired.
+    late: Cell<bool>,
+}
+
+static UNUSED: Account = Account::unused();
+
+thread_local! {
+    pub(super) static SLOT: Slot = const {
+        Slot {
+            hot: Cell::new(&UNATTACHED),
+            account: Cell::new(&UNUSED),
+            shard: Cell::new(&UNATTACHED),
+            active: Cell::new(&UNATTRIBUTED),
+            phase: Cell::new(Phase::New),
+            base: Cell::new(&UNATTRIBUTED),
+            serial: Cell::new(0),
+            late: Cell::new(false),
+        }
+    };
+    static RETIRE: Retire = const { Retire };
+}
+
+struct Retire;
+
+impl Drop for Retire {
+    fn drop(&mut self) {
+        SLOT.with(Slot::retire);
+    }
+}
+
+impl Slot {
+    /// Whether every call is to be looked at although the thread has a shard: something may fail on purpose.
+    #[inline]
+    pub(super) fn is_watched(&self) -> bool {
+        !std::ptr::eq(self.hot.get(), self.shard.get())
+    }
+
+    /// Has every call looked at if something may fail in `innermost`, and none otherwise.
+    #[inline]
+    pub(super) fn watch(&self, innermost: &Frame) {
+        self.hot.set(if innermost.is_armed() { &UNATTACHED } else { self.shard.get() });
+    }
+
+    /// The thread has `shard` from now on.
+    pub(super) fn move_to(&self, shard: &'static Shard) {
+        self.shard.set(shard);
+        self.hot.set(shard);
+    }
+
+    /// The thread's shard, if it has one.
+    pub(super) fn shard_now(&self) -> Option<&'static Shard> {
+        (self.phase.get() == Phase::Attached).then(|| self.shard.get())
+    }
+
+    /// The thread's shard, attached first if the thread is new. `missed` tells it what a stand-in heard.
+    pub(super) fn attached(&self, missed: impl FnOnce(&Shard) -> bool) -> Option<&'static Shard> {
+        match self.phase.get() {
+            Phase::Attached if self.is_watched() => {
+                UNATTACHED.level.forget();
+                missed(self.shard.get());
+            }
+            Phase::Attached => {}
+            Phase::New => {
+                self.attach()?;
+                missed(self.shard.get());
+            }
+            Phase::Probing => {
+                self.phase.set(Phase::Served);
+                return None;
+            }
+            Phase::Attaching | Phase::Retired | Phase::Served => return None,
+        }
+        Some(self.shard.get())
+    }
+
+    /// Claims a shard and has it given back when the thread ends.
+    fn attach(&self) -> Option<&'static Shard> {
+        self.phase.set(Phase::Attaching);
+        if RETIRE.try_with(|_| ()).is_err() {
+            // Thread-locals are being destroyed already: nobody would give the shard back.
+            self.phase.set(Phase::Retired);
+            return None;
+        }
+        let attached = self.take_shard();
+        self.phase.set(if attached.is_some() { Phase::Attached } else { Phase::New });
+        attached
+    }
+
+    fn take_shard(&self) -> Option<&'static Shard> {
+        let shard = Shard::claim()?;
+        let base = self.base.get();
+        let Some(account) = shard.accounts.of(base.account()) else {
+            shard.release();
+            return None;
+        };
+        shard.begin_stack(base, account);
+        self.active.set(base);
+        self.account.set(account);
+        self.move_to(shard);
+        Some(shard)
+    }
+
+    fn retire(&self) {
+        if self.phase.get() != Phase::Attached {
+            self.phase.set(Phase::Retired);
+            return;
+        }
+        let shard = self.shard.get();
+        shard.end();
+        self.active.set(self.base.get());
+        self.account.set(&UNUSED);
+        self.move_to(&UNATTACHED);
+        self.phase.set(Phase::Retired);
+        shard.release();
+    }
+
+    /// A scope has ended. If no other one is open in a shard that was taken for scopes alone, it is given back.
+    #[inline]
+    pub(super) fn retire_if_late(&self) {
+        if self.late.get() && self.shard.get().stack.is_bare() {
+            self.retire();
+        }
+    }
+
+    /// A shard to open a scope in. A thread that retired takes one for as long as the scope lasts.
+    #[inline]
+    pub(super) fn shard_for_scope(&self) -> Option<&'static Shard> {
+        if self.phase.get() == Phase::Attached { Some(self.shard.get()) } else { self.new_shard_for_scope() }
+    }
+
+    #[cold]
+    fn new_shard_for_scope(&self) -> Option<&'static Shard> {
+        match self.phase.get() {
+            Phase::Attached => Some(self.shard.get()),
+            Phase::New => self.attach(),
+            Phase::Retired => {
+                self.phase.set(Phase::Attaching);
+                let shard = self.take_shard();
+                self.late.set(true);
+                self.phase.set(if shard.is_some() { Phase::Attached } else { Phase::Retired });
+                shard
+            }
+            Phase::Attaching | Phase::Probing | Phase::Served => None,
+        }
+    }
+}
+
+/// Whether `shard` is this thread's.
+pub(crate) fn is_mine(shard: &Shard) -> bool {
+    SLOT.with(|slot| std::ptr::eq(slot.shard.get(), shard))
+}

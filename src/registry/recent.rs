@@ -1,0 +1,60 @@
+//! What a thread entered last by name: found without a lock, and without allocating.
+
+use std::cell::Cell;
+
+use super::key::parent_id;
+use super::operations::{Caller, find_all};
+use crate::words::{Node, OperationId};
+
+/// Names that a thread keeps: more than the names that one loop usually enters.
+const RECENT: usize = 64;
+
+thread_local! {
+    /// Operations that this thread entered by name; no destructor, so that late destructors may use it.
+    static RECENTLY: [Cell<Option<&'static Node>>; RECENT] = const { [const { Cell::new(None) }; RECENT] };
+}
+
+/// The operation called `name` within `within`, made for `caller` if it is new. `a/b` is `b` within `a`.
+#[inline]
+pub(crate) fn operation(within: &'static Node, name: &str, caller: Caller) -> &'static Node {
+    let at = slot_of(within.id, name);
+    match RECENTLY.with(|recently| recently[at].get()) {
+        Some(node) if node.name == name && is_child(node, within) => node,
+        _ => look_up(at, within, name, caller),
+    }
+}
+
+#[cold]
+fn look_up(at: usize, within: &'static Node, name: &str, caller: Caller) -> &'static Node {
+    let node = find_all(within, name, caller);
+    // Only what the name alone tells may be found by it.
+    if node.name == name && is_child(node, within) {
+        RECENTLY.with(|recently| recently[at].set(Some(node)));
+    }
+    node
+}
+
+#[inline]
+fn is_child(node: &Node, within: &Node) -> bool {
+    parent_id(node.parent) == within.id
+}
+
+/// 2^64 divided by the golden ratio: multiplying by it spreads numbers over the upper bits (Knuth's multiplicative
+/// hashing).
+const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Spreads names over the table by their length and their two ends.
+#[inline]
+fn slot_of(within: OperationId, name: &str) -> usize {
+    let bytes = name.as_bytes();
+    let (first, last) = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+            (Some(first), Some(last)) => (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into()),
+            _ => (bytes.first().copied().unwrap_or(0).into(), bytes.last().copied().unwrap_or(0).into()),
+        },
+    };
+    let within = u64::from(within.number()) << 32 | bytes.len() as u64;
+    let mixed = (first ^ last.rotate_left(23) ^ within).wrapping_mul(GOLDEN_RATIO);
+    (mixed >> 58) as usize % RECENT
+}

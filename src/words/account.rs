@@ -1,0 +1,89 @@
+//! What a block's owner tag names: an account. Accounts, tags and the system's threads are numbers that must not be mixed
+//! up, so each has a type of its own.
+//!
+//! An account is what blocks are charged to. Every operation has one; when call stacks are captured, an operation has one
+//! for each stack as well. So nothing above `record/` takes an account for an operation or indexes by it: the registry
+//! alone says which operation an account belongs to.
+
+use std::fmt;
+
+/// Names an account. Below `1 << ID_BITS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AccountId(u32);
+
+/// Bits of a tag that hold the account's id.
+pub(crate) const ID_BITS: u32 = 22;
+/// The upper bits of every tag: zero, small integers and text do not have them, so they are never valid tags.
+const MARK: u32 = 0x2D6 << ID_BITS;
+
+impl AccountId {
+    /// The account with this number, which is below `1 << ID_BITS`.
+    #[inline]
+    pub(crate) const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    #[inline]
+    pub(crate) const fn number(self) -> u32 {
+        self.0
+    }
+}
+
+/// The four bytes behind a block: an account's id with a mark, or anything else that was written there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tag(u32);
+
+impl Tag {
+    #[inline]
+    pub(crate) const fn of(account: AccountId) -> Self {
+        Self(MARK | account.0)
+    }
+
+    /// Whatever four bytes hold.
+    #[inline]
+    pub(crate) const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    #[inline]
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// The account that it names; `None` if it does not carry the mark.
+    #[inline]
+    pub(crate) const fn account(self) -> Option<AccountId> {
+        let id = self.0 ^ MARK;
+        if id >> ID_BITS == 0 { Some(AccountId(id)) } else { None }
+    }
+}
+
+/// The system's number of a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Tid(pub(crate) u32);
+
+impl fmt::Display for Tid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_carries_the_mark_is_a_tag() {
+        let last = (1 << ID_BITS) - 1;
+        for number in [0, 1, 4, last] {
+            assert_eq!(Tag::of(AccountId::new(number)).account(), Some(AccountId::new(number)));
+        }
+        let tag = Tag::of(AccountId::new(7)).bits();
+        for bit in ID_BITS..u32::BITS {
+            assert_eq!(Tag::from_bits(tag ^ 1 << bit).account(), None, "bit {bit}");
+        }
+        for foreign in [0, 1, last, u32::MAX, u32::from_le_bytes(*b"text")] {
+            assert_eq!(Tag::from_bits(foreign).account(), None, "{foreign:#x}");
+        }
+    }
+}

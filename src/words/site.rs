@@ -1,0 +1,37 @@
+//! Places in source code.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::panic::Location;
+
+/// A place in source code: where an operation was first entered.
+///
+/// ```
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// heapledger::measure("search", || ());
+/// let site = heapledger::snapshot().operation("search").unwrap().site.unwrap();
+/// assert!(site.file.ends_with(".rs") && site.line > 0);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Site {
+    /// As rustc was given it: relative to the workspace, for a package of it.
+    pub file: Cow<'static, str>,
+    /// From one.
+    pub line: u32,
+    /// From one, in characters.
+    pub column: u32,
+}
+
+impl From<&'static Location<'static>> for Site {
+    fn from(place: &'static Location<'static>) -> Self {
+        Self { file: Cow::Borrowed(place.file()), line: place.line(), column: place.column() }
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
