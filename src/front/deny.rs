@@ -6,8 +6,9 @@ use std::fmt;
 use std::panic::Location;
 use std::thread::panicking;
 
+use super::name::Name;
 use super::process;
-use super::scope::{Name, Scope, track};
+use super::scope::{Scope, track};
 use crate::judging::budget::Denied;
 use crate::judging::{Allocated, Violation};
 use crate::record::{self, Own};

@@ -7,8 +7,10 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::name::Name;
+use super::operation::current;
 use super::process;
-use super::scope::{Name, Scope, current};
+use super::scope::Scope;
 use crate::words::Node;
 use crate::{record, registry};
 

@@ -12,15 +12,24 @@ mod future;
 pub(crate) mod leak_test;
 /// The monitor of a long-running process.
 pub mod monitor;
+/// Names as callers write them.
+mod name;
+/// An operation as users carry it to other threads.
+mod operation;
 /// Reports on the terminal and as text.
 mod print;
 /// What a process tells when it ends, and the gate for whatever judges.
 mod process;
 /// Entering operations.
 mod scope;
+/// `with_threads()`.
+#[cfg(feature = "threads")]
+mod threads;
 
 pub use budget::{Budget, assert_budget, budget};
 pub use deny::{DenyAlloc, deny_alloc};
 pub use future::{Track, Tracked};
 pub use leak_test::{LeakReport, LeakTest};
-pub use scope::{Name, Operation, Scope, current, is_installed, measure, track};
+pub use name::Name;
+pub use operation::{Operation, current};
+pub use scope::{Scope, is_installed, measure, track};

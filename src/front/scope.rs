@@ -1,63 +1,13 @@
-//! The front door: `track`, `measure`, `current`, and what they return.
+//! Entering operations: `track`, `measure`, and the scope that they open.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::fmt::Write as _;
 use std::marker::PhantomData;
 use std::panic::Location;
 
+use super::name::Name;
 use super::process;
 use crate::record::{self, Opened, ScopeReading};
 use crate::registry;
-use crate::words::{MAX_NAME, Node, Tally, Tid, Written};
-
-/// Names of operations: strings, and `format_args!(..)` for names that are made up on the way.
-///
-/// ```
-/// let id = 7;
-/// let _op = heapledger::track(format_args!("query:{id}")); // no String of yours
-/// ```
-pub trait Name: sealed::Sealed {}
-
-pub(crate) mod sealed {
-    pub trait Sealed {
-        fn with<R>(self, see: impl FnOnce(&str) -> R) -> R;
-    }
-}
-use sealed::Sealed;
-
-macro_rules! names {
-    ($($type:ty),+) => { $(
-        impl Name for $type {}
-        impl Sealed for $type {
-            #[inline]
-            fn with<R>(self, see: impl FnOnce(&str) -> R) -> R {
-                let name: &str = self.as_ref();
-                if name.len() <= MAX_NAME { see(name) } else { written(format_args!("{name}"), see) }
-            }
-        }
-    )+ };
-}
-
-names!(&str, &String, String, &Cow<'_, str>);
-
-impl Name for fmt::Arguments<'_> {}
-impl Sealed for fmt::Arguments<'_> {
-    #[inline]
-    fn with<R>(self, see: impl FnOnce(&str) -> R) -> R {
-        match self.as_str() {
-            Some(name) => name.with(see),
-            None => written(self, see),
-        }
-    }
-}
-
-fn written<R>(name: fmt::Arguments<'_>, see: impl FnOnce(&str) -> R) -> R {
-    let mut written = Written::new();
-    // A `Display` that fails gives the name as far as it came.
-    let _ = written.write_fmt(name);
-    see(written.as_str())
-}
+use crate::words::{Node, Tally, Tid};
 
 /// Enters the operation `name` within the active one, until the returned scope is dropped.
 ///
@@ -106,17 +56,6 @@ pub fn measure<R>(name: impl Name, work: impl FnOnce() -> R) -> (R, Tally) {
     (out, scope.finish())
 }
 
-/// The operation that is active on this thread: `(unattributed)` outside every scope.
-///
-/// ```
-/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-/// let _op = heapledger::track("search");
-/// assert_eq!(heapledger::current().path(), "search");
-/// ```
-pub fn current() -> Operation {
-    Operation(record::active())
-}
-
 /// Whether heapledger is the global allocator of this program: asked of `std::alloc` itself, once.
 ///
 /// ```
@@ -125,95 +64,6 @@ pub fn current() -> Operation {
 pub fn is_installed() -> bool {
     record::installed()
 }
-
-/// An operation, to carry to other threads and tasks. As cheap to copy as a reference.
-///
-/// ```
-/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-/// let scope = heapledger::track("index_build");
-/// let op = heapledger::current();
-/// let kept = std::thread::spawn(move || op.run(|| vec![0u8; 512])).join().unwrap();
-/// drop(scope);
-/// let row = heapledger::snapshot().operation("index_build").unwrap();
-/// assert_eq!((row.threads, row.own.live_bytes >= 512), (2, true));
-/// # drop(kept);
-/// ```
-#[derive(Clone, Copy)]
-pub struct Operation(pub(crate) &'static Node);
-
-impl Operation {
-    /// Its names from the outermost in, joined by `/`. Allocates a `String`.
-    ///
-    /// ```
-    /// assert_eq!(heapledger::current().path(), "(unattributed)");
-    /// ```
-    pub fn path(self) -> String {
-        self.0.path()
-    }
-
-    /// Runs `work` on this thread as part of the operation.
-    ///
-    /// # Panics
-    /// When `work` does; the operation has ended on this thread then.
-    ///
-    /// ```
-    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-    /// let op = heapledger::current();
-    /// std::thread::spawn(move || op.run(|| "work")).join().unwrap();
-    /// ```
-    pub fn run<R>(self, work: impl FnOnce() -> R) -> R {
-        let _scope = self.enter();
-        work()
-    }
-
-    /// Enters the operation on this thread, until the returned scope is dropped.
-    ///
-    /// ```
-    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-    /// let op = heapledger::current();
-    /// std::thread::spawn(move || {
-    ///     let _op = op.enter();
-    /// });
-    /// ```
-    pub fn enter(self) -> Scope {
-        if record::installed() { Scope::enter(self.0) } else { Scope::inert() }
-    }
-
-    /// Makes it this thread's base operation: from now on, whatever this thread does outside every scope is charged
-    /// to it. For the first line of a thread that works for one operation all its life.
-    ///
-    /// ```
-    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-    /// let scope = heapledger::track("serve");
-    /// let op = heapledger::current();
-    /// std::thread::spawn(move || {
-    ///     op.adopt();
-    ///     assert_eq!(heapledger::current().path(), "serve");
-    /// })
-    /// .join()
-    /// .unwrap();
-    /// # drop(scope);
-    /// ```
-    pub fn adopt(self) {
-        if record::installed() {
-            record::adopt(self.0);
-        }
-    }
-}
-
-impl fmt::Debug for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Operation").field(&self.path()).finish()
-    }
-}
-
-impl PartialEq for Operation {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.id == other.0.id
-    }
-}
-
-impl Eq for Operation {}
 
 /// An operation that is active on this thread until this is dropped.
 ///
@@ -229,7 +79,8 @@ pub struct Scope {
 }
 
 impl Scope {
-    fn inert() -> Self {
+    /// A scope of nothing, where the ledger does not serve.
+    pub(super) fn inert() -> Self {
         Self { opened: None, _not_send: PhantomData }
     }
 
@@ -269,66 +120,7 @@ impl Scope {
     pub fn finish(self) -> Tally {
         self.so_far().map_or_else(Tally::default, |did| did.activity.counts().tally(Some(did.peak.bytes)))
     }
-
-    /// Lets threads that are spawned while this scope lasts start in its operation, whoever spawns them: on the
-    /// thread that spawns, the innermost scope that asked decides, and threads that began in it pass it on. A scope
-    /// that has ended passes nothing on; threads that run keep their operation.
-    ///
-    /// Needs the feature `threads`, which interposes `pthread_create`: for programs and test binaries on Linux with a
-    /// dynamic glibc. Elsewhere the call does not compile; [`Operation::run`], [`Operation::adopt`] and
-    /// [`tracked`](crate::Track::tracked) work everywhere.
-    ///
-    /// The scope's peak is then that of all its threads together, off by at most 64 KiB for each, as the report says.
-    ///
-    /// # Panics
-    /// When another `pthread_create` comes before ours, as in a plug-in (cdylib) of another program.
-    ///
-    /// ```
-    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-    /// let scope = heapledger::track("index_build").with_threads();
-    /// let kept = std::thread::spawn(|| vec![0u8; 256]).join().unwrap();
-    /// drop(scope);
-    /// assert_eq!(heapledger::snapshot().operation("index_build").unwrap().threads, 2);
-    /// # drop(kept);
-    /// ```
-    #[cfg(heapledger_interpose)]
-    pub fn with_threads(self) -> Self {
-        assert!(
-            !record::installed() || record::interposes(),
-            "with_threads() cannot see threads being spawned here: this program's `pthread_create` is not heapledger's \
-             (is this a plug-in of another program?). Carry the operation with `Operation::run` or `adopt` instead",
-        );
-        if let Some(opened) = self.opened {
-            opened.share();
-        }
-        self
-    }
-
-    /// Lets threads that are spawned while this scope lasts start in its operation. Not on this platform: the call
-    /// does not compile.
-    #[cfg(all(feature = "threads", not(heapledger_interpose)))]
-    pub fn with_threads(self) -> Self
-    where
-        for<'here> Here: InterposesThreads,
-    {
-        self
-    }
 }
-
-/// This target.
-#[cfg(all(feature = "threads", not(heapledger_interpose)))]
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Here;
-
-/// Targets on which `pthread_create` can be interposed.
-#[cfg(all(feature = "threads", not(heapledger_interpose)))]
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "`with_threads()` cannot work on this target: it needs Linux with a dynamic glibc, and no sanitizer",
-    note = "carry the operation with `Operation::run`, `Operation::adopt` or `tracked` instead"
-)]
-pub trait InterposesThreads {}
 
 impl Drop for Scope {
     #[inline]

@@ -7,8 +7,8 @@ use std::fmt;
 use std::panic::Location;
 
 use super::measure::{Assertion, Started};
+use crate::front::name::Name;
 use crate::front::process;
-use crate::front::scope::Name;
 use crate::words::Tally;
 
 /// Runs `work` as operation `name`, and panics where a figure exceeds what `heapledger.toml` allows it.

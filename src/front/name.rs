@@ -1,0 +1,55 @@
+//! Names of operations as callers write them: strings, and names that are made up on the way.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fmt::Write as _;
+
+use crate::words::{MAX_NAME, Written};
+
+/// Names of operations: strings, and `format_args!(..)` for names that are made up on the way.
+///
+/// ```
+/// let id = 7;
+/// let _op = heapledger::track(format_args!("query:{id}")); // no String of yours
+/// ```
+pub trait Name: sealed::Sealed {}
+
+pub(crate) mod sealed {
+    pub trait Sealed {
+        fn with<R>(self, see: impl FnOnce(&str) -> R) -> R;
+    }
+}
+use sealed::Sealed;
+
+macro_rules! names {
+    ($($type:ty),+) => { $(
+        impl Name for $type {}
+        impl Sealed for $type {
+            #[inline]
+            fn with<R>(self, see: impl FnOnce(&str) -> R) -> R {
+                let name: &str = self.as_ref();
+                if name.len() <= MAX_NAME { see(name) } else { written(format_args!("{name}"), see) }
+            }
+        }
+    )+ };
+}
+
+names!(&str, &String, String, &Cow<'_, str>);
+
+impl Name for fmt::Arguments<'_> {}
+impl Sealed for fmt::Arguments<'_> {
+    #[inline]
+    fn with<R>(self, see: impl FnOnce(&str) -> R) -> R {
+        match self.as_str() {
+            Some(name) => name.with(see),
+            None => written(self, see),
+        }
+    }
+}
+
+fn written<R>(name: fmt::Arguments<'_>, see: impl FnOnce(&str) -> R) -> R {
+    let mut written = Written::new();
+    // A `Display` that fails gives the name as far as it came.
+    let _ = written.write_fmt(name);
+    see(written.as_str())
+}
