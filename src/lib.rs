@@ -39,8 +39,8 @@
 //!
 //! The ledger keeps two accounts of everything. **Activity** is what happened while an operation was active:
 //! `allocated`, `freed`, and their difference `net`, whoever owned the blocks. **Ownership** is what an operation
-//! allocated and nobody has freed yet: `live`. A document that one operation allocates and a worker thread frees later is
-//! `net` in the one, minus `net` in the other, and `live` in neither.
+//! allocated and nobody has freed yet: `live`. A document that one operation allocates and a worker thread frees later
+//! is `net` in the one, minus `net` in the other, and `live` in neither.
 //!
 //! Both add up to the same: over all operations, the sum of `net`, the sum of `live` and the live bytes of the process,
 //! which threads count for themselves, are equal. [`Snapshot::check`] says so. What happens outside every scope is the
@@ -83,10 +83,11 @@
 //!
 //! # Without the allocator
 //!
-//! Where heapledger is not the global allocator, everything compiles and costs next to nothing, and whatever would judge
-//! fails: [`Snapshot::check`] returns an error, [`LeakTest`], [`assert_budget`] and [`monitor::MemoryMonitor::new`] panic. A check that cannot see must not
-//! pass. So it is in a plug-in (cdylib) that brings a second copy of this crate, and under Miri unless
-//! `--cfg heapledger_miri` and Tree Borrows ask for the real thing.
+//! Where heapledger is not the global allocator, everything compiles and costs next to nothing, and whatever would
+//! judge fails: [`Snapshot::check`] returns an error, [`LeakTest`], [`assert_budget`] and
+//! [`monitor::MemoryMonitor::new`] panic. A check that cannot see must not pass. So it is in a plug-in (cdylib) that
+//! brings a second copy of this crate, and under Miri unless `--cfg heapledger_miri` and Tree Borrows ask for the real
+//! thing.
 
 /// What things are called, in code and in every output.
 mod words;
@@ -112,6 +113,7 @@ mod disk;
 /// What users call.
 mod front;
 
+/// The command `cargo heapledger`.
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod command;

@@ -1,6 +1,6 @@
 //! What a process tells when it ends: everything it measured, written for `cargo heapledger` into the folder that an
-//! environment variable names. A process that began and left no report is seen to be missing: the file that announces it
-//! stays. Files are written whole or not at all.
+//! environment variable names. A process that began and left no report is seen to be missing: the file that announces
+//! it stays. Files are written whole or not at all.
 
 use std::fs;
 use std::io::Write as _;
@@ -68,8 +68,8 @@ pub(crate) fn must_see() {
     assert!(!UNANNOUNCED.load(Relaxed), "what this process measures is asked for, and cannot be written");
 }
 
-/// Whoever tells. Others wait while one finds out, so that nothing is missed; a fork waits too, so that the child does not
-/// wait for ever.
+/// Whoever tells. Others wait while one finds out, so that nothing is missed; a fork waits too, so that the child does
+/// not wait for ever.
 fn teller() -> Option<&'static Teller> {
     if let Some(teller) = TELLER.get() {
         return teller.as_ref();

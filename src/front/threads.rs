@@ -10,8 +10,8 @@ impl Scope {
     /// that has ended passes nothing on; threads that run keep their operation.
     ///
     /// Needs the feature `threads`, which interposes `pthread_create`: for programs and test binaries on Linux with a
-    /// dynamic glibc. Elsewhere the call does not compile; [`run`](crate::Operation::run), [`adopt`](crate::Operation::adopt) and
-    /// [`tracked`](crate::Track::tracked) work everywhere.
+    /// dynamic glibc. Elsewhere the call does not compile; [`run`](crate::Operation::run),
+    /// [`adopt`](crate::Operation::adopt) and [`tracked`](crate::Track::tracked) work everywhere.
     ///
     /// The scope's peak is then that of all its threads together, off by at most 64 KiB for each, as the report says.
     ///

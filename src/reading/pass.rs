@@ -1,5 +1,5 @@
-//! One pass over everything that is recorded, and what it is worth: whether it balances, and whether somebody stood in the
-//! middle of recording.
+//! One pass over everything that is recorded, and what it is worth: whether it balances, and whether somebody stood in
+//! the middle of recording.
 
 use super::sums::Sums;
 use super::sweep::{Writer, sweep};

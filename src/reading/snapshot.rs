@@ -1,9 +1,9 @@
 //! The counters of all operations at one moment, and the difference of two.
 //!
-//! A pass walks every thread's shard while the threads go on. Passes that do not balance, or in which somebody owns less
-//! than nothing, are made again: either another thread moved between two reads, then two passes differ; or it stands still
-//! in the middle of recording, then its own shard does not balance; or the ledger is wrong. Snapshots are the ledger's own
-//! memory, also when they are dropped.
+//! A pass walks every thread's shard while the threads go on. Passes that do not balance, or in which somebody owns
+//! less than nothing, are made again: either another thread moved between two reads, then two passes differ; or it
+//! stands still in the middle of recording, then its own shard does not balance; or the ledger is wrong. Snapshots are
+//! the ledger's own memory, also when they are dropped.
 
 use std::ops::Sub;
 use std::sync::atomic::Ordering::Relaxed;

@@ -1,5 +1,5 @@
-//! The walk over everything that is recorded: every shard there ever was, then the overflow. All readings go through it, so
-//! that none of them can miss a part. It stops nobody, allocates nothing and judges nothing.
+//! The walk over everything that is recorded: every shard there ever was, then the overflow. All readings go through
+//! it, so that none of them can miss a part. It stops nobody, allocates nothing and judges nothing.
 
 use crate::record::{self, AccountReading, OVERFLOW, Running, SHARDS, Shard};
 use crate::words::AccountId;

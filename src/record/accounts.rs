@@ -34,8 +34,8 @@ zeroed!(for C, Branch { leaves });
 zeroed!(for C, Root { branches });
 zeroed!(for C, Accounts { first, root });
 
-/// Accounts by id: three steps at most, made when first touched. The first branch, which is all that most programs need,
-/// is part of it.
+/// Accounts by id: three steps at most, made when first touched. The first branch, which is all that most programs
+/// need, is part of it.
 #[derive(Debug)]
 pub(crate) struct Accounts<C: 'static> {
     first: Branch<C>,

@@ -195,8 +195,8 @@ impl<A: GlobalAlloc + 'static> Allocator<A> {
         }
     }
 
-    /// An allocation with more than the usual alignment, or of nearly all memory: apart, so that callers need not inline
-    /// both ways of `System`.
+    /// An allocation with more than the usual alignment, or of nearly all memory: apart, so that callers need not
+    /// inline both ways of `System`.
     ///
     /// # Safety
     /// As `GlobalAlloc::alloc`.

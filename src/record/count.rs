@@ -1,5 +1,5 @@
-//! The hot path: an allocation, a free or a resize, counted in the active operation's account; and the slow halves of each,
-//! for a thread without a shard, a new peak, a block of another operation, and what may fail on purpose.
+//! The hot path: an allocation, a free or a resize, counted in the active operation's account; and the slow halves of
+//! each, for a thread without a shard, a new peak, a block of another operation, and what may fail on purpose.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;

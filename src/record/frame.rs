@@ -1,4 +1,5 @@
-//! One open scope. It only notes where its thread stood when it began, and the highest level while it was the innermost.
+//! One open scope. It only notes where its thread stood when it began, and the highest level while it was the
+//! innermost.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicI64, AtomicU64};
@@ -9,8 +10,8 @@ use super::plan::{Failures, Plan};
 use super::shared_level::{BOUND, SharedLevel};
 use crate::words::{Activity, Node};
 
-/// One open scope, or the bottom of a stack. A frame has no destructor and is never freed, so a reader may follow any link
-/// that it sees.
+/// One open scope, or the bottom of a stack. A frame has no destructor and is never freed, so a reader may follow any
+/// link that it sees.
 #[derive(Debug)]
 pub(crate) struct Frame {
     /// The number of the scope; zero when it has ended.
@@ -107,7 +108,8 @@ impl Frame {
         self.serial.store(0, Relaxed);
     }
 
-    /// What the scope did, where the whole thread has done `done` and its level is `level`; `high` is the highest in it.
+    /// What the scope did, where the whole thread has done `done` and its level is `level`; `high` is the highest in
+    /// it.
     pub(super) fn read(&self, done: Activity<u64>, level: i64, high: i64) -> ScopeReading {
         ScopeReading {
             activity: done.minus(self.before.read()),

@@ -90,8 +90,8 @@ extern "C" fn begin(spawned: *mut c_void) -> *mut c_void {
     start(argument)
 }
 
-/// Whether threads that std spawns in this program come through here; asks by spawning one, the first time. From a thread
-/// of the ledger's own, so that no scope of this thread hears of it.
+/// Whether threads that std spawns in this program come through here; asks by spawning one, the first time. From a
+/// thread of the ledger's own, so that no scope of this thread hears of it.
 pub(crate) fn is_active() -> bool {
     static ACTIVE: OnceBool = OnceBool::new();
     ACTIVE.get_or_init(|| quietly(|| asked_on(probe)))

@@ -1,8 +1,9 @@
 //! The level of one thread: its net bytes, what its scopes peak at, and what others know of it.
 //!
 //! `threshold - room` is the thread's net bytes, not counting the ledger's own. `room` is what the thread may still
-//! allocate before its level passes `peak` or strays too far from what it last told `sink`; past either end the slow path
-//! looks at it. So the hot path pays one subtraction for the peak, the shared level and the process witness together.
+//! allocate before its level passes `peak` or strays too far from what it last told `sink`; past either end the slow
+//! path looks at it. So the hot path pays one subtraction for the peak, the shared level and the process witness
+//! together.
 //!
 //! One thread writes a level; everybody may read it.
 

@@ -42,12 +42,12 @@ unsafe impl<C: Zeroed> Zeroed for Counters<C> {}
 /// proves it: a field of another type, or a field that is left out, does not compile.
 macro_rules! zeroed {
     (for $counter:ident, $name:ident { $($field:ident),+ $(,)? }) => {
-        zeroed!(@ [$counter: $crate::record::memory::Zeroed] $name [$counter] { $($field),+ });
+        zeroed!(@ ($counter: $crate::record::memory::Zeroed) $name ($counter) { $($field),+ });
     };
     ($name:ident { $($field:ident),+ $(,)? }) => {
-        zeroed!(@ [] $name [] { $($field),+ });
+        zeroed!(@ () $name () { $($field),+ });
     };
-    (@ [$($generics:tt)*] $name:ident [$($arguments:tt)*] { $($field:ident),+ }) => {
+    (@ ($($generics:tt)*) $name:ident ($($arguments:tt)*) { $($field:ident),+ }) => {
         // SAFETY: `fields` below compiles only if zero is a value of every field.
         #[allow(unsafe_code, reason = "proven by the function below")]
         unsafe impl<$($generics)*> $crate::record::memory::Zeroed for $name<$($arguments)*> {}

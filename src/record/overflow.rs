@@ -1,5 +1,5 @@
-//! Where threads without a shard record: while one attaches, after it gave its shard back, and when the system is out of
-//! memory. Many threads write here, so every count is an atomic addition.
+//! Where threads without a shard record: while one attaches, after it gave its shard back, and when the system is out
+//! of memory. Many threads write here, so every count is an atomic addition.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicI64, AtomicU64};

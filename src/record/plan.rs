@@ -1,5 +1,5 @@
-//! Which allocations of a scope are to fail, as a test planned it. Only the scope's own thread reads and advances a plan;
-//! it never allocates, and a frame that nobody planned for has one in which none fails.
+//! Which allocations of a scope are to fail, as a test planned it. Only the scope's own thread reads and advances a
+//! plan; it never allocates, and a frame that nobody planned for has one in which none fails.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};

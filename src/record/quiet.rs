@@ -1,5 +1,5 @@
-//! The ledger's own work. While it lasts, its memory is the operation `(heapledger)`'s, and no scope hears of it. Never called
-//! from inside the allocator.
+//! The ledger's own work. While it lasts, its memory is the operation `(heapledger)`'s, and no scope hears of it. Never
+//! called from inside the allocator.
 
 use std::marker::PhantomData;
 use std::ops::Deref;

@@ -118,8 +118,8 @@ impl Shard {
         self.stack.begin(node, account, self.level.value());
     }
 
-    /// Ends the scope of `frame`, wherever in the stack it is. Returns the frame that is the innermost then; `None` if the
-    /// scope has ended before.
+    /// Ends the scope of `frame`, wherever in the stack it is. Returns the frame that is the innermost then; `None` if
+    /// the scope has ended before.
     #[inline]
     pub(super) fn close(
         &'static self,

@@ -253,7 +253,7 @@ impl Stack {
         for _ in 0..READINGS {
             let version = self.version.load(Acquire);
             if version & 1 == 0 {
-                self.follow_frames(level.peak_of_scopes(), into);
+                self.follow_frames(level.peak_of_scopes(), |running| into.push(running));
                 fence(Acquire);
                 if self.version.load(Relaxed) == version {
                     return true;
@@ -265,13 +265,13 @@ impl Stack {
         false
     }
 
-    fn follow_frames(&'static self, mut high: i64, into: &mut Vec<Running>) {
+    fn follow_frames(&'static self, mut high: i64, mut see: impl FnMut(Running)) {
         let mut frame = self.innermost();
         for _ in 0..LONGEST {
             let Some(below) = frame.below.get() else { return };
             if let Some(node) = frame.node() {
                 high = high.max(frame.high());
-                into.push(Running { node, peak: frame.peak(high) });
+                see(Running { node, peak: frame.peak(high) });
             }
             frame = below;
         }

@@ -1,5 +1,5 @@
-//! Operations that belong to one test alone, so that no name finds them: nobody else can enter them, and their figures are
-//! the test's own.
+//! Operations that belong to one test alone, so that no name finds them: nobody else can enter them, and their figures
+//! are the test's own.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 

@@ -1,9 +1,9 @@
-//! What a block's owner tag names: an account. Accounts, tags and the system's threads are numbers that must not be mixed
-//! up, so each has a type of its own.
+//! What a block's owner tag names: an account. Accounts, tags and the system's threads are numbers that must not be
+//! mixed up, so each has a type of its own.
 //!
-//! An account is what blocks are charged to. Every operation has one; when call stacks are captured, an operation has one
-//! for each stack as well. So nothing above `record/` takes an account for an operation or indexes by it: the registry
-//! alone says which operation an account belongs to.
+//! An account is what blocks are charged to. Every operation has one; when call stacks are captured, an operation has
+//! one for each stack as well. So nothing above `record/` takes an account for an operation or indexes by it: the
+//! registry alone says which operation an account belongs to.
 
 use std::fmt;
 

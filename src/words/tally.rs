@@ -212,7 +212,8 @@ events! {
     resized(old, new): activity.reallocs += 1, activity.freed_bytes += old, activity.allocated_bytes += new;
     /// A block of another operation was freed while this one was active.
     freed_for_other(size):
-        activity.frees += 1, activity.freed_bytes += size, ownership.others_frees += 1, ownership.others_freed_bytes += size;
+        activity.frees += 1, activity.freed_bytes += size,
+        ownership.others_frees += 1, ownership.others_freed_bytes += size;
     /// A block of its own was freed while another operation was active.
     freed_elsewhere(size): ownership.freed_elsewhere_blocks += 1, ownership.freed_elsewhere_bytes += size;
     /// A block of another operation was resized while this one was active, and is its own since.
