@@ -10,7 +10,7 @@ use crate::disk::{Book, POLICY, RECORDING, shown};
 use crate::front::process;
 use crate::front::scope::Scope;
 use crate::judging::budget::{
-    Case, Figure, Figures, Finding, Limit, Measured, Rules, Unlisted, Value, Verdict, judge_assertion, whole,
+    Case, Figure, FigureLimit, Figures, Finding, Measured, Observed, Rules, Status, Unlisted, clamped, judge_assertion,
 };
 use crate::reading::{Environment, Snapshot, Watch, snapshot};
 use crate::record::{self, Own, Running, SHARDS, Shard};
@@ -82,7 +82,7 @@ impl Assertion {
         self.quietly(|state| {
             let mut read = read_of(node, &(&snapshot() - &before));
             if let Some((values, _)) = read.get_mut(&node.path()) {
-                values.extend(tally.peak_bytes.map(|peak| (Figure::PeakBytes, whole(peak))));
+                values.extend(tally.peak_bytes.map(|peak| (Figure::PeakBytes, clamped(peak))));
             }
             state.runs.push(read);
             drop(before);
@@ -108,13 +108,13 @@ impl Assertion {
         })
     }
 
-    fn wobbles(&self, path: &str, figure: Figure, limit: &Limit) -> bool {
+    fn wobbles(&self, path: &str, figure: Figure, limit: &FigureLimit) -> bool {
         if limit.exact.is_none() && !limit.ratchet {
             return false;
         }
         let of = |run: &Read| run.get(path).map_or(Some(0), |(values, _)| values.get(&figure).copied());
         let Some(over) = self.state.runs.iter().map(of).collect::<Option<Vec<i64>>>() else { return false };
-        let wobbles = |value: Value| value.highest.saturating_sub(value.value) > limit.tolerance.around(value.value);
+        let wobbles = |value: Observed| value.highest.saturating_sub(value.value) > limit.tolerance.around(value.value);
         summed_up(figure, &over).is_some_and(|value| value.unstable && wobbles(value))
     }
 
@@ -139,9 +139,9 @@ impl Assertion {
             let Some(judge) = self.state.judge else { return Ok(String::new()) };
             let case = judge.case();
             let mut findings = judge_assertion(&case, &path, &measured);
-            findings.retain(|found| !matches!(found.verdict, Verdict::Within | Verdict::Unlisted | Verdict::NotRun));
+            findings.retain(|found| !matches!(found.status, Status::Within | Status::Unlisted | Status::NotRun));
             let (failing, warned): (Vec<Finding>, Vec<Finding>) =
-                findings.into_iter().partition(|found| found.verdict.fails(case.policy.strict));
+                findings.into_iter().partition(|found| found.status.fails(case.policy.strict));
             match failing.is_empty() {
                 true if warned.is_empty() => Ok(String::new()),
                 true => Ok(warning(&path, &warned)),
@@ -270,8 +270,8 @@ fn read_of(node: &'static Node, did: &Snapshot) -> Read {
 
 fn values_of(total: &Tally) -> BTreeMap<Figure, i64> {
     BTreeMap::from([
-        (Figure::Allocs, whole(total.allocs)),
-        (Figure::AllocatedBytes, whole(total.allocated_bytes)),
+        (Figure::Allocs, clamped(total.allocs)),
+        (Figure::AllocatedBytes, clamped(total.allocated_bytes)),
         (Figure::LiveBytes, total.live_bytes),
         (Figure::NetBytes, total.net_bytes()),
     ])
@@ -301,7 +301,7 @@ fn measured(path: &str, state: &State, place: &'static Location<'static>) -> BTr
         if let [first, .., last] = state.kept.as_slice() {
             let iterations = state.kept.len() as i64 - 1;
             let each = (last - first).div_euclid(iterations) + i64::from((last - first).rem_euclid(iterations) > 0);
-            own.values.insert(Figure::LiveBytesPerIteration, Value::of(each));
+            own.values.insert(Figure::LiveBytesPerIteration, Observed::of(each));
         }
     }
     all
@@ -309,15 +309,15 @@ fn measured(path: &str, state: &State, place: &'static Location<'static>) -> BTr
 
 /// Pollution only adds to counts and peaks: the least of them counts. What is kept counts in full. The first run may warm
 /// up: neither what it keeps counts, nor how far it is from the others.
-fn summed_up(figure: Figure, over: &[i64]) -> Option<Value> {
+fn summed_up(figure: Figure, over: &[i64]) -> Option<Observed> {
     let warm = if over.len() > 1 { &over[1..] } else { over };
     let (least, most) = (*over.iter().min()?, *warm.iter().max()?);
     Some(match figure {
         Figure::Allocs | Figure::AllocatedBytes | Figure::PeakBytes => {
             let repeats = over.len() == 1 || over.iter().filter(|value| **value == least).count() > 1;
-            Value { value: least, highest: most, unstable: !repeats }
+            Observed { value: least, highest: most, unstable: !repeats }
         }
-        Figure::LiveBytes | Figure::NetBytes | Figure::LiveBytesPerIteration => Value::of(most),
+        Figure::LiveBytes | Figure::NetBytes | Figure::LiveBytesPerIteration => Observed::of(most),
     })
 }
 
@@ -350,7 +350,7 @@ impl Judge {
 
     fn case(&self) -> Case<'_> {
         let Self { book, recorded, environment } = self;
-        Case { policy: &book.policy, recorded: recorded.as_ref(), environment, whole: true }
+        Case { policy: &book.policy, recorded: recorded.as_ref(), environment, complete: true }
     }
 }
 

@@ -74,7 +74,7 @@ impl fmt::Display for Figure {
 }
 
 /// A counter as a figure: what is larger than any limit can be is as large as a limit can be.
-pub(crate) fn whole(value: u64) -> i64 {
+pub(crate) fn clamped(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
@@ -123,7 +123,7 @@ impl Tolerance {
 
 /// What one figure of one operation may be.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Limit {
+pub(crate) struct FigureLimit {
     /// It is this figure, within the tolerance. More is a breach, less an improvement.
     pub(crate) exact: Option<i64>,
     /// It is the recorded figure, within the tolerance. More is a breach, less an improvement.

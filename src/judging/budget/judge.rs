@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::figure::{Figure, Limit, Place, Unlisted};
+use super::figure::{Figure, FigureLimit, Place, Unlisted};
 use super::figures::Figures;
-use super::measured::{Measured, Value};
+use super::measured::{Measured, Observed};
 use super::policy::{Policy, Rules};
 use crate::reading::Environment;
 use crate::words::Site;
 
 /// What became of one figure, or of one operation. The later, the worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Verdict {
+pub(crate) enum Status {
     /// Within its limit.
     Within,
     /// It could be judged if it had been measured, but only a part of the tests was run.
@@ -37,7 +37,7 @@ pub(crate) enum Verdict {
     Blind,
 }
 
-impl Verdict {
+impl Status {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Within => "within",
@@ -74,7 +74,7 @@ pub(crate) struct Finding {
     pub(crate) against: Option<Against>,
     /// Where the policy limits it.
     pub(crate) limit: Option<Place>,
-    pub(crate) verdict: Verdict,
+    pub(crate) status: Status,
     /// One sentence, for a finding that has no figures to compare, or that needs more than them.
     pub(crate) note: Option<String>,
     /// What the policy says of the limit's reason.
@@ -88,7 +88,7 @@ pub(crate) struct Finding {
 /// What a figure is held against.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Against {
-    pub(crate) kind: Kind,
+    pub(crate) basis: Basis,
     pub(crate) figure: i64,
     /// How far the figure may be from it.
     pub(crate) tolerance: i64,
@@ -97,13 +97,13 @@ pub(crate) struct Against {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum Basis {
     Exact,
     Recorded,
     Ceiling,
 }
 
-impl Kind {
+impl Basis {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Exact => "exact figure",
@@ -117,7 +117,7 @@ impl Finding {
     /// A program that nothing was seen of.
     #[cfg(feature = "cli")]
     pub(crate) fn blind(program: &str, note: &str) -> Self {
-        Self::of(program, None, Verdict::Blind).noting(note)
+        Self::of(program, None, Status::Blind).noting(note)
     }
 
     /// By how much the figure is above what it is held against.
@@ -125,9 +125,9 @@ impl Finding {
         Some(self.value?.saturating_sub(self.against.as_ref()?.figure))
     }
 
-    pub(super) fn of(path: &str, figure: Option<Figure>, verdict: Verdict) -> Self {
+    pub(super) fn of(path: &str, figure: Option<Figure>, status: Status) -> Self {
         let (path, grew) = (path.to_string(), Vec::new());
-        Self { path, figure, value: None, against: None, limit: None, verdict, note: None, why: None, grew, site: None }
+        Self { path, figure, value: None, against: None, limit: None, status, note: None, why: None, grew, site: None }
     }
 
     pub(super) fn noting(self, note: impl Into<String>) -> Self {
@@ -142,7 +142,7 @@ pub(crate) struct Case<'a> {
     pub(crate) recorded: Option<&'a Figures>,
     pub(crate) environment: &'a Environment,
     /// All tests ran, so that what was not measured is missing.
-    pub(crate) whole: bool,
+    pub(crate) complete: bool,
 }
 
 /// Judges what one assertion measured; `measured` is the operation and those inside it.
@@ -170,9 +170,9 @@ pub(super) fn judge_operation(
     for (&figure, limit) in &rules.limits {
         let Some(value) = measured.values.get(&figure) else {
             if by_name {
-                let verdict = if case.whole { Verdict::Breach } else { Verdict::NotRun };
+                let status = if case.complete { Status::Breach } else { Status::NotRun };
                 let note = format!("limited at {}, and nothing measured it{}", limit.place, how_to_measure(figure));
-                findings.push(Finding::of(path, Some(figure), verdict).noting(note));
+                findings.push(Finding::of(path, Some(figure), status).noting(note));
             }
             continue;
         };
@@ -180,7 +180,7 @@ pub(super) fn judge_operation(
         finding.site = measured.site.clone();
         finding.why = rules.why.clone();
         finding.limit = Some(limit.place.clone());
-        if finding.verdict >= Verdict::Unstable {
+        if finding.status >= Status::Unstable {
             finding.grew = grew(case.recorded, path, figure, all);
         }
         findings.push(finding);
@@ -196,46 +196,52 @@ fn how_to_measure(figure: Figure) -> &'static str {
 }
 
 fn unlisted(policy: &Policy, path: &str, rules: &Rules) -> Option<Finding> {
-    let verdict = match policy.unlisted {
+    let status = match policy.unlisted {
         _ if rules.listed => return None,
         Unlisted::Allow => return None,
-        Unlisted::Warn => Verdict::Unlisted,
-        Unlisted::Fail => Verdict::Breach,
+        Unlisted::Warn => Status::Unlisted,
+        Unlisted::Fail => Status::Breach,
     };
     let note = format!("no table of {} names it: add `[operation.\"{path}\"]`", policy.file);
-    Some(Finding::of(path, None, verdict).noting(note))
+    Some(Finding::of(path, None, status).noting(note))
 }
 
 /// Holds one figure against its limit: against the ceiling, and against the exact or recorded figure. The worse one is
 /// what is found.
-fn judge_figure(recorded: Option<&Figures>, path: &str, figure: Figure, value: Value, limit: &Limit) -> Finding {
+fn judge_figure(
+    recorded: Option<&Figures>,
+    path: &str,
+    figure: Figure,
+    value: Observed,
+    limit: &FigureLimit,
+) -> Finding {
     let finding =
-        |verdict, against| Finding { value: Some(value.value), against, ..Finding::of(path, Some(figure), verdict) };
+        |status, against| Finding { value: Some(value.value), against, ..Finding::of(path, Some(figure), status) };
     let mut found = Vec::new();
     if let Some(max) = limit.max {
-        let verdict = if value.value > max { Verdict::Breach } else { Verdict::Within };
-        let against = Against { kind: Kind::Ceiling, figure: max, tolerance: 0, place: limit.place.clone() };
-        found.push(finding(verdict, Some(against)));
+        let status = if value.value > max { Status::Breach } else { Status::Within };
+        let against = Against { basis: Basis::Ceiling, figure: max, tolerance: 0, place: limit.place.clone() };
+        found.push(finding(status, Some(against)));
     }
     let base = match limit.exact {
-        Some(exact) => Some((Kind::Exact, exact, &limit.place)),
-        None => recorded.and_then(|recorded| recorded.of(path, figure)).map(|(at, place)| (Kind::Recorded, at, place)),
+        Some(exact) => Some((Basis::Exact, exact, &limit.place)),
+        None => recorded.and_then(|recorded| recorded.of(path, figure)).map(|(at, place)| (Basis::Recorded, at, place)),
     };
     match base.filter(|_| limit.exact.is_some() || limit.ratchet) {
-        Some((kind, base, place)) => {
+        Some((basis, base, place)) => {
             let tolerance = limit.tolerance.around(base);
-            let against = Against { kind, figure: base, tolerance, place: place.clone() };
+            let against = Against { basis, figure: base, tolerance, place: place.clone() };
             let above = value.value.saturating_sub(base);
             let wobbles = value.unstable && value.highest.saturating_sub(value.value) > tolerance;
             found.push(match above {
-                _ if wobbles => finding(Verdict::Unstable, Some(against)).noting(format!(
+                _ if wobbles => finding(Status::Unstable, Some(against)).noting(format!(
                     "every run said something else, from {} to {}: give it a tolerance that covers that, or a ceiling",
                     figure.shown(value.value),
                     figure.shown(value.highest)
                 )),
-                above if above > tolerance => finding(Verdict::Breach, Some(against)),
-                above if above < -tolerance => finding(Verdict::Improvement, Some(against)),
-                _ => finding(Verdict::Within, Some(against)),
+                above if above > tolerance => finding(Status::Breach, Some(against)),
+                above if above < -tolerance => finding(Status::Improvement, Some(against)),
+                _ => finding(Status::Within, Some(against)),
             });
         }
         None if limit.ratchet => {
@@ -249,15 +255,16 @@ fn judge_figure(recorded: Option<&Figures>, path: &str, figure: Figure, value: V
                 true => format!("{note}, and no two runs say the same: up to {}", figure.shown(value.highest)),
                 false => note,
             };
-            found.push(finding(Verdict::New, None).noting(note));
+            found.push(finding(Status::New, None).noting(note));
         }
         None => {}
     }
     // Of two breaches the ceiling's: recording anew does not help there.
-    let is_ceiling = |finding: &Finding| finding.against.as_ref().is_some_and(|against| against.kind == Kind::Ceiling);
-    let breaks_ceiling = |finding: &Finding| finding.verdict == Verdict::Breach && is_ceiling(finding);
-    let worst = found.into_iter().max_by_key(|finding| (finding.verdict, breaks_ceiling(finding)));
-    worst.unwrap_or_else(|| finding(Verdict::Within, None))
+    let is_ceiling =
+        |finding: &Finding| finding.against.as_ref().is_some_and(|against| against.basis == Basis::Ceiling);
+    let breaks_ceiling = |finding: &Finding| finding.status == Status::Breach && is_ceiling(finding);
+    let worst = found.into_iter().max_by_key(|finding| (finding.status, breaks_ceiling(finding)));
+    worst.unwrap_or_else(|| finding(Status::Within, None))
 }
 
 /// Operations shown of those that grew.
@@ -298,35 +305,35 @@ mod tests {
         Figures::parse("figures.toml", &format!("schema = 1\n[figures]\n{lines}")).expect("they are well-formed")
     }
 
-    fn of(values: &[(Figure, Value)]) -> Measured {
+    fn of(values: &[(Figure, Observed)]) -> Measured {
         Measured { values: values.iter().copied().collect(), site: None, inside: None }
     }
 
     /// Judges the allocations of `search`, and of what is below it.
-    fn found(text: &str, lines: Option<&str>, allocs: &[(&str, Value)]) -> Vec<Finding> {
+    fn found(text: &str, lines: Option<&str>, allocs: &[(&str, Observed)]) -> Vec<Finding> {
         let (policy, recorded) = (policy(text), lines.map(figures));
         let environment = Environment::default();
-        let case = Case { policy: &policy, recorded: recorded.as_ref(), environment: &environment, whole: true };
+        let case = Case { policy: &policy, recorded: recorded.as_ref(), environment: &environment, complete: true };
         let measured = allocs.iter().map(|(path, value)| (path.to_string(), of(&[(Figure::Allocs, *value)])));
         judge_assertion(&case, "search", &measured.collect())
     }
 
     /// The verdict on one figure that limits `allocs` of `search`, and what it is held against.
-    fn one(limit: &str, recorded: Option<i64>, value: Value) -> (Verdict, Option<(Kind, i64, i64)>) {
+    fn one(limit: &str, recorded: Option<i64>, value: Observed) -> (Status, Option<(Basis, i64, i64)>) {
         let lines = recorded.map(|at| format!("search.allocs = {at}"));
         let text = format!("[operation.search]\nallocs = {limit}");
         let found = found(&text, lines.as_deref(), &[("search", value)]);
         let [found] = found.as_slice() else { panic!("{found:?} is not one") };
-        let against = found.against.as_ref().map(|against| (against.kind, against.figure, against.tolerance));
-        (found.verdict, against)
+        let against = found.against.as_ref().map(|against| (against.basis, against.figure, against.tolerance));
+        (found.status, against)
     }
 
     const RATCHET: &str = "'ratchet'";
 
     #[test]
     fn a_figure_is_held_against_what_its_limit_says() {
-        use Kind::*;
-        use Verdict::*;
+        use Basis::*;
+        use Status::*;
         let cases = [
             ("5", None, 5, Within, Some((Exact, 5, 0))),
             ("5", None, 6, Breach, Some((Exact, 5, 0))),
@@ -346,8 +353,8 @@ mod tests {
             ("'10%'", Some(100), 111, Breach, Some((Recorded, 100, 10))),
             ("'10%'", Some(100), 89, Improvement, Some((Recorded, 100, 10))),
         ];
-        for (limit, recorded, value, verdict, against) in cases {
-            assert_eq!(one(limit, recorded, Value::of(value)), (verdict, against), "{limit} {recorded:?} {value}");
+        for (limit, recorded, value, status, against) in cases {
+            assert_eq!(one(limit, recorded, Observed::of(value)), (status, against), "{limit} {recorded:?} {value}");
         }
     }
 
@@ -355,31 +362,31 @@ mod tests {
     fn the_ceiling_is_what_counts_where_both_are_exceeded() {
         let both = "{ ratchet = true, max = 100 }";
         let cases = [
-            (Some(50), 101, Verdict::Breach, Some((Kind::Ceiling, 100, 0))),
-            (Some(50), 60, Verdict::Breach, Some((Kind::Recorded, 50, 0))),
+            (Some(50), 101, Status::Breach, Some((Basis::Ceiling, 100, 0))),
+            (Some(50), 60, Status::Breach, Some((Basis::Recorded, 50, 0))),
             // What was recorded may be above a ceiling that was lowered since.
-            (Some(200), 150, Verdict::Breach, Some((Kind::Ceiling, 100, 0))),
-            (Some(50), 40, Verdict::Improvement, Some((Kind::Recorded, 50, 0))),
-            (Some(50), 50, Verdict::Within, Some((Kind::Recorded, 50, 0))),
-            (None, 101, Verdict::Breach, Some((Kind::Ceiling, 100, 0))),
-            (None, 100, Verdict::New, None),
+            (Some(200), 150, Status::Breach, Some((Basis::Ceiling, 100, 0))),
+            (Some(50), 40, Status::Improvement, Some((Basis::Recorded, 50, 0))),
+            (Some(50), 50, Status::Within, Some((Basis::Recorded, 50, 0))),
+            (None, 101, Status::Breach, Some((Basis::Ceiling, 100, 0))),
+            (None, 100, Status::New, None),
         ];
-        for (recorded, value, verdict, against) in cases {
-            assert_eq!(one(both, recorded, Value::of(value)), (verdict, against), "{recorded:?} {value}");
+        for (recorded, value, status, against) in cases {
+            assert_eq!(one(both, recorded, Observed::of(value)), (status, against), "{recorded:?} {value}");
         }
     }
 
     #[test]
     fn what_does_not_repeat_itself_is_unstable_only_beyond_its_tolerance() {
-        let wobbles = |value, highest| Value { value, highest, unstable: true };
-        let verdict = |limit, recorded, value| one(limit, recorded, value).0;
-        assert_eq!(verdict(RATCHET, Some(100), wobbles(100, 101)), Verdict::Unstable);
-        assert_eq!(verdict("'10%'", Some(100), wobbles(100, 110)), Verdict::Within);
-        assert_eq!(verdict("'10%'", Some(100), wobbles(100, 111)), Verdict::Unstable);
-        assert_eq!(verdict("'10%'", Some(100), wobbles(111, 112)), Verdict::Breach);
-        assert_eq!(verdict("'200'", None, wobbles(100, 300)), Verdict::Within);
-        assert_eq!(verdict("{ max = 99, ratchet = true }", Some(100), wobbles(100, 200)), Verdict::Breach);
-        assert_eq!(verdict(RATCHET, None, wobbles(100, 200)), Verdict::New);
+        let wobbles = |value, highest| Observed { value, highest, unstable: true };
+        let status = |limit, recorded, value| one(limit, recorded, value).0;
+        assert_eq!(status(RATCHET, Some(100), wobbles(100, 101)), Status::Unstable);
+        assert_eq!(status("'10%'", Some(100), wobbles(100, 110)), Status::Within);
+        assert_eq!(status("'10%'", Some(100), wobbles(100, 111)), Status::Unstable);
+        assert_eq!(status("'10%'", Some(100), wobbles(111, 112)), Status::Breach);
+        assert_eq!(status("'200'", None, wobbles(100, 300)), Status::Within);
+        assert_eq!(status("{ max = 99, ratchet = true }", Some(100), wobbles(100, 200)), Status::Breach);
+        assert_eq!(status(RATCHET, None, wobbles(100, 200)), Status::New);
     }
 
     #[test]
@@ -395,12 +402,12 @@ mod tests {
                     );
                     let (policy, recorded) = (policy(&text), figures(&format!("search.net_bytes = {base}")));
                     let limits = policy.rules("search", &Environment::default()).limits;
-                    let value = Value { value, highest, unstable: value != highest };
+                    let value = Observed { value, highest, unstable: value != highest };
                     let limit = limits.get(&Figure::NetBytes).expect("it is limited");
                     let found = judge_figure(Some(&recorded), "search", Figure::NetBytes, value, limit);
                     assert!(found.difference().is_some());
                     if value.value == base && !value.unstable {
-                        assert_eq!(found.verdict, Verdict::Within, "{value:?} against {base}");
+                        assert_eq!(found.status, Status::Within, "{value:?} against {base}");
                     }
                 }
             }
@@ -421,10 +428,10 @@ mod tests {
             ("searching", 50),
             ("searching/x", 50),
         ];
-        let allocs = allocs.map(|(path, value)| (path, Value::of(value)));
+        let allocs = allocs.map(|(path, value)| (path, Observed::of(value)));
         let lines = "search.allocs = 1\n'search/b'.allocs = 19\n'search/same'.allocs = 40";
         let findings = found("[operation.search]\nallocs = 'ratchet'", Some(lines), &allocs);
-        let breach = findings.iter().find(|found| found.verdict == Verdict::Breach).expect("it is one");
+        let breach = findings.iter().find(|found| found.status == Status::Breach).expect("it is one");
         let expected = [("search/a", 10), ("search/a/deep", 9), ("search/e", 6), ("search/d", 5), ("search/b", 1)];
         assert_eq!(breach.grew, expected.map(|(path, by)| (path.to_string(), by)));
     }
@@ -432,29 +439,29 @@ mod tests {
     #[test]
     fn what_is_not_measured_is_a_breach_only_of_what_was_asserted() {
         let text = "[defaults]\npeak_bytes = '1 MiB'\nlive_bytes_per_iteration = 0";
-        let findings = found(text, None, &[("search", Value::of(1)), ("search/parse", Value::of(1))]);
-        let breaches = findings.iter().filter(|found| found.verdict == Verdict::Breach);
+        let findings = found(text, None, &[("search", Observed::of(1)), ("search/parse", Observed::of(1))]);
+        let breaches = findings.iter().filter(|found| found.status == Status::Breach);
         let breaches: Vec<_> = breaches.map(|found| (found.path.as_str(), found.figure)).collect();
         assert_eq!(breaches, [("search", Some(Figure::LiveBytesPerIteration)), ("search", Some(Figure::PeakBytes))]);
     }
 
     #[test]
     fn what_no_table_names_is_as_bad_as_the_policy_says() {
-        let verdicts = |text| {
-            let findings = found(text, None, &[("search", Value::of(1))]);
-            findings.into_iter().map(|found| (found.figure, found.verdict)).collect::<Vec<_>>()
+        let statuses = |text| {
+            let findings = found(text, None, &[("search", Observed::of(1))]);
+            findings.into_iter().map(|found| (found.figure, found.status)).collect::<Vec<_>>()
         };
-        assert_eq!(verdicts("unlisted = 'fail'"), [(None, Verdict::Breach)]);
-        assert_eq!(verdicts(""), [(None, Verdict::Unlisted)]);
-        assert_eq!(verdicts("unlisted = 'allow'"), []);
+        assert_eq!(statuses("unlisted = 'fail'"), [(None, Status::Breach)]);
+        assert_eq!(statuses(""), [(None, Status::Unlisted)]);
+        assert_eq!(statuses("unlisted = 'allow'"), []);
         let named = "unlisted = 'fail'\n[operation.'sea*']\nallocs = '1'";
-        assert_eq!(verdicts(named), [(Some(Figure::Allocs), Verdict::Within)]);
+        assert_eq!(statuses(named), [(Some(Figure::Allocs), Status::Within)]);
     }
 
     #[test]
     fn only_what_is_worse_turns_a_build_red_unless_it_is_strict() {
-        use Verdict::*;
-        for (verdict, fails, strictly) in [
+        use Status::*;
+        for (status, fails, strictly) in [
             (Within, false, false),
             (NotRun, false, false),
             (Unlisted, false, false),
@@ -465,7 +472,7 @@ mod tests {
             (Leak, true, true),
             (Blind, true, true),
         ] {
-            assert_eq!((verdict.fails(false), verdict.fails(true)), (fails, strictly), "{verdict:?}");
+            assert_eq!((status.fails(false), status.fails(true)), (fails, strictly), "{status:?}");
         }
     }
 }

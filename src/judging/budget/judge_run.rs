@@ -1,10 +1,10 @@
-//! Judging a whole run: every operation that its processes measured, what is missing, and what is to be recorded.
+//! Judging a complete run: every operation that its processes measured, what is missing, and what is to be recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::figure::{Figure, Place, whole};
-use super::judge::{Case, Finding, Verdict, judge_operation};
-use super::measured::{LeakVerdict, Measured, Value};
+use super::figure::{Figure, Place, clamped};
+use super::judge::{Case, Finding, Status, judge_operation};
+use super::measured::{LeakVerdict, Measured, Observed};
 use super::policy::Policy;
 use super::run::{Part, Run};
 
@@ -12,9 +12,9 @@ use super::run::{Part, Run};
 pub(crate) fn judge(case: &Case<'_>, part: &Part) -> Vec<Finding> {
     let mut findings = Vec::new();
     for blind in &part.blind {
-        let verdict = if blind.asserted { Verdict::Blind } else { Verdict::Unseen };
+        let status = if blind.asserted { Status::Blind } else { Status::Unseen };
         let note = "it enters operations, but heapledger is not its global allocator: nothing was seen in it";
-        findings.push(Finding::of(&blind.program, None, verdict).noting(note));
+        findings.push(Finding::of(&blind.program, None, status).noting(note));
     }
     let named = case.policy.named(case.environment);
     let by_name: BTreeSet<&str> = named.iter().map(|(path, _)| path.as_str()).collect();
@@ -22,25 +22,25 @@ pub(crate) fn judge(case: &Case<'_>, part: &Part) -> Vec<Finding> {
     for (path, measured) in &operations {
         let before = findings.len();
         judge_operation(case, path, measured, by_name.contains(path.as_str()), &operations, &mut findings);
-        if !case.whole && is_sum(part, path) {
+        if !case.complete && is_sum(part, path) {
             findings[before..].iter_mut().for_each(in_part);
         }
     }
     only_outermost(&mut findings);
     for test in &part.leak_tests {
-        let verdict = match test.verdict {
+        let status = match test.verdict {
             LeakVerdict::Passed => continue,
-            LeakVerdict::Leak => Verdict::Leak,
-            LeakVerdict::Unstable => Verdict::Unstable,
+            LeakVerdict::Leak => Status::Leak,
+            LeakVerdict::Unstable => Status::Unstable,
         };
-        let found = Finding::of(&test.path, Some(Figure::LiveBytesPerIteration), verdict).noting(&test.sentence);
+        let found = Finding::of(&test.path, Some(Figure::LiveBytesPerIteration), status).noting(&test.sentence);
         // One line for one leak, and for the worst of several.
         let same = |known: &Finding| (&known.path, known.figure) == (&found.path, found.figure);
-        if findings.iter().any(|known| same(known) && known.verdict > verdict) {
+        if findings.iter().any(|known| same(known) && known.status > status) {
             continue;
         }
         findings.retain(|known| !same(known));
-        findings.push(Finding { value: Some(whole_bytes(test.bytes_per_iteration)), site: test.site.clone(), ..found });
+        findings.push(Finding { value: Some(rounded_up(test.bytes_per_iteration)), site: test.site.clone(), ..found });
     }
     for denied in &part.denied {
         findings.retain(|known| known.path != denied.path || known.figure.is_some());
@@ -51,10 +51,10 @@ pub(crate) fn judge(case: &Case<'_>, part: &Part) -> Vec<Finding> {
             } else {
                 format!("{} allocations and resizes", denied.allocs)
             },
-            Figure::AllocatedBytes.shown(whole(denied.allocated_bytes))
+            Figure::AllocatedBytes.shown(clamped(denied.allocated_bytes))
         );
-        let found = Finding::of(&denied.path, Some(Figure::Allocs), Verdict::Breach).noting(note);
-        findings.push(Finding { value: Some(whole(denied.allocs)), site: denied.site.clone(), ..found });
+        let found = Finding::of(&denied.path, Some(Figure::Allocs), Status::Breach).noting(note);
+        findings.push(Finding { value: Some(clamped(denied.allocs)), site: denied.site.clone(), ..found });
     }
     let (foreign, refused) = (part.report.foreign, part.report.refused);
     if foreign > 0 || refused > 0 {
@@ -75,15 +75,15 @@ fn is_sum(part: &Part, path: &str) -> bool {
 
 /// What is less than recorded because only a part of the tests ran is no improvement.
 fn in_part(finding: &mut Finding) {
-    if matches!(finding.verdict, Verdict::Improvement | Verdict::New) {
-        finding.verdict = Verdict::NotRun;
+    if matches!(finding.status, Status::Improvement | Status::New) {
+        finding.status = Status::NotRun;
         finding.note = Some("it is added up over all tests, and only a part of them ran".into());
     }
 }
 
 /// Of operations that nobody listed, those that are nested in another one need no word of their own.
 fn only_outermost(findings: &mut Vec<Finding>) {
-    let about = |finding: &Finding| finding.figure.is_none() && finding.verdict != Verdict::Blind;
+    let about = |finding: &Finding| finding.figure.is_none() && finding.status != Status::Blind;
     let unlisted: BTreeSet<String> = findings.iter().filter(|one| about(one)).map(|one| one.path.clone()).collect();
     findings.retain(|one| {
         let mut above = std::iter::successors(one.path.rsplit_once('/'), |(above, _)| above.rsplit_once('/'));
@@ -92,14 +92,14 @@ fn only_outermost(findings: &mut Vec<Finding>) {
 }
 
 /// Operations that the policy names in full, and that nothing measured, in any environment.
-pub(crate) fn missing(policy: &Policy, run: &Run, whole: bool) -> Vec<Finding> {
+pub(crate) fn missing(policy: &Policy, run: &Run, complete: bool) -> Vec<Finding> {
     let seen: BTreeSet<String> = run.parts.iter().flat_map(|part| operations(part).into_keys()).collect();
     let named: BTreeMap<String, Place> = run.parts.iter().flat_map(|part| policy.named(&part.environment)).collect();
     let missing = named.into_iter().filter(|(path, _)| !seen.contains(path));
     missing
         .map(|(path, place)| {
-            let verdict = if whole { Verdict::Breach } else { Verdict::NotRun };
-            Finding::of(&path, None, verdict).noting(format!("the policy names it at {place}, and no test entered it"))
+            let status = if complete { Status::Breach } else { Status::NotRun };
+            Finding::of(&path, None, status).noting(format!("the policy names it at {place}, and no test entered it"))
         })
         .collect()
 }
@@ -114,17 +114,17 @@ pub(crate) fn operations(part: &Part) -> BTreeMap<String, Measured> {
         }
         let total = &row.total;
         let counted = [
-            (Figure::Allocs, Some(whole(total.allocs))),
-            (Figure::AllocatedBytes, Some(whole(total.allocated_bytes))),
+            (Figure::Allocs, Some(clamped(total.allocs))),
+            (Figure::AllocatedBytes, Some(clamped(total.allocated_bytes))),
             (Figure::LiveBytes, Some(total.live_bytes)),
             (Figure::NetBytes, Some(total.net_bytes())),
-            (Figure::PeakBytes, row.own.peak_bytes.map(whole)),
+            (Figure::PeakBytes, row.own.peak_bytes.map(clamped)),
         ];
-        let values = counted.into_iter().filter_map(|(figure, value)| Some((figure, Value::of(value?)))).collect();
+        let values = counted.into_iter().filter_map(|(figure, value)| Some((figure, Observed::of(value?)))).collect();
         operations.insert(row.path.clone(), Measured { values, site: row.site.clone(), inside: None });
     }
     for test in part.leak_tests.iter().filter(|test| test.verdict != LeakVerdict::Unstable) {
-        let value = Value::of(whole_bytes(test.bytes_per_iteration));
+        let value = Observed::of(rounded_up(test.bytes_per_iteration));
         let measured = operations.entry(test.path.clone()).or_insert_with(|| Measured {
             values: BTreeMap::new(),
             site: test.site.clone(),
@@ -137,7 +137,7 @@ pub(crate) fn operations(part: &Part) -> BTreeMap<String, Measured> {
 }
 
 /// A rare leak of less than a byte per iteration is a byte, not nothing.
-fn whole_bytes(per_iteration: f64) -> i64 {
+fn rounded_up(per_iteration: f64) -> i64 {
     per_iteration.ceil() as i64
 }
 
@@ -146,11 +146,11 @@ fn whole_bytes(per_iteration: f64) -> i64 {
 /// unless all tests ran.
 pub(crate) fn to_record(case: &Case<'_>, part: &Part) -> BTreeMap<(String, Figure), i64> {
     let mut figures = BTreeMap::new();
-    if let Some(recorded) = case.recorded.filter(|_| !case.whole) {
+    if let Some(recorded) = case.recorded.filter(|_| !case.complete) {
         figures.extend(recorded.values.iter().map(|(key, (value, _))| (key.clone(), *value)));
     }
     let operations = operations(part);
-    for path in operations.keys().filter(|path| case.whole || !is_sum(part, path)) {
+    for path in operations.keys().filter(|path| case.complete || !is_sum(part, path)) {
         let rules = case.policy.rules(path, case.environment);
         for (&figure, limit) in rules.limits.iter().filter(|(_, limit)| limit.ratchet) {
             let below = operations.range(path.clone()..).take_while(|(inner, _)| inner.starts_with(path.as_str()));
@@ -183,7 +183,7 @@ mod tests {
 
     /// What an assertion measured of `allocs`, in an operation of its own or inside another one.
     fn measured(allocs: i64, inside: Option<&str>) -> Measured {
-        let values = BTreeMap::from([(Figure::Allocs, Value::of(allocs))]);
+        let values = BTreeMap::from([(Figure::Allocs, Observed::of(allocs))]);
         Measured { values, site: None, inside: inside.map(String::from) }
     }
 
@@ -222,11 +222,11 @@ mod tests {
     }
 
     /// What is to be recorded under a policy, where `lines` were.
-    fn recorded(text: &str, lines: &str, whole: bool, part: &Part) -> Vec<(String, i64)> {
+    fn recorded(text: &str, lines: &str, complete: bool, part: &Part) -> Vec<(String, i64)> {
         let lines = format!("schema = 1\n[figures]\n{lines}");
         let known = Figures::parse("figures.toml", &lines).expect("they are well-formed");
         let (policy, environment) = (policy(text), Environment::default());
-        let case = Case { policy: &policy, recorded: Some(&known), environment: &environment, whole };
+        let case = Case { policy: &policy, recorded: Some(&known), environment: &environment, complete };
         let figures = to_record(&case, part).into_iter();
         figures.map(|((path, figure), value)| (format!("{path}.{figure}"), value)).collect()
     }
@@ -256,7 +256,7 @@ mod tests {
     fn no_figure_is_too_large_or_too_small_to_be_recorded() {
         let extremes = [i64::MIN, -1, 0, i64::MAX];
         for (at, value) in extremes.iter().flat_map(|at| extremes.map(|value| (*at, value))) {
-            let values = BTreeMap::from([(Figure::NetBytes, Value::of(value))]);
+            let values = BTreeMap::from([(Figure::NetBytes, Observed::of(value))]);
             let part = part(&[("search", Measured { values, site: None, inside: None })], Vec::new());
             let text = format!("[operation.search]\nnet_bytes = {{ ratchet = true, minimum = {} }}", i64::MAX);
             let kept = if at.abs_diff(value) <= i64::MAX as u64 { at } else { value };
@@ -318,8 +318,8 @@ mod tests {
         ];
         assert_eq!(allocs.collect::<Vec<_>>(), expected);
         // Less than a byte per iteration is a leak all the same.
-        assert_eq!(operations["leaks"].values[&Figure::LiveBytesPerIteration], Value::of(1));
-        assert_eq!(operations["searching"].values[&Figure::PeakBytes], Value::of(9));
+        assert_eq!(operations["leaks"].values[&Figure::LiveBytesPerIteration], Observed::of(1));
+        assert_eq!(operations["searching"].values[&Figure::PeakBytes], Observed::of(9));
     }
 
     #[test]
@@ -327,13 +327,13 @@ mod tests {
         let policy =
             policy("[operation.search]\nallocs = 1\n[operation.gone]\nallocs = 1\n[operation.'glob/*']\nallocs = 1");
         let part = |path| part(&[(path, measured(1, None))], Vec::new());
-        let missing = |paths: &[&'static str], whole| {
-            let run = Run { whole: true, clean: true, parts: paths.iter().map(|path| part(path)).collect() };
-            let findings = missing(&policy, &run, whole);
-            findings.into_iter().map(|found| (found.path, found.verdict)).collect::<Vec<_>>()
+        let missing = |paths: &[&'static str], complete| {
+            let run = Run { complete: true, clean: true, parts: paths.iter().map(|path| part(path)).collect() };
+            let findings = missing(&policy, &run, complete);
+            findings.into_iter().map(|found| (found.path, found.status)).collect::<Vec<_>>()
         };
-        assert_eq!(missing(&["search"], true), [("gone".to_string(), Verdict::Breach)]);
-        assert_eq!(missing(&["search"], false), [("gone".to_string(), Verdict::NotRun)]);
+        assert_eq!(missing(&["search"], true), [("gone".to_string(), Status::Breach)]);
+        assert_eq!(missing(&["search"], false), [("gone".to_string(), Status::NotRun)]);
         // Another environment may have run it.
         assert_eq!(missing(&["search", "gone"], true), []);
     }
@@ -341,7 +341,7 @@ mod tests {
     #[test]
     fn leaks_denied_allocations_and_programs_that_see_nothing_are_found_beside_figures() {
         let (policy, environment) = (policy("[operation.search]\nallocs = 1"), Environment::default());
-        let case = Case { policy: &policy, recorded: None, environment: &environment, whole: true };
+        let case = Case { policy: &policy, recorded: None, environment: &environment, complete: true };
         let mut part = part(&[("search", measured(1, None))], Vec::new());
         part.leak_tests = vec![
             leak_test("b", LeakVerdict::Leak, 0.25),
@@ -351,14 +351,14 @@ mod tests {
         part.denied = vec![Denied { path: "a".into(), allocs: u64::MAX, allocated_bytes: u64::MAX, site: None }];
         let found = judge(&case, &part).into_iter();
         let found: Vec<_> = found
-            .filter(|found| found.verdict != Verdict::Unlisted)
-            .map(|found| (found.path, found.verdict, found.value))
+            .filter(|found| found.status != Status::Unlisted)
+            .map(|found| (found.path, found.status, found.value))
             .collect();
         let expected = [
-            ("a".into(), Verdict::Breach, Some(i64::MAX)),
-            ("b".into(), Verdict::Leak, Some(1)),
-            ("d".into(), Verdict::Unstable, Some(3)),
-            ("search".to_string(), Verdict::Within, Some(1)),
+            ("a".into(), Status::Breach, Some(i64::MAX)),
+            ("b".into(), Status::Leak, Some(1)),
+            ("d".into(), Status::Unstable, Some(3)),
+            ("search".to_string(), Status::Within, Some(1)),
         ];
         assert_eq!(found, expected);
     }

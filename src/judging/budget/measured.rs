@@ -9,7 +9,7 @@ use crate::words::Site;
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Measured {
-    pub(crate) values: BTreeMap<Figure, Value>,
+    pub(crate) values: BTreeMap<Figure, Observed>,
     pub(crate) site: Option<Site>,
     /// It was measured inside this operation's assertion, not by one of its own.
     pub(crate) inside: Option<String>,
@@ -18,7 +18,7 @@ pub(crate) struct Measured {
 /// A figure over the runs of one assertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub(crate) struct Value {
+pub(crate) struct Observed {
     /// What is judged.
     pub(crate) value: i64,
     /// The highest of all runs.
@@ -27,7 +27,7 @@ pub(crate) struct Value {
     pub(crate) unstable: bool,
 }
 
-impl Value {
+impl Observed {
     pub(crate) fn of(value: i64) -> Self {
         Self { value, highest: value, unstable: false }
     }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn measured(values: &[(Figure, i64)], inside: Option<&str>) -> Measured {
-        let values = values.iter().map(|(figure, value)| (*figure, Value::of(*value))).collect();
+        let values = values.iter().map(|(figure, value)| (*figure, Observed::of(*value))).collect();
         Measured { values, site: None, inside: inside.map(String::from) }
     }
 

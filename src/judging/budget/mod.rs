@@ -22,16 +22,16 @@ mod run_json;
 /// What both kinds of TOML files have in common.
 mod syntax;
 
-pub(crate) use figure::{Figure, Limit, Place, Unlisted, whole};
+pub(crate) use figure::{Figure, FigureLimit, Place, Unlisted, clamped};
 pub(crate) use figures::Figures;
 #[cfg(feature = "cli")]
 pub(crate) use figures::figures;
 #[cfg(test)]
 pub(crate) use judge::Against;
-pub(crate) use judge::{Case, Finding, Kind, Verdict, judge_assertion};
+pub(crate) use judge::{Basis, Case, Finding, Status, judge_assertion};
 #[cfg(feature = "cli")]
 pub(crate) use judge_run::{judge, missing, operations, to_record};
-pub(crate) use measured::{Denied, LeakTested, LeakVerdict, Measured, Value};
+pub(crate) use measured::{Denied, LeakTested, LeakVerdict, Measured, Observed};
 pub(crate) use policy::{Policy, Rules};
 #[cfg(feature = "serde")]
 pub(crate) use run::{Blind, Part, Run};

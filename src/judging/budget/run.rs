@@ -12,7 +12,7 @@ use crate::words::{Error, Kind};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Run {
     /// All tests ran, so that what was not measured is missing.
-    pub(crate) whole: bool,
+    pub(crate) complete: bool,
     /// No test failed, and every process reported: what was not measured is gone, and no sum lacks a part.
     pub(crate) clean: bool,
     pub(crate) parts: Vec<Part>,

@@ -14,8 +14,8 @@ use crate::words::{Error, Kind};
 /// A run as it stands in a file.
 #[derive(Serialize, Deserialize)]
 struct Parts<P> {
-    #[serde(default)]
-    whole: bool,
+    #[serde(default, rename = "whole")]
+    complete: bool,
     #[serde(default = "unless_said")]
     clean: bool,
     parts: P,
@@ -28,7 +28,7 @@ fn unless_said() -> bool {
 impl Run {
     /// The run as JSON, on one line.
     pub(crate) fn to_json(&self) -> String {
-        let data = Parts { whole: self.whole, clean: self.clean, parts: &self.parts };
+        let data = Parts { complete: self.complete, clean: self.clean, parts: &self.parts };
         text_of(&File { schema: SCHEMA, heapledger: env!("CARGO_PKG_VERSION").into(), data })
     }
 
@@ -36,14 +36,14 @@ impl Run {
     #[cfg(feature = "cli")]
     pub(crate) fn from_json(text: &str) -> Result<Self, Error> {
         let read = || {
-            let Parts { whole, clean, mut parts } = parsed::<Parts<Vec<Part>>>("run", text)?;
+            let Parts { complete, clean, mut parts } = parsed::<Parts<Vec<Part>>>("run", text)?;
             for part in &mut parts {
                 check(&mut part.report)?;
                 let leak_tests = part.leak_tests.iter().map(|test| &test.path);
                 let denied = part.denied.iter().map(|denied| &denied.path);
                 part.measured.keys().chain(leak_tests).chain(denied).try_for_each(|path| possible(path))?;
             }
-            Ok(Self { whole, clean, parts })
+            Ok(Self { complete, clean, parts })
         };
         read().map_err(|what| Error(Kind::Unreadable { what }))
     }

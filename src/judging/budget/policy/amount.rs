@@ -26,8 +26,8 @@ pub(super) fn example(figure: Figure) -> &'static str {
 pub(super) fn amount(figure: Figure, text: &str) -> Result<i64, String> {
     let end = text.find(|one: char| !one.is_ascii_digit() && one != '.').unwrap_or(text.len());
     let (number, unit) = (&text[..end], text[end..].trim_start());
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    if whole.is_empty() || fraction.is_empty() || fraction.contains('.') {
+    let (integer, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    if integer.is_empty() || fraction.is_empty() || fraction.contains('.') {
         let what = if text.starts_with('-') { "is below zero" } else { "is no amount" };
         return Err(format!("{} {what}: write a number and a unit, such as {}", quoted(text), example(figure)));
     }
@@ -46,8 +46,8 @@ pub(super) fn amount(figure: Figure, text: &str) -> Result<i64, String> {
         }
         carried = product / 10;
     }
-    let whole = whole.parse::<u64>().map_err(|_| too_much())?;
-    i64::try_from(u128::from(whole) * size + carried).map_err(|_| too_much())
+    let integer = integer.parse::<u64>().map_err(|_| too_much())?;
+    i64::try_from(u128::from(integer) * size + carried).map_err(|_| too_much())
 }
 
 fn unit_size(figure: Figure, text: &str, unit: &str) -> Result<u128, String> {
@@ -82,8 +82,8 @@ fn listed(names: &[&str], between: &str) -> String {
 pub(super) fn percent(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').map(str::trim_end).unwrap_or("");
     // No exponents, infinities and the like, which the library reads too.
-    let plain = number.bytes().all(|one| one.is_ascii_digit() || one == b'.');
-    let percent = number.parse().ok().filter(|percent| plain && (0.0..=1000.0).contains(percent));
+    let decimal = number.bytes().all(|one| one.is_ascii_digit() || one == b'.');
+    let percent = number.parse().ok().filter(|percent| decimal && (0.0..=1000.0).contains(percent));
     percent.ok_or_else(|| format!("{} is no tolerance: write a percentage from \"0%\" to \"1000%\"", quoted(text)))
 }
 

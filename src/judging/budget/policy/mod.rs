@@ -20,7 +20,7 @@ use cfg_expr::Expression;
 use self::pattern::{Glob, Reach};
 use self::target::Targets;
 use self::value::Reader;
-use super::{Figure, Limit, Place, Unlisted, syntax};
+use super::{Figure, FigureLimit, Place, Unlisted, syntax};
 use crate::reading::Environment;
 use crate::words::Error;
 use crate::words::segments;
@@ -41,15 +41,15 @@ pub(crate) struct Policy {
     /// The expressions of `[target.'cfg(..)']`. Tables name them by their index.
     targets: Vec<Expression>,
     /// Each list in the order of application: the later wins.
-    defaults: Vec<Table>,
-    globs: Vec<(Glob, Table)>,
-    full: BTreeMap<String, Vec<Table>>,
+    defaults: Vec<RuleTable>,
+    globs: Vec<(Glob, RuleTable)>,
+    full: BTreeMap<String, Vec<RuleTable>>,
 }
 
 /// What the policy says of one operation in one environment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Rules {
-    pub(crate) limits: BTreeMap<Figure, Limit>,
+    pub(crate) limits: BTreeMap<Figure, FigureLimit>,
     /// The operation, or one it is nested in, is named by a table.
     pub(crate) listed: bool,
     pub(crate) why: Option<String>,
@@ -97,18 +97,19 @@ impl Policy {
     #[cfg(feature = "cli")]
     pub(crate) fn named(&self, environment: &Environment) -> Vec<(String, Place)> {
         let targets = Targets::new(&self.targets, environment);
-        let first = |tables: &[Table]| tables.iter().find(|table| targets.hold(table)).map(|table| table.place.clone());
+        let first =
+            |tables: &[RuleTable]| tables.iter().find(|table| targets.hold(table)).map(|table| table.place.clone());
         self.full.iter().filter_map(|(path, tables)| Some((path.clone(), first(tables)?))).collect()
     }
 
-    fn tables(&self, path: &str) -> impl Iterator<Item = &Table> {
+    fn tables(&self, path: &str) -> impl Iterator<Item = &RuleTable> {
         self.full.get(path).into_iter().flatten()
     }
 }
 
 impl Rules {
     /// A more specific table replaces what it names, figure by figure.
-    fn apply(&mut self, table: &Table) {
+    fn apply(&mut self, table: &RuleTable) {
         for (figure, limit) in &table.limits {
             match limit {
                 Some(limit) => self.limits.insert(*figure, limit.clone()),
@@ -129,18 +130,18 @@ fn normal(path: &str) -> String {
 
 /// One table of limits.
 #[derive(Clone, Debug)]
-struct Table {
+struct RuleTable {
     /// Where its key is written.
     place: Place,
     /// The expression it stands under, if any.
     target: Option<usize>,
     /// Nothing where the limit of a less specific table is taken away.
-    limits: BTreeMap<Figure, Option<Limit>>,
+    limits: BTreeMap<Figure, Option<FigureLimit>>,
     why: Option<String>,
     runs: Option<u32>,
 }
 
-impl Table {
+impl RuleTable {
     /// Those under a target come after those without; else the order is that of the file.
     fn order(&self) -> (bool, usize, usize) {
         (self.target.is_some(), self.place.line, self.place.column)

@@ -14,13 +14,13 @@ pub(super) const MOST_SEGMENTS: usize = 100;
 /// each `*` before it).
 #[derive(Clone, Debug)]
 pub(super) struct Glob {
-    parts: Vec<Part>,
+    parts: Vec<GlobPart>,
     /// A bit for each part that is `**`. No two stand side by side.
     deep: u128,
 }
 
 #[derive(Clone, Debug)]
-enum Part {
+enum GlobPart {
     /// `**`: any segments, or none.
     Deep,
     /// `*`: any one segment.
@@ -38,7 +38,7 @@ pub(super) enum Reach {
     Itself,
 }
 
-impl Part {
+impl GlobPart {
     fn matches(&self, segment: &str) -> bool {
         match self {
             Self::Deep | Self::Any => true,
@@ -64,18 +64,18 @@ impl Glob {
         let (mut parts, mut deep) = (Vec::new(), 0);
         for segment in segments(name) {
             parts.push(match segment {
-                "**" if matches!(parts.last(), Some(Part::Deep)) => continue,
-                "**" => Part::Deep,
-                "*" => Part::Any,
-                plain if !Self::is(plain) => Part::Named(plain.into()),
-                like => Part::Like(Pattern::new(like)?),
+                "**" if matches!(parts.last(), Some(GlobPart::Deep)) => continue,
+                "**" => GlobPart::Deep,
+                "*" => GlobPart::Any,
+                literal if !Self::is(literal) => GlobPart::Named(literal.into()),
+                like => GlobPart::Like(Pattern::new(like)?),
             });
         }
-        if matches!(parts.last(), Some(Part::Deep)) {
+        if matches!(parts.last(), Some(GlobPart::Deep)) {
             // `a/**` is what is below `a`, not `a`.
-            parts.push(Part::Any);
+            parts.push(GlobPart::Any);
         }
-        for (index, _) in parts.iter().enumerate().filter(|(_, part)| matches!(part, Part::Deep)) {
+        for (index, _) in parts.iter().enumerate().filter(|(_, part)| matches!(part, GlobPart::Deep)) {
             deep |= 1 << index;
         }
         Ok(Self { parts, deep })
@@ -83,17 +83,17 @@ impl Glob {
 
     /// Follows all ways to match at once. Bit n: the segments so far match the first n parts.
     pub(super) fn reach(&self, path: &[&str]) -> Reach {
-        let whole = 1u128 << self.parts.len();
+        let all_parts = 1u128 << self.parts.len();
         let mut matched = self.skip_deep(1);
         let mut above = false;
         for segment in path {
-            above |= matched & whole != 0;
+            above |= matched & all_parts != 0;
             matched = self.skip_deep(self.step(matched, segment));
             if matched == 0 {
                 break;
             }
         }
-        match (matched & whole != 0, above) {
+        match (matched & all_parts != 0, above) {
             (true, _) => Reach::Itself,
             (false, true) => Reach::Above,
             (false, false) => Reach::Nothing,

@@ -8,8 +8,8 @@ use toml::de::{DeTable, DeValue};
 use super::message::{quoted, short};
 use super::pattern::{Glob, glob};
 use super::target::expression;
-use super::value::{Key, Reader, Value, in_order};
-use super::{Policy, Table, normal};
+use super::value::{Reader, TomlKey, TomlValue, in_order};
+use super::{Policy, RuleTable, normal};
 use crate::judging::budget::figure::{Figure, Unlisted};
 use crate::judging::budget::syntax;
 use crate::words::Error;
@@ -52,9 +52,9 @@ impl Reader<'_> {
                 _ => return Err(self.unknown(key, &ROOT)),
             }
         }
-        policy.defaults.sort_by_key(Table::order);
+        policy.defaults.sort_by_key(RuleTable::order);
         policy.globs.sort_by_key(|(_, table)| table.order());
-        policy.full.values_mut().for_each(|tables| tables.sort_by_key(Table::order));
+        policy.full.values_mut().for_each(|tables| tables.sort_by_key(RuleTable::order));
         Ok(policy)
     }
 
@@ -74,7 +74,7 @@ impl Reader<'_> {
         }
     }
 
-    fn unlisted(&self, value: &Value<'_>) -> Result<Unlisted, Error> {
+    fn unlisted(&self, value: &TomlValue<'_>) -> Result<Unlisted, Error> {
         let word = self.string("unlisted", value, "\"fail\", \"warn\" or \"allow\"")?;
         match word {
             "fail" => Ok(Unlisted::Fail),
@@ -88,7 +88,7 @@ impl Reader<'_> {
     }
 
     /// No way out of the policy's folder, on any system.
-    fn folder(&self, value: &Value<'_>) -> Result<String, Error> {
+    fn folder(&self, value: &TomlValue<'_>) -> Result<String, Error> {
         let folder = self.string("figures", value, FOLDER)?;
         let drive = folder.as_bytes().get(1) == Some(&b':') && folder.as_bytes()[0].is_ascii_alphabetic();
         let wrong = if folder.trim().is_empty() {
@@ -107,7 +107,7 @@ impl Reader<'_> {
         Err(self.error(value.span().start, format!("`figures` {wrong}: write {FOLDER}")))
     }
 
-    fn targets(&self, value: &Value<'_>, policy: &mut Policy, room: &mut usize) -> Result<(), Error> {
+    fn targets(&self, value: &TomlValue<'_>, policy: &mut Policy, room: &mut usize) -> Result<(), Error> {
         let example = "tables such as `[target.'cfg(windows)'.defaults]`";
         for (key, value) in in_order(self.table("target", value, example)?) {
             if policy.targets.len() == MOST_TARGETS {
@@ -132,7 +132,7 @@ impl Reader<'_> {
     fn operations(
         &self,
         target: Option<usize>,
-        value: &Value<'_>,
+        value: &TomlValue<'_>,
         policy: &mut Policy,
         room: &mut usize,
     ) -> Result<(), Error> {
@@ -162,10 +162,10 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn rule_table(&self, target: Option<usize>, key: &Key<'_>, value: &Value<'_>) -> Result<Table, Error> {
+    fn rule_table(&self, target: Option<usize>, key: &TomlKey<'_>, value: &TomlValue<'_>) -> Result<RuleTable, Error> {
         let name = short(key.get_ref());
         let mut table =
-            Table { place: self.place(key.span().start), target, limits: BTreeMap::new(), why: None, runs: None };
+            RuleTable { place: self.place(key.span().start), target, limits: BTreeMap::new(), why: None, runs: None };
         for (key, value) in
             in_order(self.table(&name, value, "limits such as `peak_bytes = \"64 MiB\"` into a table")?)
         {
@@ -181,7 +181,7 @@ impl Reader<'_> {
         Ok(table)
     }
 
-    fn why(&self, value: &Value<'_>) -> Result<String, Error> {
+    fn why(&self, value: &TomlValue<'_>) -> Result<String, Error> {
         let example = "the reason of the limits in a sentence";
         match self.string("why", value, example)? {
             blank if blank.trim().is_empty() => {
@@ -191,7 +191,7 @@ impl Reader<'_> {
         }
     }
 
-    fn runs(&self, value: &Value<'_>) -> Result<u32, Error> {
+    fn runs(&self, value: &TomlValue<'_>) -> Result<u32, Error> {
         let example = format!("an integer from 1 to {MOST_RUNS}");
         let DeValue::Integer(number) = value.get_ref() else { return Err(self.wrong("runs", value, &example)) };
         let runs = syntax::integer(number).and_then(|runs| u32::try_from(runs).ok());
@@ -199,7 +199,7 @@ impl Reader<'_> {
         runs.filter(|runs| (1..=MOST_RUNS).contains(runs)).ok_or_else(|| self.error(value.span().start, found()))
     }
 
-    fn unknown_of_rule(&self, table: &str, key: &Key<'_>, value: &Value<'_>) -> Error {
+    fn unknown_of_rule(&self, table: &str, key: &TomlKey<'_>, value: &TomlValue<'_>) -> Error {
         let valid: Vec<&str> = Figure::ALL.map(Figure::name).into_iter().chain(["why", "runs"]).collect();
         let near = syntax::nearest(key.get_ref(), &valid);
         if value.get_ref().is_table() && !near.starts_with("did you mean") {

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use cfg_expr::expr::TargetPredicate;
 use cfg_expr::{Expression, Predicate};
 
-use super::Table;
+use super::RuleTable;
 use super::message::short;
 use crate::judging::budget::syntax;
 use crate::reading::Environment;
@@ -43,7 +43,7 @@ impl<'a> Targets<'a> {
         Self { expressions, environment, known: vec![OnceCell::new(); expressions.len()] }
     }
 
-    pub(super) fn hold(&self, table: &Table) -> bool {
+    pub(super) fn hold(&self, table: &RuleTable) -> bool {
         table.target.is_none_or(|at| *self.known[at].get_or_init(|| self.evaluate(at)))
     }
 

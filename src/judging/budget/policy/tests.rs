@@ -40,9 +40,9 @@ pub(super) fn place(line: usize, column: usize) -> Place {
     Place { file: FILE.into(), line, column }
 }
 
-pub(super) fn limit(line: usize, column: usize) -> Limit {
+pub(super) fn limit(line: usize, column: usize) -> FigureLimit {
     let (exact, ratchet, max, tolerance) = (None, false, None, Tolerance::default());
-    Limit { exact, ratchet, max, tolerance, place: place(line, column) }
+    FigureLimit { exact, ratchet, max, tolerance, place: place(line, column) }
 }
 
 const EVERYTHING: &str = r#"schema = 1
@@ -74,20 +74,20 @@ fn everything_is_read_with_its_place() {
     assert_eq!((policy.unlisted, policy.strict), (Unlisted::Fail, true));
 
     let rules = policy.rules("index_build", &linux());
-    let allocs = Limit { ratchet: true, ..limit(7, 10) };
-    let peak = Limit { max: Some(96 << 20), ..limit(20, 14) };
+    let allocs = FigureLimit { ratchet: true, ..limit(7, 10) };
+    let peak = FigureLimit { max: Some(96 << 20), ..limit(20, 14) };
     assert_eq!(rules.limits, [(Figure::Allocs, allocs.clone()), (Figure::PeakBytes, peak)].into());
     assert_eq!((rules.listed, rules.runs), (true, Some(3)));
     assert_eq!(rules.why.as_deref(), Some("fits the smallest machine we run on"));
 
     let rules = policy.rules("index_build", &windows());
-    let exact = Limit { exact: Some(7), ..limit(18, 10) };
-    let peak = Limit { max: Some(64 << 20), ..limit(11, 14) };
+    let exact = FigureLimit { exact: Some(7), ..limit(18, 10) };
+    let peak = FigureLimit { max: Some(64 << 20), ..limit(11, 14) };
     assert_eq!(rules.limits, [(Figure::Allocs, exact), (Figure::PeakBytes, peak)].into());
 
     let rules = policy.rules("search/rust", &linux());
     let tolerance = Tolerance { percent: 1.0, minimum: 4096 };
-    let bytes = Limit { ratchet: true, tolerance, ..limit(15, 19) };
+    let bytes = FigureLimit { ratchet: true, tolerance, ..limit(15, 19) };
     assert_eq!(rules.limits, [(Figure::Allocs, allocs), (Figure::AllocatedBytes, bytes)].into());
     assert_eq!((rules.listed, rules.why), (true, None));
 
@@ -166,7 +166,7 @@ fn the_more_specific_table_wins_figure_by_figure() {
 fn a_limit_is_replaced_wholly() {
     let text = "[defaults]\nallocs = { max = 9, ratchet = true }\n[operation.a]\nallocs = { exact = 3 }\n";
     let limits = policy(text).rules("a", &linux()).limits;
-    assert_eq!(limits[&Figure::Allocs], Limit { exact: Some(3), ..limit(5, 10) });
+    assert_eq!(limits[&Figure::Allocs], FigureLimit { exact: Some(3), ..limit(5, 10) });
 }
 
 #[test]

@@ -10,8 +10,8 @@ use crate::judging::budget::figure::Place;
 use crate::judging::budget::syntax::{self, Lines};
 use crate::words::{Error, Kind};
 
-pub(super) type Key<'a> = Spanned<DeString<'a>>;
-pub(super) type Value<'a> = Spanned<DeValue<'a>>;
+pub(super) type TomlKey<'a> = Spanned<DeString<'a>>;
+pub(super) type TomlValue<'a> = Spanned<DeValue<'a>>;
 
 /// A policy's text while it is read. Every error names its place and what to do.
 pub(super) struct Reader<'a> {
@@ -26,19 +26,24 @@ impl<'a> Reader<'a> {
 }
 
 impl Reader<'_> {
-    pub(super) fn table<'v, 'i>(&self, name: &str, value: &'v Value<'i>, can: &str) -> Result<&'v DeTable<'i>, Error> {
+    pub(super) fn table<'v, 'i>(
+        &self,
+        name: &str,
+        value: &'v TomlValue<'i>,
+        can: &str,
+    ) -> Result<&'v DeTable<'i>, Error> {
         value.get_ref().as_table().ok_or_else(|| self.wrong(name, value, can))
     }
 
-    pub(super) fn string<'v>(&self, name: &str, value: &'v Value<'_>, can: &str) -> Result<&'v str, Error> {
+    pub(super) fn string<'v>(&self, name: &str, value: &'v TomlValue<'_>, can: &str) -> Result<&'v str, Error> {
         value.get_ref().as_str().ok_or_else(|| self.wrong(name, value, can))
     }
 
-    pub(super) fn boolean(&self, name: &str, value: &Value<'_>) -> Result<bool, Error> {
+    pub(super) fn boolean(&self, name: &str, value: &TomlValue<'_>) -> Result<bool, Error> {
         value.get_ref().as_bool().ok_or_else(|| self.wrong(name, value, "`true` or `false`"))
     }
 
-    pub(super) fn wrong(&self, name: &str, value: &Value<'_>, can: &str) -> Error {
+    pub(super) fn wrong(&self, name: &str, value: &TomlValue<'_>, can: &str) -> Error {
         let found = match value.get_ref() {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "an integer",
@@ -51,7 +56,7 @@ impl Reader<'_> {
         self.error(value.span().start, format!("`{name}` is {found}: write {can}"))
     }
 
-    pub(super) fn unknown(&self, key: &Key<'_>, valid: &[&str]) -> Error {
+    pub(super) fn unknown(&self, key: &TomlKey<'_>, valid: &[&str]) -> Error {
         let near = syntax::nearest(key.get_ref(), valid);
         self.error(key.span().start, format!("unknown key `{}`: {near}", short(key.get_ref())))
     }
@@ -66,7 +71,7 @@ impl Reader<'_> {
 }
 
 /// What a table holds, as it stands in the file.
-pub(super) fn in_order<'v, 'i>(table: &'v DeTable<'i>) -> Vec<(&'v Key<'i>, &'v Value<'i>)> {
+pub(super) fn in_order<'v, 'i>(table: &'v DeTable<'i>) -> Vec<(&'v TomlKey<'i>, &'v TomlValue<'i>)> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries
