@@ -1,12 +1,12 @@
 //! Budgets in tests: an assertion runs what it measures as an operation of its own, and holds the figures against the
 //! policy and what was recorded.
 //!
-//! Here is what users call. `measure` runs and reads, `files` finds the policy and the figures.
+//! Here is what users call; `assertion` runs and reads.
 
 use std::fmt;
 use std::panic::Location;
 
-use super::measure::{Assertion, Started};
+use super::assertion::{Assertion, StartedRun};
 use crate::front::process;
 use crate::front::scope::Name;
 use crate::words::Tally;
@@ -39,8 +39,8 @@ use crate::words::Tally;
 /// when `work` does.
 #[track_caller]
 pub fn assert_budget<R>(name: impl Name, mut work: impl FnMut() -> R) -> R {
-    let place = Location::caller();
-    let mut assertion = begin(name, place);
+    let caller = Location::caller();
+    let mut assertion = begin(name, caller);
     loop {
         let run = assertion.start();
         let out = work();
@@ -68,17 +68,17 @@ pub fn assert_budget<R>(name: impl Name, mut work: impl FnMut() -> R) -> R {
 /// When no limit applies, the policy cannot be read, or heapledger is not the global allocator.
 #[track_caller]
 pub fn budget(name: impl Name) -> Budget {
-    let place = Location::caller();
-    let assertion = begin(name, place);
+    let caller = Location::caller();
+    let assertion = begin(name, caller);
     let run = assertion.start();
     Budget(Some((run, assertion)))
 }
 
-/// Whoever calls the caller is to blame where it cannot begin.
+/// Begins an assertion. Where it cannot begin, the panic names the caller of the caller.
 #[track_caller]
-fn begin(name: impl Name, place: &'static Location<'static>) -> Assertion {
+fn begin(name: impl Name, caller: &'static Location<'static>) -> Assertion {
     process::must_see();
-    match name.with(|name| Assertion::begin(name, place)) {
+    match name.with(|name| Assertion::begin(name, caller)) {
         Ok(assertion) => assertion,
         Err(why) => panic!("{}", *why),
     }
@@ -93,7 +93,7 @@ fn begin(name: impl Name, place: &'static Location<'static>) -> Assertion {
 /// let _budget = heapledger::budget("search");
 /// ```
 #[must_use = "a budget is judged when it is dropped: bind it, `let _budget = budget(..)`"]
-pub struct Budget(Option<(Started, Assertion)>);
+pub struct Budget(Option<(StartedRun, Assertion)>);
 
 impl Budget {
     /// Ends the operation, judges it, and says what this thread did in it.
@@ -114,7 +114,7 @@ impl Budget {
     }
 
     #[track_caller]
-    fn judge((run, mut assertion): (Started, Assertion)) -> Tally {
+    fn judge((run, mut assertion): (StartedRun, Assertion)) -> Tally {
         let tally = assertion.stop(run);
         assertion.end();
         tally

@@ -1,4 +1,4 @@
-//! What one process measured of one operation.
+//! What one process measured of one operation, as values that can be written and read. Nothing is judged here.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::words::Site;
 pub(crate) struct Measured {
     pub(crate) values: BTreeMap<Figure, Observed>,
     pub(crate) site: Option<Site>,
-    /// It was measured inside this operation's assertion, not by one of its own.
+    /// The operation whose assertion it was measured in; `None` if it has an assertion of its own.
     pub(crate) inside: Option<String>,
 }
 
@@ -28,8 +28,14 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
+    /// A figure that every run agrees on, or that only one run told.
     pub(crate) fn of(value: i64) -> Self {
         Self { value, highest: value, unstable: false }
+    }
+
+    /// Whether runs disagree by more than `tolerance`.
+    pub(super) fn wobbles(self, tolerance: i64) -> bool {
+        self.unstable && self.highest.saturating_sub(self.value) > tolerance
     }
 }
 

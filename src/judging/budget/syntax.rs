@@ -4,7 +4,7 @@
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable};
 
-use super::figure::Place;
+use super::place::Place;
 use crate::words::{Error, Kind, printable};
 
 /// The deepest nesting of brackets that is read: deeper than any file of ours, and far from the end of a stack.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::judging::budget::figure::{Figure, Place};
+use crate::judging::budget::figure::Figure;
+use crate::judging::budget::place::Place;
 use crate::judging::budget::syntax;
 use crate::reading::Environment;
 use crate::words::{Error, Kind};

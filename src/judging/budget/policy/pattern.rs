@@ -1,17 +1,19 @@
-//! Globs: which paths of operations a pattern reaches. No pattern and no path takes long.
+//! Globs: which paths of operations a pattern reaches. No pattern and no path takes long. What stands in a table that a
+//! glob names is for `rules`.
 
 use glob::{MatchOptions, Pattern};
 
 use super::message::short;
 use crate::words::segments;
 
-/// The longest glob in bytes, because matching recurses once for each `*`; and the most segments of one.
+/// The longest glob in bytes: matching recurses once for each `*`.
 pub(super) const LONGEST_GLOB: usize = 1024;
+/// The most segments of a glob: each has a bit of a `u128`.
 pub(super) const MOST_SEGMENTS: usize = 100;
 
-/// A pattern for paths of operations. Segments are matched one by one: so `*` stays within one, a backslash in a name
-/// is no separator on any system, and no pattern takes long (over separators, `*` would be tried at every place for
-/// each `*` before it).
+/// A pattern for paths of operations. Segments are matched one by one. So `*` stays within one, a backslash in a name
+/// is no separator on any system, and no pattern takes long: across separators, `*` would be tried at every position for
+/// each `*` before it.
 #[derive(Clone, Debug)]
 pub(super) struct Glob {
     parts: Vec<GlobPart>,
@@ -19,13 +21,16 @@ pub(super) struct Glob {
     deep: u128,
 }
 
+/// What matches one segment, or several.
 #[derive(Clone, Debug)]
 enum GlobPart {
     /// `**`: any segments, or none.
     Deep,
     /// `*`: any one segment.
     Any,
+    /// One segment, letter for letter.
     Named(String),
+    /// One segment, by a pattern.
     Like(Pattern),
 }
 
@@ -56,6 +61,7 @@ impl GlobPart {
 }
 
 impl Glob {
+    /// Whether `name` is a pattern and not a path.
     pub(super) fn is(name: &str) -> bool {
         name.contains(['*', '?', '['])
     }
@@ -72,7 +78,7 @@ impl Glob {
             });
         }
         if matches!(parts.last(), Some(GlobPart::Deep)) {
-            // `a/**` is what is below `a`, not `a`.
+            // `a/**` matches what is below `a`, but not `a`.
             parts.push(GlobPart::Any);
         }
         for (index, _) in parts.iter().enumerate().filter(|(_, part)| matches!(part, GlobPart::Deep)) {
@@ -100,6 +106,7 @@ impl Glob {
         }
     }
 
+    /// Goes on by one segment.
     fn step(&self, matched: u128, segment: &str) -> u128 {
         let mut after = matched & self.deep;
         let mut rest = matched & !self.deep;
@@ -113,12 +120,18 @@ impl Glob {
         after
     }
 
-    /// `**` may match nothing.
+    /// Adds the ways in which a `**` matches no segment.
     fn skip_deep(&self, matched: u128) -> u128 {
         matched | (matched & self.deep) << 1
     }
 }
 
+/// `a//b/` is `a/b`, as it is where operations are entered.
+pub(super) fn normalized(path: &str) -> String {
+    segments(path).collect::<Vec<_>>().join("/")
+}
+
+/// The pattern that a policy names, or what is wrong with it.
 pub(super) fn glob(path: &str) -> Result<Glob, String> {
     if path.len() > LONGEST_GLOB {
         return Err(format!("`{}` is longer than {LONGEST_GLOB} bytes: write a shorter glob", short(path)));

@@ -1,33 +1,47 @@
 //! The document and its tables: makes a policy of them, or says what is wrong. What stands beside a figure is for
-//! `limit`, and which table wins is no question here.
+//! `setting`, and which table wins for `rules`.
 
 use std::collections::{BTreeMap, HashMap};
 
 use toml::de::{DeTable, DeValue};
 
 use super::message::{quoted, short};
-use super::pattern::{Glob, glob};
+use super::pattern::{Glob, glob, normalized};
+use super::rules::Policy;
+use super::table::RuleTable;
 use super::target::expression;
 use super::value::{Reader, TomlKey, TomlValue, in_order};
-use super::{Policy, RuleTable, normal};
-use crate::judging::budget::figure::{Figure, Unlisted};
+use crate::judging::budget::figure::Figure;
+use crate::judging::budget::limit::Unlisted;
 use crate::judging::budget::syntax;
 use crate::words::Error;
 
+/// No policy that people write is as large, in bytes.
+pub(super) const LARGEST: usize = 1 << 20;
 /// Raised when a reader of the old form would misread the new one.
 const SCHEMA: i64 = 1;
 /// The most tables for operations, under `[target]` too.
 pub(super) const MOST_OPERATIONS: usize = 10_000;
-/// The most `cfg` expressions: every one is asked for every operation.
+/// The most `cfg` expressions: each may have to be evaluated for every operation.
 const MOST_TARGETS: usize = 256;
 /// How often an assertion may run what it measures.
 const MOST_RUNS: u32 = 1000;
 
+/// The keys at the top of a policy.
 const ROOT: [&str; 7] = ["schema", "unlisted", "strict", "figures", "defaults", "operation", "target"];
+/// What can be written as the folder of the recorded figures.
 const FOLDER: &str = "a folder beside this file, such as \"tests/figures\"";
 
+impl Policy {
+    /// Reads a policy. `file` is how the file is shown in messages.
+    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Error> {
+        let document = syntax::table(file, text, LARGEST)?;
+        Reader::new(file, text).policy(document.get_ref())
+    }
+}
+
 impl Reader<'_> {
-    pub(super) fn policy(&self, document: &DeTable<'_>) -> Result<Policy, Error> {
+    fn policy(&self, document: &DeTable<'_>) -> Result<Policy, Error> {
         self.schema(document)?;
         let mut policy = Policy {
             file: self.file.into(),
@@ -58,7 +72,7 @@ impl Reader<'_> {
         Ok(policy)
     }
 
-    /// First of all: a newer schema may have keys that are unknown here.
+    /// Checks the schema, before all else: a newer one may have keys that are unknown here.
     fn schema(&self, document: &DeTable<'_>) -> Result<(), Error> {
         let Some(schema) = document.get("schema") else {
             let what = format!("`schema` is missing: put `schema = {SCHEMA}` on the first line");
@@ -87,7 +101,7 @@ impl Reader<'_> {
         }
     }
 
-    /// No way out of the policy's folder, on any system.
+    /// The folder of the recorded figures: one that is not outside of the policy's folder, on any system.
     fn folder(&self, value: &TomlValue<'_>) -> Result<String, Error> {
         let folder = self.string("figures", value, FOLDER)?;
         let drive = folder.as_bytes().get(1) == Some(&b':') && folder.as_bytes()[0].is_ascii_alphabetic();
@@ -143,7 +157,7 @@ impl Reader<'_> {
                 return fail(format!("more than {MOST_OPERATIONS} operations: name several by one glob"));
             }
             *room -= 1;
-            let (name, path) = (short(key.get_ref()), normal(key.get_ref()));
+            let (name, path) = (short(key.get_ref()), normalized(key.get_ref()));
             if path.is_empty() {
                 return fail(format!("`{name}` names no operation: write its path, such as `index_build/commit`"));
             }
@@ -215,7 +229,7 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::judging::budget::policy::tests::{FILE, error, parsed};
+    use crate::judging::budget::policy::samples::{FILE, error, parsed};
 
     #[test]
     fn errors_say_where_what_and_what_to_do() {

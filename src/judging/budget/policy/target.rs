@@ -7,8 +7,8 @@ use std::fmt::Display;
 use cfg_expr::expr::TargetPredicate;
 use cfg_expr::{Expression, Predicate};
 
-use super::RuleTable;
 use super::message::short;
+use super::table::RuleTable;
 use crate::judging::budget::syntax;
 use crate::reading::Environment;
 
@@ -145,7 +145,7 @@ fn never(predicate: &Predicate<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::judging::budget::policy::tests::{FILE, environment, error, policy};
+    use crate::judging::budget::policy::samples::{FILE, environment, error, policy};
 
     #[test]
     fn expressions_are_held_against_the_environment() {

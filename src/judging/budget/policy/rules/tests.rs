@@ -1,49 +1,12 @@
-//! Whole policies, from their text to what they say of an operation; and what the tests of the other files share.
+//! Whole policies, from their text to what they say of an operation.
 
-use super::amount::{amount, percent};
-use super::pattern::{LONGEST_GLOB, MOST_SEGMENTS, glob};
-use super::read::MOST_OPERATIONS;
-use super::target::{MOST_BRACKETS, expression};
 use super::*;
-use crate::judging::budget::figure::Tolerance;
-
-pub(super) const FILE: &str = "heapledger.toml";
-
-pub(super) fn environment(cfg: &[&str]) -> Environment {
-    let part = |text: &str| text.to_string();
-    let cfg = cfg.iter().map(|cfg| part(cfg)).collect();
-    Environment { target: part("t"), profile: part("p"), allocator: part("a"), rustc: part("r"), cfg }
-}
-
-pub(super) fn linux() -> Environment {
-    environment(&["unix", "target_os=\"linux\"", "target_pointer_width=\"64\"", "target_endian=\"little\""])
-}
-
-fn windows() -> Environment {
-    environment(&["windows", "target_os=\"windows\"", "target_family=\"windows\"", "debug_assertions"])
-}
-
-pub(super) fn parsed(text: &str) -> Result<Policy, String> {
-    Policy::parse(FILE, text).map_err(|error| error.to_string())
-}
-
-/// A policy with schema, of which `text` begins on the second line.
-pub(super) fn policy(text: &str) -> Policy {
-    parsed(&format!("schema = 1\n{text}")).expect(text)
-}
-
-pub(super) fn error(text: &str) -> String {
-    parsed(&format!("schema = 1\n{text}")).expect_err(text)
-}
-
-pub(super) fn place(line: usize, column: usize) -> Place {
-    Place { file: FILE.into(), line, column }
-}
-
-pub(super) fn limit(line: usize, column: usize) -> FigureLimit {
-    let (exact, ratchet, max, tolerance) = (None, false, None, Tolerance::default());
-    FigureLimit { exact, ratchet, max, tolerance, place: place(line, column) }
-}
+use crate::judging::budget::limit::Tolerance;
+use crate::judging::budget::policy::amount::{amount, percent};
+use crate::judging::budget::policy::pattern::{LONGEST_GLOB, MOST_SEGMENTS, glob};
+use crate::judging::budget::policy::read::{LARGEST, MOST_OPERATIONS};
+use crate::judging::budget::policy::samples::{FILE, environment, error, limit, linux, parsed, place, policy, windows};
+use crate::judging::budget::policy::target::{MOST_BRACKETS, expression};
 
 const EVERYTHING: &str = r#"schema = 1
 unlisted = "fail"

@@ -5,7 +5,8 @@ use toml::de::{DeTable, DeValue};
 use super::amount::{amount, example, percent};
 use super::message::quoted;
 use super::value::{Reader, TomlValue, in_order};
-use crate::judging::budget::figure::{Figure, FigureLimit, Tolerance};
+use crate::judging::budget::figure::Figure;
+use crate::judging::budget::limit::{FigureLimit, Tolerance};
 use crate::judging::budget::syntax;
 use crate::words::{Error, Kind};
 
@@ -98,7 +99,7 @@ impl Reader<'_> {
         match value.get_ref() {
             DeValue::Integer(number) => match syntax::integer(number) {
                 None => Err(fail(format!("`{name}` does not fit into 64 bits: write less"))),
-                Some(below) if below < 0 && figure != Figure::NetBytes => {
+                Some(below) if below < 0 && !figure.goes_below_zero() => {
                     Err(fail(format!("`{figure}` is never below zero: write 0 or more")))
                 }
                 Some(number) => Ok(number),
@@ -118,7 +119,7 @@ fn ways(figure: Figure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judging::budget::policy::tests::{FILE, error, limit, linux, place, policy};
+    use crate::judging::budget::policy::samples::{FILE, error, limit, linux, place, policy};
 
     /// The limit of `allocs` or `net_bytes` that `written` makes.
     fn made(figure: &str, written: &str) -> Option<FigureLimit> {

@@ -1,0 +1,17 @@
+//! Whether an operation is at rest. It reads and changes nothing; which operations to use again is for whoever asks.
+
+use super::snapshot::Watch;
+use crate::record::{Running, SHARDS, Shard};
+use crate::words::Node;
+
+/// Whether nothing can happen in the operation any more: it owns nothing that somebody may free, and no thread is in it.
+/// A thread that began in it and still runs is seen by what it owns: the block that its `JoinHandle` waits for.
+pub(crate) fn is_at_rest(node: &'static Node) -> bool {
+    let owns = Watch::new(node, false).read().tally(None);
+    let mut running = Vec::new();
+    let is_left = |shard: &'static Shard, running: &mut Vec<Running>| {
+        running.clear();
+        shard.running(running) && !running.iter().any(|scope| scope.node.is_within(node))
+    };
+    owns.live_blocks == 0 && owns.live_bytes == 0 && SHARDS.iter().all(|shard| is_left(shard, &mut running))
+}
