@@ -1,5 +1,5 @@
-//! `deny_alloc`: an operation that must not allocate, and the panic when it does. The scope counts; here is what is
-//! compared, and when it is judged.
+//! `deny_alloc`: an operation that must not allocate, and the panic when it does. The scope counts; here is what is read
+//! before and after it, and when it is judged. What the readings say is for `judging`, and how it is said for `render`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,9 +9,9 @@ use std::thread::panicking;
 use super::process;
 use super::scope::{Name, Scope, track};
 use crate::judging::budget::Denied;
-use crate::judging::{Allocated, Violation};
+use crate::judging::{Allocated, Violation, allocated_between};
 use crate::record::{self, Own};
-use crate::words::{Counts, LEDGER, Node, Tally};
+use crate::words::{LEDGER, Node, Tally};
 use crate::{registry, render};
 
 /// Enters the operation `name` within the active one, and denies it allocations until the guard is dropped: that panics
@@ -55,23 +55,34 @@ pub fn deny_alloc(name: impl Name) -> DenyAlloc {
     let scope = track(name);
     assert!(scope.opened.is_some(), "no memory is left to see allocations with");
     // Read inside: a thread that ends may have taken its shard for this scope alone.
-    let before = Own::new(by_operation);
-    DenyAlloc { scope: Some(scope), node: record::active(), before, allowed: 0, place: Location::caller() }
+    let before = Own::new(allocated_by_operation);
+    DenyAlloc { scope: Some(scope), node: record::active(), before, allowed: 0, caller: Location::caller() }
 }
 
 /// An operation that must not allocate, active on this thread until this is dropped. Made by [`deny_alloc`].
 ///
-/// Belongs to its thread, as every [`Scope`] does.
+/// Belongs to its thread, as every [`Scope`] does: it can neither be sent to another one nor be shared with it.
+///
+/// ```compile_fail,E0277
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let guard = heapledger::deny_alloc("encode");
+/// std::thread::spawn(move || drop(guard));
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn share<T: Sync>() {}
+/// share::<heapledger::DenyAlloc>();
+/// ```
 #[must_use = "allocations are denied until the guard is dropped: bind it, `let _none = deny_alloc(..)`"]
 #[derive(Debug)]
 pub struct DenyAlloc {
-    /// Nothing once it was judged.
+    /// `None` when it has been judged.
     scope: Option<Scope>,
     node: &'static Node,
     /// What the thread had allocated in each operation when the scope began.
     before: Own<BTreeMap<u32, Allocated>>,
     allowed: u64,
-    place: &'static Location<'static>,
+    caller: &'static Location<'static>,
 }
 
 impl DenyAlloc {
@@ -112,7 +123,7 @@ impl DenyAlloc {
         let violation = self.violated();
         let tally = self.scope.take().map_or_else(Tally::default, Scope::finish);
         if let Some(violation) = violation {
-            process::denied(|| told(&violation));
+            process::denied(|| denied_of(&violation));
             if !panicking() {
                 panic!("{}", *violation);
             }
@@ -122,20 +133,24 @@ impl DenyAlloc {
 
     /// What the scope did that it must not, so far.
     fn violated(&self) -> Option<Own<Violation>> {
-        let did = allocated(&self.scope.as_ref()?.so_far()?.activity.counts());
-        if did.allocs + did.reallocs <= self.allowed {
+        let did = Allocated::of(&self.scope.as_ref()?.so_far()?.activity.counts());
+        if did.calls() <= self.allowed {
             return None;
         }
-        let Self { node, allowed, place, .. } = *self;
-        Some(Own::new(|| Violation { path: node.path(), place, did, allowed, by: since(&self.before) }))
+        let Self { node, allowed, caller, .. } = *self;
+        Some(Own::new(|| {
+            let nodes = registry::all();
+            let path_of = |id: &u32| Some(nodes.get(*id as usize)?.path());
+            let by = allocated_between(&self.before, &allocated_by_operation(), path_of);
+            Violation { path: node.path(), caller, did, allowed, by }
+        }))
     }
 }
 
-/// What the process tells of it when it ends.
-fn told(violation: &Violation) -> Denied {
-    let Violation { path, place, did, .. } = violation;
-    let allocs = did.allocs.saturating_add(did.reallocs);
-    Denied { path: path.clone(), allocs, allocated_bytes: did.bytes, site: Some((*place).into()) }
+/// What the process tells of a violation when it ends.
+fn denied_of(violation: &Violation) -> Denied {
+    let Violation { path, caller, did, .. } = violation;
+    Denied { path: path.clone(), allocs: did.calls(), allocated_bytes: did.bytes, site: Some((*caller).into()) }
 }
 
 impl Drop for DenyAlloc {
@@ -144,49 +159,20 @@ impl Drop for DenyAlloc {
     }
 }
 
-fn allocated(counts: &Counts) -> Allocated {
-    Allocated { allocs: counts.allocs, reallocs: counts.reallocs, bytes: counts.allocated_bytes }
-}
-
 /// What this thread has allocated so far in each operation, by id.
-fn by_operation() -> BTreeMap<u32, Allocated> {
+fn allocated_by_operation() -> BTreeMap<u32, Allocated> {
     let mut all = BTreeMap::new();
     record::accounts(|id, account| {
         if id != LEDGER.id {
-            all.insert(id, allocated(&account.counts.read()));
+            all.insert(id, Allocated::of(&account.counts.read()));
         }
     });
     all
 }
 
-/// Operations in which this thread allocated since, each alone, the largest first.
-fn since(before: &BTreeMap<u32, Allocated>) -> Vec<(String, Allocated)> {
-    let nodes = registry::all();
-    let mut changed = Vec::new();
-    for (id, now) in by_operation() {
-        let then = before.get(&id).copied().unwrap_or_default();
-        let did = Allocated {
-            allocs: now.allocs.wrapping_sub(then.allocs),
-            reallocs: now.reallocs.wrapping_sub(then.reallocs),
-            bytes: now.bytes.wrapping_sub(then.bytes),
-        };
-        if did != Allocated::default()
-            && let Some(node) = nodes.get(id as usize)
-        {
-            changed.push((node.path(), did));
-        }
-    }
-    changed.sort_by(|(one, did), (other, does)| {
-        (does.allocs, does.bytes, does.reallocs)
-            .cmp(&(did.allocs, did.bytes, did.reallocs))
-            .then_with(|| one.cmp(other))
-    });
-    changed
-}
-
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What is written is the caller's, what it is made with the ledger's own.
+        // The text that is written belongs to the caller; what it is made of is the ledger's own memory.
         let text = Own::new(|| {
             let mut text = String::new();
             // Writing to a string does not fail.

@@ -86,11 +86,23 @@ fn begin(name: impl Name, caller: &'static Location<'static>) -> Assertion {
 
 /// An operation that is measured until this is dropped, and judged then. Made by [`budget`].
 ///
-/// While a panic unwinds it judges nothing.
+/// While a panic unwinds it judges nothing. It belongs to its thread: it can neither be sent to another one nor be shared
+/// with it.
 ///
 /// ```no_run
 /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
 /// let _budget = heapledger::budget("search");
+/// ```
+///
+/// ```compile_fail,E0277
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let budget = heapledger::budget("search");
+/// std::thread::spawn(move || drop(budget));
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn share<T: Sync>() {}
+/// share::<heapledger::Budget>();
 /// ```
 #[must_use = "a budget is judged when it is dropped: bind it, `let _budget = budget(..)`"]
 pub struct Budget(Option<(StartedRun, Assertion)>);
