@@ -1,5 +1,5 @@
-//! `deny_alloc`: an operation that must not allocate, and the panic when it does. The scope counts; here is what is read
-//! before and after it, and when it is judged. What the readings say is for `judging`, and how it is said for `render`.
+//! `deny_alloc`: an operation that must not allocate, and the panic when it does. The scope counts; here is what is
+//! read before and after it, and when it is judged. What the readings say is for `judging`, the message for `render`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,13 +17,13 @@ use crate::{registry, render};
 /// Enters the operation `name` within the active one, and denies it allocations until the guard is dropped: that panics
 /// if this thread allocated or resized a block meanwhile, in the operation or in any scope begun inside it.
 ///
-/// The panic comes when the scope has ended, so that nothing is cut short, and its message says how much, where, and
-/// which operations did it. Frees are allowed, and so is what other threads do. A guard that is dropped while its thread
-/// panics says nothing.
+/// The panic comes when the scope has ended, so that no work is cut short, and its message says how much, where, and
+/// which operations did it. Frees are allowed, and so is what other threads do. A guard that is dropped while its
+/// thread panics stays silent.
 ///
 /// Costs what [`track`] does, and a copy of the thread's counters, at the ledger's own expense.
 ///
-/// What the optimizer removed was not allocated: release builds may pass where debug builds do not.
+/// What the optimizer removes is not allocated: release builds may pass where debug builds do not.
 ///
 /// # Panics
 /// Here, where heapledger is not the global allocator: a check that cannot see must not pass.

@@ -1,5 +1,5 @@
-//! A scope that must not allocate, and did: as plain values, and which operations did it. Reading counters is for whoever
-//! denies.
+//! A scope that must not allocate, and did: as plain values, and which operations did it. Reading counters is for
+//! `front`.
 
 use std::collections::BTreeMap;
 use std::panic::Location;
@@ -48,8 +48,8 @@ pub(crate) struct Violation {
     pub(crate) by: Vec<(String, Allocated)>,
 }
 
-/// Operations that allocated between two readings, each alone: the one with the most allocations first, then with the most
-/// bytes, then with the most resizes, then by path. One without a path is left out.
+/// Operations that allocated between two readings, each alone: the one with the most allocations first, then with the
+/// most bytes, then with the most resizes, then by path. One without a path is left out.
 pub(crate) fn allocated_between<Id: Ord>(
     before: &BTreeMap<Id, Allocated>,
     after: &BTreeMap<Id, Allocated>,

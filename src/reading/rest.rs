@@ -4,8 +4,8 @@ use super::snapshot::Watch;
 use crate::record::{Running, SHARDS, Shard};
 use crate::words::Node;
 
-/// Whether nothing can happen in the operation any more: it owns nothing that somebody may free, and no thread is in it.
-/// A thread that began in it and still runs is seen by what it owns: the block that its `JoinHandle` waits for.
+/// Whether the operation's counters can no longer change: it owns no block that somebody may free, and no thread is in
+/// it. A thread that began in it and still runs is seen by what it owns: the block that its `JoinHandle` waits for.
 pub(crate) fn is_at_rest(node: &'static Node) -> bool {
     let owns = Watch::new(node, false).read().tally(None);
     let mut running = Vec::new();

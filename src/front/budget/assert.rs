@@ -14,18 +14,19 @@ use crate::words::Tally;
 /// Runs `work` as operation `name`, and panics where a figure exceeds what `heapledger.toml` allows it.
 ///
 /// The policy stands beside the `Cargo.toml` of the package that is tested, or above it in the workspace; figures that
-/// were recorded stand where it says. `docs/ci-budgets.md` is the manual. Improvements, and figures that nobody recorded
-/// yet, are warned of on standard error, or panic where the policy is strict.
+/// were recorded stand where it says. `docs/ci-budgets.md` is the manual. Improvements, and figures that nobody
+/// recorded yet, are warned of on standard error, or panic where the policy is strict.
 ///
-/// Runs `work` three times, or as often as the policy says (`runs`; where `live_bytes_per_iteration` is limited, at least
-/// three times), a few times more while counts differ. Of `allocs`,
-/// `allocated_bytes` and `peak_bytes` the least counts, for whatever pollutes them only adds; of `net_bytes` and
-/// `live_bytes` the most counts, after a first run that may warm up. What `work` returns is still alive when it is
-/// measured, and counts as kept; all but the last, which is returned, are dropped then.
+/// Runs `work` three times, or as often as the policy says (`runs`; where `live_bytes_per_iteration` is limited, at
+/// least three times), and a few times more while counts differ. Of `allocs`, `allocated_bytes` and `peak_bytes` the
+/// least counts, because pollution only adds to them; of `net_bytes` and `live_bytes` the most counts, after a first
+/// run that may warm up. What `work` returns is still alive when it is measured, and counts as kept. Afterwards it is
+/// dropped, except what the last run returns, which the caller gets.
 ///
-/// Exact beside other tests: the assertion is an operation of its own, whoever else uses the name. Threads that `work`
-/// starts count where the feature `threads` can see them; otherwise carry the operation to them ([`crate::current`]).
-/// With them `peak_bytes` is off by at most 64 KiB for each, and no two runs agree on it: give it a ceiling or a tolerance.
+/// The figures are exact beside other tests: the assertion is an operation of its own, even if others use the name.
+/// Threads that `work` starts count where the feature `threads` can see them; otherwise carry the operation to them
+/// ([`crate::current`]). With them `peak_bytes` is off by at most 64 KiB for each, and no two runs agree on it: give it
+/// a ceiling or a tolerance.
 ///
 /// ```no_run
 /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -34,9 +35,9 @@ use crate::words::Tally;
 /// ```
 ///
 /// # Panics
-/// When a limit is exceeded, with the figures, the lines that limit them, and what grew; when no limit applies, when the
-/// policy cannot be read, and when heapledger is not the global allocator: a check that cannot see must not pass. And
-/// when `work` does.
+/// When a limit is exceeded, with the figures, the lines that limit them, and what grew; when no limit applies, when
+/// the policy cannot be read, and when heapledger is not the global allocator: a check that cannot see must not pass.
+/// And when `work` does.
 #[track_caller]
 pub fn assert_budget<R>(name: impl Name, mut work: impl FnMut() -> R) -> R {
     let caller = Location::caller();
@@ -86,8 +87,8 @@ fn begin(name: impl Name, caller: &'static Location<'static>) -> Assertion {
 
 /// An operation that is measured until this is dropped, and judged then. Made by [`budget`].
 ///
-/// While a panic unwinds it judges nothing. It belongs to its thread: it can neither be sent to another one nor be shared
-/// with it.
+/// While a panic unwinds it judges nothing. It belongs to its thread: it can neither be sent to another one nor be
+/// shared with it.
 ///
 /// ```no_run
 /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

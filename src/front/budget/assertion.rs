@@ -114,7 +114,7 @@ impl Assertion {
         drop(self);
         match &*said {
             Ok(warning) if warning.is_empty() => {}
-            // Where output is captured, whoever is active would pay for it.
+            // Where a test's output is captured, printing allocates: that must not be charged to the active operation.
             Ok(warning) => record::quietly(|| eprintln!("{warning}")),
             Err(failure) => panic!("{failure}"),
         }
@@ -148,7 +148,8 @@ impl Assertion {
     }
 }
 
-/// Whether a figure that must repeat itself has not yet. While figures are recorded, a policy decides too, if there is one.
+/// Whether a figure that must repeat itself has not yet. Where there is a policy, it decides also while figures are
+/// recorded.
 fn differ(runs: &Runs) -> bool {
     Judge::of_this_process().as_ref().is_ok_and(|judge| judge.sees_difference(runs))
 }

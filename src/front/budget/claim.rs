@@ -23,7 +23,7 @@ type PoolKey = (u32, String);
 /// Operations of assertions.
 #[derive(Default)]
 struct Pool {
-    /// Those that no assertion has. What was given back last stands last.
+    /// Those that no assertion has, in the order in which they were given back.
     spare: HashMap<PoolKey, Vec<&'static Node>>,
     /// The ids of all.
     claimed: BTreeSet<u32>,

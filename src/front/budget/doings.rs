@@ -7,9 +7,9 @@ use crate::judging::budget::{Doing, Doings, Figure};
 use crate::reading::Snapshot;
 use crate::words::{Node, Site, Tally};
 
-/// What the asserted operation and those inside it did, each with all that is below it. Several operations inside may have
-/// one path. Those that are `claimed` by an assertion of their own are judged there and left out, for what they do here is
-/// that of several runs.
+/// What the asserted operation and those inside it did, each with all that is below it. Several operations inside may
+/// have one path. Those that are `claimed` by an assertion of their own are judged there. Here they are left out: what
+/// they did is that of several runs.
 pub(super) fn doings_of(asserted: &'static Node, did: &Snapshot, claimed: &BTreeSet<u32>) -> Doings {
     let within = |node: &'static Node| std::iter::successors(Some(node), |node| node.parent);
     let up_to_asserted = |node| within(node).take_while(|above| above.id != asserted.id);
@@ -36,7 +36,8 @@ pub(super) fn doings_of(asserted: &'static Node, did: &Snapshot, claimed: &BTree
     by_path.into_iter().map(|(path, (total, site))| (path.to_string(), doing(&total, site))).collect()
 }
 
-/// What one operation did. A difference of snapshots knows a peak only if it is higher than all before, so none is taken.
+/// What one operation did. A difference of snapshots knows a peak only if it is higher than all before, so none is
+/// taken.
 fn doing(total: &Tally, site: Option<Site>) -> Doing {
     let did = Tally { peak_bytes: None, ..*total };
     Doing { values: Figure::all_taken_from(&did).collect(), site }

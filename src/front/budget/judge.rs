@@ -1,5 +1,5 @@
-//! The judge of this process: the policy and the recorded figures of the package that is tested, read once. What is found
-//! is for `judging`.
+//! The judge of this process: the policy and the recorded figures of the package that is tested, read once. How figures
+//! are judged is for `judging`.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -28,8 +28,8 @@ impl Judge {
         let folder = folder.or_else(|| std::env::current_dir().ok()).unwrap_or_default();
         let Some(book) = Book::find(&folder)? else {
             let what = format!(
-                "there is no {POLICY} in {} or above it in the workspace, so no figure can be judged: write one, or let \
-                 `cargo heapledger init` write it from a first run",
+                "there is no {POLICY} in {} or above it in the workspace, so no figure can be judged: write one, or \
+                 let `cargo heapledger init` write it from a first run",
                 shown(&folder)
             );
             return Err(Error(Kind::Unreadable { what }));

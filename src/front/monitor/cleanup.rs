@@ -1,4 +1,5 @@
-//! Callbacks that give memory back: registered, run on request, and held to what they say. Nothing is freed but by them.
+//! Callbacks that give memory back: registered, run on request, and held to what they say. The monitor itself frees
+//! no memory of others.
 
 use std::any::Any;
 use std::fmt;

@@ -1,5 +1,5 @@
-//! A run of an operation under the monitor: the scope, and what the monitor is told when it ends. What the operation still
-//! owns is for `operations`.
+//! A run of an operation under the monitor: the scope, and what the monitor is told when it ends. What the operation
+//! still owns is for `operations`.
 
 use std::cell::Cell;
 use std::fmt;
@@ -10,7 +10,8 @@ use super::shared::Shared;
 use crate::front::scope::Scope;
 use crate::record;
 
-/// A run of an operation under a [`MemoryMonitor`](super::MemoryMonitor): the operation is active until this is dropped or marked completed.
+/// A run of an operation under a [`MemoryMonitor`](super::MemoryMonitor): the operation is active until this is dropped
+/// or marked completed.
 ///
 /// ```
 /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -54,8 +55,8 @@ impl MemoryOperationGuard {
         Self { open: Cell::new(Some((scope, run))) }
     }
 
-    /// Ends the operation now, as done: whatever it still owns was to be given back. Dropping the guard ends it too,
-    /// as one that did not get to its end. Marking twice changes nothing.
+    /// Ends the operation now, as done: all that it owned had to be given back by now. Dropping the guard ends it too,
+    /// as one that did not get to its end. Marking it again has no effect.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

@@ -1,4 +1,4 @@
-//! The monitor's locks. No callback of a user's runs under one.
+//! The monitor's locks. Neither callbacks nor handlers run under one.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

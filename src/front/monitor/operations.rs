@@ -1,5 +1,5 @@
-//! The operations that were started under a monitor: their runs, and what they still own when none is under way. What is
-//! done about it is for others.
+//! The operations that were started under a monitor: their runs, and what they still own when none is under way. What
+//! is done about it is for users.
 
 use std::collections::HashMap;
 use std::sync::Mutex;

@@ -1,5 +1,5 @@
-//! What can be limited: the one list of figures. Everything that names a figure, shows it, takes it from counters or sums
-//! it up over runs derives from the list: a new figure is one line here. What a figure may be is for `limit`.
+//! What can be limited: the one list of figures. Everything that names a figure, shows it, takes it from counters or
+//! sums it up over runs derives from the list: a new figure is one line here. What a figure may be is for `limit`.
 
 use std::fmt;
 
@@ -8,9 +8,9 @@ use crate::words::{Bytes, Tally, exact};
 /// Which of several runs of the same work decides about a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DecisiveRun {
-    /// Whatever pollutes a count or a peak only adds to it, so the least of all runs is the closest.
+    /// Pollution only adds to counts and peaks: the least of all runs is the closest to the truth.
     Least,
-    /// What one run keeps counts in full.
+    /// What is kept counts in full, whichever run keeps it.
     Most,
 }
 

@@ -17,7 +17,7 @@ const SHOWN: usize = 5;
 /// What is judged besides the policy.
 pub(crate) struct Case<'a> {
     pub(crate) policy: &'a Policy,
-    /// What was recorded in the environment, if anything was.
+    /// What was recorded in the environment; `None` where no file is.
     pub(crate) recorded: Option<&'a Figures>,
     pub(crate) environment: &'a Environment,
     /// All tests ran, so that what was not measured is missing.
@@ -140,8 +140,8 @@ fn hold_against_base(
                 _ if observed.wobbles(tolerance) => {
                     let (least, most) = (figure.shown(observed.value), figure.shown(observed.highest));
                     let note = format!(
-                        "every run said something else, from {least} to {most}: give it a tolerance that covers that, or \
-                         a ceiling"
+                        "every run said something else, from {least} to {most}: give it a tolerance that covers that, \
+                         or a ceiling"
                     );
                     (Status::Unstable, Some(note))
                 }
@@ -165,7 +165,7 @@ fn hold_against_base(
     }
 }
 
-/// Operations below `path` whose figure grew since it was recorded; where nothing of them was recorded, those that have
+/// Operations below `path` whose figure grew since it was recorded; where none of them was recorded, those that have
 /// most of it. The largest first.
 fn find_growth(
     recorded: Option<&Figures>,

@@ -74,8 +74,8 @@ fn found_incomplete(report: &Data) -> Option<Finding> {
     (foreign > 0 || refused > 0).then(|| Finding::blind("(report)", &note))
 }
 
-/// Takes a finding in, unless a worse one is known of the same figure: one line is enough for one leak, and for the worst
-/// of several.
+/// Takes a finding in, unless a worse one is known of the same figure: one line is enough for one leak, and for the
+/// worst of several.
 fn put_worse(findings: &mut Vec<Finding>, found: Finding) {
     let same = |known: &Finding| (&known.path, known.figure) == (&found.path, found.figure);
     if findings.iter().any(|known| same(known) && known.status > found.status) {
@@ -111,7 +111,7 @@ fn keep_outermost(findings: &mut Vec<Finding>) {
     });
 }
 
-/// Operations that the policy names in full, and that nothing measured, in any environment.
+/// Operations that the policy names in full, and that no test measured in any environment.
 pub(crate) fn missing(policy: &Policy, run: &Run, complete: bool) -> Vec<Finding> {
     let seen: BTreeSet<String> = run.parts.iter().flat_map(|part| operations(part).into_keys()).collect();
     let named: BTreeMap<String, Place> = run.parts.iter().flat_map(|part| policy.named(&part.environment)).collect();
@@ -127,7 +127,8 @@ pub(crate) fn missing(policy: &Policy, run: &Run, complete: bool) -> Vec<Finding
 /// Every operation that was measured: by an assertion, by a leak test, or only tracked.
 pub(crate) fn operations(part: &Part) -> BTreeMap<String, Measured> {
     let mut operations = part.measured.clone();
-    // The report of a process leaves out what assertions and leak tests run: over so many iterations no sum repeats itself.
+    // A process leaves out of its report what assertions and leak tests run: over so many iterations no sum repeats
+    // itself.
     for row in part.report.rows.iter().filter(|row| row.scopes > 0) {
         if part.measured.contains_key(&row.path) {
             continue;
@@ -156,8 +157,8 @@ fn rounded_up(per_iteration: f64) -> i64 {
 }
 
 /// The figures as they are to be recorded: of every limit that wants one, and of the operations below, so that a breach
-/// can say which of them grew. A figure within its tolerance stays as it was committed. What was not measured stays too,
-/// unless all tests ran.
+/// can say which of them grew. A figure within its tolerance stays as it was committed. A figure that was not measured
+/// stays too, unless all tests ran.
 pub(crate) fn to_record(case: &Case<'_>, part: &Part) -> BTreeMap<(String, Figure), i64> {
     let mut figures = BTreeMap::new();
     if let Some(recorded) = case.recorded.filter(|_| !case.complete) {

@@ -1,5 +1,5 @@
-//! How far a figure may be from another one, as a value. Reading it from the policy is for `policy`, and holding a figure
-//! against it for `judge`.
+//! How far a figure may be from another one, as a value. Reading it from the policy is for `policy`, and holding a
+//! figure against it for `judge`.
 
 use super::place::Place;
 

@@ -1,4 +1,4 @@
-//! What a run measured as JSON, and back.
+//! What a run measured as JSON, and back. Where the file stands is for `disk`.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,12 +16,12 @@ use crate::words::{Error, Kind};
 struct Parts<P> {
     #[serde(default, rename = "whole")]
     complete: bool,
-    #[serde(default = "unless_said")]
+    #[serde(default = "clean_by_default")]
     clean: bool,
     parts: P,
 }
 
-fn unless_said() -> bool {
+fn clean_by_default() -> bool {
     true
 }
 

@@ -1,4 +1,4 @@
-//! The runs of one assertion: what they add up to, and whether they agree. How a run is read is for whoever measures.
+//! The runs of one assertion: what they add up to, and whether they agree. Reading a run is for `front`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,8 +24,8 @@ pub(crate) type Doings = BTreeMap<String, Doing>;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Runs {
     runs: Vec<Doings>,
-    /// What was live after each run, without what the run returned. What the last run returns is not given back, so it has
-    /// no such reading.
+    /// What was live after each run, without what the run returned. What the last run returns is not given back, so it
+    /// has no such reading.
     kept: Vec<i64>,
 }
 
@@ -79,7 +79,8 @@ impl Runs {
         self.runs.iter().flat_map(BTreeMap::keys).collect()
     }
 
-    /// A figure over all runs; `None` where a run does not tell it. An operation that a run did not enter did nothing in it.
+    /// A figure over all runs; `None` where a run does not tell it. In a run that did not enter it, an operation did
+    /// what counters say that stand at zero.
     fn observed(&self, path: &str, figure: Figure) -> Option<Observed> {
         let of = |run: &Doings| match run.get(path) {
             Some(doing) => doing.values.get(&figure).copied(),
@@ -96,7 +97,8 @@ impl Runs {
     }
 }
 
-/// One figure over all runs. The first run may warm up: neither what it keeps counts, nor how far it is from the others.
+/// One figure over all runs. The first run may warm up: neither what it keeps counts, nor how far it is from the
+/// others.
 fn sum_up(figure: Figure, over: &[i64]) -> Option<Observed> {
     let warm = if over.len() > 1 { &over[1..] } else { over };
     let (least, most) = (*over.iter().min()?, *warm.iter().max()?);

@@ -1,4 +1,5 @@
-//! Recorded figures: what operations measured before, in one file per environment. Read here, written by the command.
+//! Recorded figures: from the text of an environment's file to what operations measured before. Opening the file is for
+//! `disk`.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use crate::words::{Error, Kind};
 
 /// Raised when a reader of the old form would misread the new one.
 pub(crate) const SCHEMA: i64 = 1;
-/// No file of figures is as large.
+/// No file of figures is as large, in bytes.
 const LARGEST: usize = 64 << 20;
 
 /// The recorded figures of one environment.

@@ -1,8 +1,8 @@
-//! What people wrote, as a message can bear it. What is wrong with it is for others to say.
+//! What people wrote, made short and harmless for messages. What is wrong with it is for others to say.
 
 use crate::words::printable;
 
-/// As much of what people wrote as a message can bear, and nothing that a terminal obeys.
+/// The start of what people wrote, without anything that a terminal obeys.
 pub(super) fn short(text: &str) -> String {
     /// In characters: what remains of a line of a terminal beside the rest of the message.
     const LONGEST: usize = 60;

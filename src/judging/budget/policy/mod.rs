@@ -3,7 +3,7 @@
 
 /// Sizes, counts and percentages, exactly as they are written.
 mod amount;
-/// What people wrote, as a message can bear it.
+/// What people wrote, made short and harmless for messages.
 mod message;
 /// Globs: which paths of operations a pattern reaches.
 mod pattern;

@@ -12,8 +12,8 @@ pub(super) const LONGEST_GLOB: usize = 1024;
 pub(super) const MOST_SEGMENTS: usize = 100;
 
 /// A pattern for paths of operations. Segments are matched one by one. So `*` stays within one, a backslash in a name
-/// is no separator on any system, and no pattern takes long: across separators, `*` would be tried at every position for
-/// each `*` before it.
+/// is no separator on any system, and no pattern takes long: across separators, `*` would be tried at every position
+/// for each `*` before it.
 #[derive(Clone, Debug)]
 pub(super) struct Glob {
     parts: Vec<GlobPart>,

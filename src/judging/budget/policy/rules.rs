@@ -27,7 +27,7 @@ pub(crate) struct Policy {
     pub(crate) figures: String,
     /// The expressions of `[target.'cfg(..)']`. Tables name them by their index.
     pub(super) targets: Vec<Expression>,
-    /// Each list in the order of application: the later wins.
+    /// The tables of each list stand in the order in which they apply: the later wins.
     pub(super) defaults: Vec<RuleTable>,
     pub(super) globs: Vec<(Glob, RuleTable)>,
     pub(super) full: BTreeMap<String, Vec<RuleTable>>,

@@ -11,7 +11,7 @@ use crate::judging::budget::syntax;
 use crate::words::{Error, Kind};
 
 impl Reader<'_> {
-    /// Nothing is `"none"`.
+    /// The limit that `value` writes; `None` for `"none"`.
     pub(super) fn setting(&self, figure: Figure, value: &TomlValue<'_>) -> Result<Option<FigureLimit>, Error> {
         let place = self.place(value.span().start);
         let limit = FigureLimit { exact: None, ratchet: false, max: None, tolerance: Tolerance::default(), place };
@@ -45,9 +45,10 @@ impl Reader<'_> {
         }
     }
 
+    /// The limit that a table writes, with what `limit` says of it already.
     fn limit_table(&self, figure: Figure, table: &DeTable<'_>, mut limit: FigureLimit) -> Result<FigureLimit, Error> {
         let mut ratchet = None;
-        // Where what needs a figure to be around stands.
+        // Where the keys stand that need a figure to be around.
         let (mut tolerance, mut minimum) = (None, None);
         for (key, value) in in_order(table) {
             let at = key.span().start;
