@@ -103,9 +103,9 @@ pub(super) fn run_tests(
     if run.parts.is_empty() && unseen.is_empty() && !status.success() {
         bail!("the tests failed ({status}) before any of them reported what it measured");
     }
-    let whole = asked.complete || (!selects(&asked.arguments) && every_member(&asked.arguments)?);
+    let complete = asked.complete || (!selects(&asked.arguments) && every_member(&asked.arguments)?);
     Ok(Ran {
-        run: Run { whole, clean: status.success() && unseen.is_empty(), ..run },
+        run: Run { complete, clean: status.success() && unseen.is_empty(), ..run },
         unseen,
         passed: status.success(),
     })

@@ -36,10 +36,10 @@ struct Change {
 }
 
 impl Change {
-    fn of(book: &Book, part: &Part, whole: bool) -> anyhow::Result<Self> {
+    fn of(book: &Book, part: &Part, complete: bool) -> anyhow::Result<Self> {
         let environment = part.environment.clone();
         let before = book.figures(&environment)?;
-        let case = Case { policy: &book.policy, recorded: before.as_ref(), environment: &environment, whole };
+        let case = Case { policy: &book.policy, recorded: before.as_ref(), environment: &environment, complete };
         let after = to_record(&case, part);
         Ok(Self { path: book.figures_at(&environment), environment, before, after })
     }
@@ -48,7 +48,7 @@ impl Change {
     fn all(book: &Book, run: &Run) -> anyhow::Result<Vec<Self>> {
         let seeing = run.parts.iter().filter(|part| part.report.processes > 0);
         let all =
-            seeing.map(|part| Self::of(book, part, run.whole && run.clean)).collect::<anyhow::Result<Vec<_>>>()?;
+            seeing.map(|part| Self::of(book, part, run.complete && run.clean)).collect::<anyhow::Result<Vec<_>>>()?;
         Ok(all.into_iter().filter(|change| !change.differences().is_empty()).collect())
     }
 
@@ -135,7 +135,7 @@ pub(super) fn write_all(book: &Book, run: &Run) -> anyhow::Result<()> {
     }
     if changes.is_empty() {
         let sums = "; what is added up over all tests is recorded only where all ran (--complete)";
-        let sums = if run.whole { "" } else { sums };
+        let sums = if run.complete { "" } else { sums };
         outcome::say(&format!("nothing to record: every figure is as it was, or within its tolerance{sums}\n"))?;
     }
     Ok(())

@@ -14,7 +14,7 @@ use super::cli::{Exit, Merge, Project, Show};
 use super::collect::Ran;
 use super::keep;
 use crate::disk::{Book, read, shown, write_whole};
-use crate::judging::budget::{Case, Figure, Finding, Kind, Measured, Run, Verdict, judge, missing, operations};
+use crate::judging::budget::{Basis, Case, Figure, Finding, Measured, Run, Status, judge, missing, operations};
 use crate::render::findings::{annotations, junit, markdown, share, table};
 use crate::words::printable;
 
@@ -39,15 +39,15 @@ impl Outcome {
         let mut parts: Vec<(String, Vec<Finding>)> = Vec::new();
         for part in &ran.run.parts {
             let recorded = book.figures(&part.environment)?;
-            let (environment, whole) = (&part.environment, ran.run.whole);
-            let case = Case { policy: &book.policy, recorded: recorded.as_ref(), environment, whole };
+            let (environment, complete) = (&part.environment, ran.run.complete);
+            let case = Case { policy: &book.policy, recorded: recorded.as_ref(), environment, complete };
             let place = match part.report.processes {
                 0 => "without heapledger as global allocator".into(),
                 _ => part.environment.to_string(),
             };
             parts.push((place, judge(&case, part)));
         }
-        let mut others = missing(&book.policy, &ran.run, ran.run.whole);
+        let mut others = missing(&book.policy, &ran.run, ran.run.complete);
         others.extend(ran.unseen.iter().cloned());
         if !others.is_empty() {
             parts.push(("of no environment".into(), others));
@@ -62,14 +62,14 @@ impl Outcome {
     }
 
     pub(super) fn exit(&self) -> Exit {
-        let has = |verdict| self.findings().any(|finding| finding.verdict == verdict);
-        let to_record = self.strict && (has(Verdict::New) || has(Verdict::Improvement));
+        let has = |status| self.findings().any(|finding| finding.status == status);
+        let to_record = self.strict && (has(Status::New) || has(Status::Improvement));
         let explained = self.passed || (to_record && self.strict_tests);
         match () {
-            () if !self.seen || has(Verdict::Blind) => Exit::Blind,
-            () if has(Verdict::Leak) => Exit::Leak,
-            () if has(Verdict::Breach) => Exit::Breach,
-            () if has(Verdict::Unstable) => Exit::Unstable,
+            () if !self.seen || has(Status::Blind) => Exit::Blind,
+            () if has(Status::Leak) => Exit::Leak,
+            () if has(Status::Breach) => Exit::Breach,
+            () if has(Status::Unstable) => Exit::Unstable,
             () if !explained => Exit::Failed,
             () if to_record => Exit::ToRecord,
             // Where nothing recorded could be compared, a regression would pass.
@@ -80,10 +80,10 @@ impl Outcome {
 
     /// One sentence on what comes next.
     fn sentence(&self) -> Option<String> {
-        let exact = |found: &&Finding| found.against.as_ref().is_some_and(|against| against.kind == Kind::Exact);
-        let improved = || self.findings().filter(|found| found.verdict == Verdict::Improvement);
+        let exact = |found: &&Finding| found.against.as_ref().is_some_and(|against| against.basis == Basis::Exact);
+        let improved = || self.findings().filter(|found| found.status == Status::Improvement);
         let to_lower = improved().filter(exact).count();
-        let new = self.findings().filter(|found| found.verdict == Verdict::New).count();
+        let new = self.findings().filter(|found| found.status == Status::New).count();
         let to_record = new + improved().count() - to_lower;
         match self.exit() {
             Exit::Blind if !self.seen => Some(
@@ -108,7 +108,7 @@ impl Outcome {
         for (environment, findings) in &self.parts {
             out += &format!("\n{}\n{}", printable(environment), table(findings, width, project.colour, show.all));
         }
-        if !run.whole {
+        if !run.complete {
             out += "\nonly a part of the tests ran: of what they did not enter, nothing is judged\n";
         }
         if let Some(sentence) = self.sentence() {
@@ -150,8 +150,8 @@ impl Outcome {
 
 /// Whether figures are to be held against recorded ones, and none is recorded: a new environment.
 fn is_new(findings: &[Finding]) -> bool {
-    let recorded = |one: &Finding| one.against.as_ref().is_some_and(|against| against.kind == Kind::Recorded);
-    findings.iter().any(|one| one.verdict == Verdict::New) && !findings.iter().any(recorded)
+    let recorded = |one: &Finding| one.against.as_ref().is_some_and(|against| against.basis == Basis::Recorded);
+    findings.iter().any(|one| one.status == Status::New) && !findings.iter().any(recorded)
 }
 
 /// What stands between the repository's folder and the workspace's: rustc names files from the latter.
@@ -201,7 +201,7 @@ pub(super) fn merge(project: &Project, asked: &Merge) -> anyhow::Result<Exit> {
         run.clean &= one.clean;
         run.merge(one)?;
     }
-    run.whole = !asked.partial;
+    run.complete = !asked.partial;
     let ran = Ran { run, unseen: Vec::new(), passed: true };
     let outcome = Outcome::of(&book, &ran, asked.show.strict)?;
     keep(project, &ran.run);

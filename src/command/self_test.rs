@@ -43,7 +43,7 @@ pub(super) fn self_test() -> anyhow::Result<Exit> {
         let status =
             planted.stdout(Stdio::null()).stderr(Stdio::null()).status().context("this program cannot run itself")?;
         let (run, unseen) = collect(reports.path())?;
-        let ran = Ran { run: Run { whole: true, clean: true, ..run }, unseen, passed: status.success() };
+        let ran = Ran { run: Run { complete: true, clean: true, ..run }, unseen, passed: status.success() };
         let got = Outcome::of(&book, &ran, true)?.exit();
         let verdict = if got == expected { "ok" } else { "WRONG" };
         outcome::say(&format!("{what:<22} exit code {} expected, {} got: {verdict}\n", expected as u8, got as u8))?;

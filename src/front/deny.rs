@@ -1,5 +1,5 @@
 //! `deny_alloc`: an operation that must not allocate, and the panic when it does. The scope counts; here is what is
-//! compared, and when it is judged.
+//! read before and after it, and when it is judged. What the readings say is for `judging`, the message for `render`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,21 +10,21 @@ use super::name::Name;
 use super::process;
 use super::scope::{Scope, track};
 use crate::judging::budget::Denied;
-use crate::judging::{Allocated, Violation};
+use crate::judging::{Allocated, Violation, allocated_between};
 use crate::record::{self, Own};
-use crate::words::{Counts, LEDGER, Node, OperationId, Tally};
+use crate::words::{LEDGER, Node, OperationId, Tally};
 use crate::{registry, render};
 
 /// Enters the operation `name` within the active one, and denies it allocations until the guard is dropped: that panics
 /// if this thread allocated or resized a block meanwhile, in the operation or in any scope begun inside it.
 ///
-/// The panic comes when the scope has ended, so that nothing is cut short, and its message says how much, where, and
-/// which operations did it. Frees are allowed, and so is what other threads do. A guard that is dropped while its thread
-/// panics says nothing.
+/// The panic comes when the scope has ended, so that no work is cut short, and its message says how much, where, and
+/// which operations did it. Frees are allowed, and so is what other threads do. A guard that is dropped while its
+/// thread panics stays silent.
 ///
 /// Costs what [`track`] does, and a copy of the thread's counters, at the ledger's own expense.
 ///
-/// What the optimizer removed was not allocated: release builds may pass where debug builds do not.
+/// What the optimizer removes is not allocated: release builds may pass where debug builds do not.
 ///
 /// # Panics
 /// Here, where heapledger is not the global allocator: a check that cannot see must not pass.
@@ -56,23 +56,34 @@ pub fn deny_alloc(name: impl Name) -> DenyAlloc {
     let scope = track(name);
     assert!(scope.opened.is_some(), "no memory is left to see allocations with");
     // Read inside: a thread that ends may have taken its shard for this scope alone.
-    let before = Own::new(by_operation);
-    DenyAlloc { scope: Some(scope), node: record::active(), before, allowed: 0, place: Location::caller() }
+    let before = Own::new(allocated_by_operation);
+    DenyAlloc { scope: Some(scope), node: record::active(), before, allowed: 0, caller: Location::caller() }
 }
 
 /// An operation that must not allocate, active on this thread until this is dropped. Made by [`deny_alloc`].
 ///
-/// Belongs to its thread, as every [`Scope`] does.
+/// Belongs to its thread, as every [`Scope`] does: it can neither be sent to another one nor be shared with it.
+///
+/// ```compile_fail,E0277
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let guard = heapledger::deny_alloc("encode");
+/// std::thread::spawn(move || drop(guard));
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn share<T: Sync>() {}
+/// share::<heapledger::DenyAlloc>();
+/// ```
 #[must_use = "allocations are denied until the guard is dropped: bind it, `let _none = deny_alloc(..)`"]
 #[derive(Debug)]
 pub struct DenyAlloc {
-    /// Nothing once it was judged.
+    /// `None` when it has been judged.
     scope: Option<Scope>,
     node: &'static Node,
     /// What the thread had allocated in each operation when the scope began.
     before: Own<BTreeMap<OperationId, Allocated>>,
     allowed: u64,
-    place: &'static Location<'static>,
+    caller: &'static Location<'static>,
 }
 
 impl DenyAlloc {
@@ -113,7 +124,7 @@ impl DenyAlloc {
         let violation = self.violated();
         let tally = self.scope.take().map_or_else(Tally::default, Scope::finish);
         if let Some(violation) = violation {
-            process::denied(|| told(&violation));
+            process::denied(|| denied_of(&violation));
             if !panicking() {
                 panic!("{}", *violation);
             }
@@ -123,20 +134,24 @@ impl DenyAlloc {
 
     /// What the scope did that it must not, so far.
     fn violated(&self) -> Option<Own<Violation>> {
-        let did = allocated(&self.scope.as_ref()?.so_far()?.activity.counts());
-        if did.allocs + did.reallocs <= self.allowed {
+        let did = Allocated::of(&self.scope.as_ref()?.so_far()?.activity.counts());
+        if did.calls() <= self.allowed {
             return None;
         }
-        let Self { node, allowed, place, .. } = *self;
-        Some(Own::new(|| Violation { path: node.path(), place, did, allowed, by: since(&self.before) }))
+        let Self { node, allowed, caller, .. } = *self;
+        Some(Own::new(|| {
+            let nodes = registry::all();
+            let path_of = |id: &OperationId| Some(nodes.get(id.index())?.path());
+            let by = allocated_between(&self.before, &allocated_by_operation(), path_of);
+            Violation { path: node.path(), caller, did, allowed, by }
+        }))
     }
 }
 
-/// What the process tells of it when it ends.
-fn told(violation: &Violation) -> Denied {
-    let Violation { path, place, did, .. } = violation;
-    let allocs = did.allocs.saturating_add(did.reallocs);
-    Denied { path: path.clone(), allocs, allocated_bytes: did.bytes, site: Some((*place).into()) }
+/// What the process tells of a violation when it ends.
+fn denied_of(violation: &Violation) -> Denied {
+    let Violation { path, caller, did, .. } = violation;
+    Denied { path: path.clone(), allocs: did.calls(), allocated_bytes: did.bytes, site: Some((*caller).into()) }
 }
 
 impl Drop for DenyAlloc {
@@ -145,50 +160,21 @@ impl Drop for DenyAlloc {
     }
 }
 
-fn allocated(counts: &Counts) -> Allocated {
-    Allocated { allocs: counts.allocs, reallocs: counts.reallocs, bytes: counts.allocated_bytes }
-}
-
 /// What this thread has allocated so far in each operation, by id.
-fn by_operation() -> BTreeMap<OperationId, Allocated> {
+fn allocated_by_operation() -> BTreeMap<OperationId, Allocated> {
     let mut all = BTreeMap::new();
     record::for_each_account_here(|account, read| {
         let id = registry::owner_of(account);
         if id != LEDGER.id {
-            all.insert(id, allocated(&read.counts));
+            all.insert(id, Allocated::of(&read.counts));
         }
     });
     all
 }
 
-/// Operations in which this thread allocated since, each alone, the largest first.
-fn since(before: &BTreeMap<OperationId, Allocated>) -> Vec<(String, Allocated)> {
-    let nodes = registry::all();
-    let mut changed = Vec::new();
-    for (id, now) in by_operation() {
-        let then = before.get(&id).copied().unwrap_or_default();
-        let did = Allocated {
-            allocs: now.allocs.wrapping_sub(then.allocs),
-            reallocs: now.reallocs.wrapping_sub(then.reallocs),
-            bytes: now.bytes.wrapping_sub(then.bytes),
-        };
-        if did != Allocated::default()
-            && let Some(node) = nodes.get(id.index())
-        {
-            changed.push((node.path(), did));
-        }
-    }
-    changed.sort_by(|(one, did), (other, does)| {
-        (does.allocs, does.bytes, does.reallocs)
-            .cmp(&(did.allocs, did.bytes, did.reallocs))
-            .then_with(|| one.cmp(other))
-    });
-    changed
-}
-
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What is written is the caller's, what it is made with the ledger's own.
+        // The text that is written belongs to the caller; what it is made of is the ledger's own memory.
         let text = Own::new(|| {
             let mut text = String::new();
             // Writing to a string does not fail.

@@ -117,7 +117,7 @@ impl Teller {
     fn tell(&self) {
         let file = |ending: &str| self.folder.join(format!("{}.{ending}", self.name));
         #[cfg(feature = "serde")]
-        let (text, ending) = (Run { whole: false, clean: true, parts: vec![self.part()] }.to_json(), REPORT);
+        let (text, ending) = (Run { complete: false, clean: true, parts: vec![self.part()] }.to_json(), REPORT);
         #[cfg(not(feature = "serde"))]
         let (text, ending) = (self.program.clone(), UNABLE);
         let unfinished = file("unfinished");

@@ -13,6 +13,8 @@ mod report;
 /// The report as JSON, and back.
 #[cfg(feature = "serde")]
 mod report_json;
+/// Whether an operation is at rest, so that it may be used again.
+mod rest;
 /// One operation in a snapshot or a report.
 mod row;
 /// The counters of every operation at one moment, and the difference of two.
@@ -35,4 +37,5 @@ pub(crate) use report::Data;
 pub(crate) use report_json::{File, SCHEMA, text_of};
 #[cfg(feature = "cli")]
 pub(crate) use report_json::{check, parsed, possible};
+pub(crate) use rest::is_at_rest;
 pub(crate) use watch::Watch;

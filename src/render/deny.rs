@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use crate::judging::{Allocated, Violation};
 use crate::words::{Bytes, counted, exact, printable};
 
-/// Operations shown of a list that may be long.
+/// How many operations are shown of a list that may be long.
 const SHOWN: usize = 8;
 
 /// The message of the panic.
@@ -14,9 +14,9 @@ pub(crate) fn violation(found: &Violation, out: &mut impl Write) -> fmt::Result 
         0 => "none may be".into(),
         allowed => format!("at most {} may be", exact(allowed.into())),
     };
-    writeln!(out, "deny_alloc \"{}\": {}, where {may}", printable(&found.path), whole(found.did))?;
-    writeln!(out, "  at       {}", found.place)?;
-    let by = found.by.iter().take(SHOWN).map(|(path, did)| format!("{}: {}", printable(path), part(*did)));
+    writeln!(out, "deny_alloc \"{}\": {}, where {may}", printable(&found.path), in_full(found.did))?;
+    writeln!(out, "  at       {}", found.caller)?;
+    let by = found.by.iter().take(SHOWN).map(|(path, did)| format!("{}: {}", printable(path), in_short(*did)));
     let by = by.collect::<Vec<_>>().join("; ");
     let more = found.by.len().saturating_sub(SHOWN);
     let more = if more > 0 { format!("; and {}", counted(more as u64, "more operation")) } else { String::new() };
@@ -25,9 +25,11 @@ pub(crate) fn violation(found: &Violation, out: &mut impl Write) -> fmt::Result 
 }
 
 /// `3 allocations of 1.20 KiB (1,234 B), 1 resize`; the bytes are those of both.
-fn whole(did: Allocated) -> String {
+fn in_full(did: Allocated) -> String {
+    /// From here on `Bytes` shows a unit with three digits, so that the exact number is worth a word.
+    const SMALLEST_UNIT: u64 = 1 << 10;
     let bytes = match did.bytes {
-        ..1024 => Bytes(did.bytes.into()).to_string(),
+        ..SMALLEST_UNIT => Bytes(did.bytes.into()).to_string(),
         bytes => format!("{} ({} B)", Bytes(bytes.into()), exact(bytes.into())),
     };
     match (did.allocs, did.reallocs) {
@@ -38,7 +40,7 @@ fn whole(did: Allocated) -> String {
 }
 
 /// `1 allocation, 1,034 B, 1 resize`.
-fn part(did: Allocated) -> String {
+fn in_short(did: Allocated) -> String {
     let bytes = format!("{} B", exact(did.bytes.into()));
     match (did.allocs, did.reallocs) {
         (0, resizes) => format!("{}, {bytes}", counted(resizes, "resize")),

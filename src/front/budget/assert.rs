@@ -1,12 +1,12 @@
 //! Budgets in tests: an assertion runs what it measures as an operation of its own, and holds the figures against the
 //! policy and what was recorded.
 //!
-//! Here is what users call. `measure` runs and reads, `files` finds the policy and the figures.
+//! Here is what users call; `assertion` runs and reads.
 
 use std::fmt;
 use std::panic::Location;
 
-use super::measure::{Assertion, Started};
+use super::assertion::{Assertion, StartedRun};
 use crate::front::name::Name;
 use crate::front::process;
 use crate::words::Tally;
@@ -14,18 +14,19 @@ use crate::words::Tally;
 /// Runs `work` as operation `name`, and panics where a figure exceeds what `heapledger.toml` allows it.
 ///
 /// The policy stands beside the `Cargo.toml` of the package that is tested, or above it in the workspace; figures that
-/// were recorded stand where it says. `docs/ci-budgets.md` is the manual. Improvements, and figures that nobody recorded
-/// yet, are warned of on standard error, or panic where the policy is strict.
+/// were recorded stand where it says. `docs/ci-budgets.md` is the manual. Improvements, and figures that nobody
+/// recorded yet, are warned of on standard error, or panic where the policy is strict.
 ///
-/// Runs `work` three times, or as often as the policy says (`runs`; where `live_bytes_per_iteration` is limited, at least
-/// three times), a few times more while counts differ. Of `allocs`,
-/// `allocated_bytes` and `peak_bytes` the least counts, for whatever pollutes them only adds; of `net_bytes` and
-/// `live_bytes` the most counts, after a first run that may warm up. What `work` returns is still alive when it is
-/// measured, and counts as kept; all but the last, which is returned, are dropped then.
+/// Runs `work` three times, or as often as the policy says (`runs`; where `live_bytes_per_iteration` is limited, at
+/// least three times), and a few times more while counts differ. Of `allocs`, `allocated_bytes` and `peak_bytes` the
+/// least counts, because pollution only adds to them; of `net_bytes` and `live_bytes` the most counts, after a first
+/// run that may warm up. What `work` returns is still alive when it is measured, and counts as kept. Afterwards it is
+/// dropped, except what the last run returns, which the caller gets.
 ///
-/// Exact beside other tests: the assertion is an operation of its own, whoever else uses the name. Threads that `work`
-/// starts count where the feature `threads` can see them; otherwise carry the operation to them ([`crate::current`]).
-/// With them `peak_bytes` is off by at most 64 KiB for each, and no two runs agree on it: give it a ceiling or a tolerance.
+/// The figures are exact beside other tests: the assertion is an operation of its own, even if others use the name.
+/// Threads that `work` starts count where the feature `threads` can see them; otherwise carry the operation to them
+/// ([`crate::current`]). With them `peak_bytes` is off by at most 64 KiB for each, and no two runs agree on it: give it
+/// a ceiling or a tolerance.
 ///
 /// ```no_run
 /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -34,13 +35,13 @@ use crate::words::Tally;
 /// ```
 ///
 /// # Panics
-/// When a limit is exceeded, with the figures, the lines that limit them, and what grew; when no limit applies, when the
-/// policy cannot be read, and when heapledger is not the global allocator: a check that cannot see must not pass. And
-/// when `work` does.
+/// When a limit is exceeded, with the figures, the lines that limit them, and what grew; when no limit applies, when
+/// the policy cannot be read, and when heapledger is not the global allocator: a check that cannot see must not pass.
+/// And when `work` does.
 #[track_caller]
 pub fn assert_budget<R>(name: impl Name, mut work: impl FnMut() -> R) -> R {
-    let place = Location::caller();
-    let mut assertion = begin(name, place);
+    let caller = Location::caller();
+    let mut assertion = begin(name, caller);
     loop {
         let run = assertion.start();
         let out = work();
@@ -68,17 +69,17 @@ pub fn assert_budget<R>(name: impl Name, mut work: impl FnMut() -> R) -> R {
 /// When no limit applies, the policy cannot be read, or heapledger is not the global allocator.
 #[track_caller]
 pub fn budget(name: impl Name) -> Budget {
-    let place = Location::caller();
-    let assertion = begin(name, place);
+    let caller = Location::caller();
+    let assertion = begin(name, caller);
     let run = assertion.start();
     Budget(Some((run, assertion)))
 }
 
-/// Whoever calls the caller is to blame where it cannot begin.
+/// Begins an assertion. Where it cannot begin, the panic names the caller of the caller.
 #[track_caller]
-fn begin(name: impl Name, place: &'static Location<'static>) -> Assertion {
+fn begin(name: impl Name, caller: &'static Location<'static>) -> Assertion {
     process::must_see();
-    match name.with(|name| Assertion::begin(name, place)) {
+    match name.with(|name| Assertion::begin(name, caller)) {
         Ok(assertion) => assertion,
         Err(why) => panic!("{}", *why),
     }
@@ -86,14 +87,26 @@ fn begin(name: impl Name, place: &'static Location<'static>) -> Assertion {
 
 /// An operation that is measured until this is dropped, and judged then. Made by [`budget`].
 ///
-/// While a panic unwinds it judges nothing.
+/// While a panic unwinds it judges nothing. It belongs to its thread: it can neither be sent to another one nor be
+/// shared with it.
 ///
 /// ```no_run
 /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
 /// let _budget = heapledger::budget("search");
 /// ```
+///
+/// ```compile_fail,E0277
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let budget = heapledger::budget("search");
+/// std::thread::spawn(move || drop(budget));
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn share<T: Sync>() {}
+/// share::<heapledger::Budget>();
+/// ```
 #[must_use = "a budget is judged when it is dropped: bind it, `let _budget = budget(..)`"]
-pub struct Budget(Option<(Started, Assertion)>);
+pub struct Budget(Option<(StartedRun, Assertion)>);
 
 impl Budget {
     /// Ends the operation, judges it, and says what this thread did in it.
@@ -114,7 +127,7 @@ impl Budget {
     }
 
     #[track_caller]
-    fn judge((run, mut assertion): (Started, Assertion)) -> Tally {
+    fn judge((run, mut assertion): (StartedRun, Assertion)) -> Tally {
         let tally = assertion.stop(run);
         assertion.end();
         tally

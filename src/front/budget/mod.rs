@@ -3,7 +3,13 @@
 
 /// What users call.
 mod assert;
-/// Runs, readings, and the judgement at the end.
-mod measure;
+/// An assertion under way: runs, readings, and the judgement at the end.
+mod assertion;
+/// Operations that one assertion has for itself, and the pool that they come from.
+mod claim;
+/// What operations did in one run.
+mod doings;
+/// The judge of this process: the policy and the recorded figures of its package, read once.
+mod judge;
 
 pub use assert::{Budget, assert_budget, budget};

@@ -1,148 +1,27 @@
-//! Judging: every figure of a run beside its limit.
+//! Holds every figure of an operation against its limit. Whole runs are for `judge_run`; nothing is measured here.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::figure::{Figure, Limit, Place, Unlisted};
+use super::figure::Figure;
 use super::figures::Figures;
-use super::measured::{Measured, Value};
+use super::finding::{Against, Basis, Finding, Status};
+use super::limit::{FigureLimit, Unlisted};
+use super::measured::{Measured, Observed};
 use super::policy::{Policy, Rules};
 use crate::reading::Environment;
-use crate::words::Site;
 
-/// What became of one figure, or of one operation. The later, the worse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Verdict {
-    /// Within its limit.
-    Within,
-    /// It could be judged if it had been measured, but only a part of the tests was run.
-    NotRun,
-    /// No table of the policy names the operation.
-    Unlisted,
-    /// A program that has not heapledger as its allocator enters operations; others saw theirs.
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "an assertion that cannot see panics at once"))]
-    Unseen,
-    /// There is nothing to compare with in this environment yet.
-    New,
-    /// It is less than recorded: a better figure that asks to be recorded.
-    Improvement,
-    /// The figure does not repeat itself.
-    Unstable,
-    /// More than its limit; or the policy wants it judged, and nothing measured it.
-    Breach,
-    /// A leak test found a leak.
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "an assertion is no leak test"))]
-    Leak,
-    /// heapledger was not the global allocator: nothing was seen.
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "an assertion that cannot see panics at once"))]
-    Blind,
-}
-
-impl Verdict {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Within => "within",
-            Self::NotRun => "not run",
-            Self::Unlisted => "unlisted",
-            Self::Unseen => "not seen",
-            Self::New => "new",
-            Self::Improvement => "improvement",
-            Self::Unstable => "unstable",
-            Self::Breach => "breach",
-            Self::Leak => "leak",
-            Self::Blind => "not active",
-        }
-    }
-
-    /// Whether it turns a build red.
-    pub(crate) fn fails(self, strict: bool) -> bool {
-        match self {
-            Self::Within | Self::NotRun | Self::Unlisted | Self::Unseen => false,
-            Self::New | Self::Improvement => strict,
-            Self::Unstable | Self::Breach | Self::Leak | Self::Blind => true,
-        }
-    }
-}
-
-/// One figure of one operation, judged.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Finding {
-    pub(crate) path: String,
-    /// Nothing where the finding is about the operation as a whole.
-    pub(crate) figure: Option<Figure>,
-    pub(crate) value: Option<i64>,
-    /// The figure it is held against.
-    pub(crate) against: Option<Against>,
-    /// Where the policy limits it.
-    pub(crate) limit: Option<Place>,
-    pub(crate) verdict: Verdict,
-    /// One sentence, for a finding that has no figures to compare, or that needs more than them.
-    pub(crate) note: Option<String>,
-    /// What the policy says of the limit's reason.
-    pub(crate) why: Option<String>,
-    /// Operations below it that grew, or that have most of it, and by how much.
-    pub(crate) grew: Vec<(String, i64)>,
-    /// Where the operation is entered.
-    pub(crate) site: Option<Site>,
-}
-
-/// What a figure is held against.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Against {
-    pub(crate) kind: Kind,
-    pub(crate) figure: i64,
-    /// How far the figure may be from it.
-    pub(crate) tolerance: i64,
-    /// Where it is written.
-    pub(crate) place: Place,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Exact,
-    Recorded,
-    Ceiling,
-}
-
-impl Kind {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Exact => "exact figure",
-            Self::Recorded => "recorded figure",
-            Self::Ceiling => "ceiling",
-        }
-    }
-}
-
-impl Finding {
-    /// A program that nothing was seen of.
-    #[cfg(feature = "cli")]
-    pub(crate) fn blind(program: &str, note: &str) -> Self {
-        Self::of(program, None, Verdict::Blind).noting(note)
-    }
-
-    /// By how much the figure is above what it is held against.
-    pub(crate) fn difference(&self) -> Option<i64> {
-        Some(self.value?.saturating_sub(self.against.as_ref()?.figure))
-    }
-
-    pub(super) fn of(path: &str, figure: Option<Figure>, verdict: Verdict) -> Self {
-        let (path, grew) = (path.to_string(), Vec::new());
-        Self { path, figure, value: None, against: None, limit: None, verdict, note: None, why: None, grew, site: None }
-    }
-
-    pub(super) fn noting(self, note: impl Into<String>) -> Self {
-        Self { note: Some(note.into()), ..self }
-    }
-}
+/// Operations shown of those that grew.
+const SHOWN: usize = 5;
 
 /// What is judged besides the policy.
 pub(crate) struct Case<'a> {
     pub(crate) policy: &'a Policy,
-    /// What was recorded in the environment, if anything was.
+    /// What was recorded in the environment; `None` where no file is.
     pub(crate) recorded: Option<&'a Figures>,
     pub(crate) environment: &'a Environment,
     /// All tests ran, so that what was not measured is missing.
-    pub(crate) whole: bool,
+    pub(crate) complete: bool,
 }
 
 /// Judges what one assertion measured; `measured` is the operation and those inside it.
@@ -164,29 +43,30 @@ pub(super) fn judge_operation(
     findings: &mut Vec<Finding>,
 ) {
     let rules = case.policy.rules(path, case.environment);
-    if let Some(finding) = unlisted(case.policy, path, &rules) {
+    if let Some(finding) = find_unlisted(case.policy, path, &rules) {
         findings.push(Finding { site: measured.site.clone(), ..finding });
     }
     for (&figure, limit) in &rules.limits {
-        let Some(value) = measured.values.get(&figure) else {
+        let Some(observed) = measured.values.get(&figure) else {
             if by_name {
-                let verdict = if case.whole { Verdict::Breach } else { Verdict::NotRun };
+                let status = if case.complete { Status::Breach } else { Status::NotRun };
                 let note = format!("limited at {}, and nothing measured it{}", limit.place, how_to_measure(figure));
-                findings.push(Finding::of(path, Some(figure), verdict).noting(note));
+                findings.push(Finding::of(path, Some(figure), status).noting(note));
             }
             continue;
         };
-        let mut finding = judge_figure(case.recorded, path, figure, *value, limit);
+        let mut finding = judge_figure(case.recorded, path, figure, *observed, limit);
         finding.site = measured.site.clone();
         finding.why = rules.why.clone();
         finding.limit = Some(limit.place.clone());
-        if finding.verdict >= Verdict::Unstable {
-            finding.grew = grew(case.recorded, path, figure, all);
+        if finding.status >= Status::Unstable {
+            finding.grew = find_growth(case.recorded, path, figure, all);
         }
         findings.push(finding);
     }
 }
 
+/// What helps to measure a figure that no counter tells.
 fn how_to_measure(figure: Figure) -> &'static str {
     match figure {
         Figure::LiveBytesPerIteration => ": assert it with `LeakTest` or `assert_budget`",
@@ -195,77 +75,99 @@ fn how_to_measure(figure: Figure) -> &'static str {
     }
 }
 
-fn unlisted(policy: &Policy, path: &str, rules: &Rules) -> Option<Finding> {
-    let verdict = match policy.unlisted {
+/// What is found of an operation that no table of the policy names.
+fn find_unlisted(policy: &Policy, path: &str, rules: &Rules) -> Option<Finding> {
+    let status = match policy.unlisted {
         _ if rules.listed => return None,
         Unlisted::Allow => return None,
-        Unlisted::Warn => Verdict::Unlisted,
-        Unlisted::Fail => Verdict::Breach,
+        Unlisted::Warn => Status::Unlisted,
+        Unlisted::Fail => Status::Breach,
     };
     let note = format!("no table of {} names it: add `[operation.\"{path}\"]`", policy.file);
-    Some(Finding::of(path, None, verdict).noting(note))
+    Some(Finding::of(path, None, status).noting(note))
 }
 
 /// Holds one figure against its limit: against the ceiling, and against the exact or recorded figure. The worse one is
 /// what is found.
-fn judge_figure(recorded: Option<&Figures>, path: &str, figure: Figure, value: Value, limit: &Limit) -> Finding {
-    let finding =
-        |verdict, against| Finding { value: Some(value.value), against, ..Finding::of(path, Some(figure), verdict) };
-    let mut found = Vec::new();
-    if let Some(max) = limit.max {
-        let verdict = if value.value > max { Verdict::Breach } else { Verdict::Within };
-        let against = Against { kind: Kind::Ceiling, figure: max, tolerance: 0, place: limit.place.clone() };
-        found.push(finding(verdict, Some(against)));
-    }
-    let base = match limit.exact {
-        Some(exact) => Some((Kind::Exact, exact, &limit.place)),
-        None => recorded.and_then(|recorded| recorded.of(path, figure)).map(|(at, place)| (Kind::Recorded, at, place)),
+fn judge_figure(
+    recorded: Option<&Figures>,
+    path: &str,
+    figure: Figure,
+    observed: Observed,
+    limit: &FigureLimit,
+) -> Finding {
+    let ceiling = hold_against_ceiling(observed, limit);
+    let base = limit.has_base().then(|| hold_against_base(recorded, path, figure, observed, limit));
+    // Of two breaches the ceiling's: recording anew does not help there.
+    let breaks_ceiling = |held: &Held| {
+        held.status == Status::Breach && held.against.as_ref().is_some_and(|against| against.basis == Basis::Ceiling)
     };
-    match base.filter(|_| limit.exact.is_some() || limit.ratchet) {
-        Some((kind, base, place)) => {
+    let worst = ceiling.into_iter().chain(base).max_by_key(|held| (held.status, breaks_ceiling(held)));
+    let Held { status, against, note } = worst.unwrap_or(Held { status: Status::Within, against: None, note: None });
+    Finding { value: Some(observed.value), against, note, ..Finding::of(path, Some(figure), status) }
+}
+
+/// What comes of holding one figure against one other.
+struct Held {
+    status: Status,
+    against: Option<Against>,
+    note: Option<String>,
+}
+
+fn hold_against_ceiling(observed: Observed, limit: &FigureLimit) -> Option<Held> {
+    let max = limit.max?;
+    let status = if observed.value > max { Status::Breach } else { Status::Within };
+    let against = Against { basis: Basis::Ceiling, figure: max, tolerance: 0, place: limit.place.clone() };
+    Some(Held { status, against: Some(against), note: None })
+}
+
+/// Holds a figure against the exact one that the policy names, else against the recorded one.
+fn hold_against_base(
+    recorded: Option<&Figures>,
+    path: &str,
+    figure: Figure,
+    observed: Observed,
+    limit: &FigureLimit,
+) -> Held {
+    let from_records = || Some((Basis::Recorded, recorded?.of(path, figure)?));
+    let base = limit.exact.map(|exact| (Basis::Exact, (exact, &limit.place))).or_else(from_records);
+    match base {
+        Some((basis, (base, place))) => {
             let tolerance = limit.tolerance.around(base);
-            let against = Against { kind, figure: base, tolerance, place: place.clone() };
-            let above = value.value.saturating_sub(base);
-            let wobbles = value.unstable && value.highest.saturating_sub(value.value) > tolerance;
-            found.push(match above {
-                _ if wobbles => finding(Verdict::Unstable, Some(against)).noting(format!(
-                    "every run said something else, from {} to {}: give it a tolerance that covers that, or a ceiling",
-                    figure.shown(value.value),
-                    figure.shown(value.highest)
-                )),
-                above if above > tolerance => finding(Verdict::Breach, Some(against)),
-                above if above < -tolerance => finding(Verdict::Improvement, Some(against)),
-                _ => finding(Verdict::Within, Some(against)),
-            });
+            let against = Against { basis, figure: base, tolerance, place: place.clone() };
+            let above = observed.value.saturating_sub(base);
+            let (status, note) = match above {
+                _ if observed.wobbles(tolerance) => {
+                    let (least, most) = (figure.shown(observed.value), figure.shown(observed.highest));
+                    let note = format!(
+                        "every run said something else, from {least} to {most}: give it a tolerance that covers that, \
+                         or a ceiling"
+                    );
+                    (Status::Unstable, Some(note))
+                }
+                above if above > tolerance => (Status::Breach, None),
+                above if above < -tolerance => (Status::Improvement, None),
+                _ => (Status::Within, None),
+            };
+            Held { status, against: Some(against), note }
         }
-        None if limit.ratchet => {
+        None => {
             let note = match recorded {
                 Some(recorded) => format!("not in {} yet", recorded.file),
                 None => "nothing is recorded in this environment yet".into(),
             };
-            let wobbles =
-                value.unstable && value.highest.saturating_sub(value.value) > limit.tolerance.around(value.value);
-            let note = match wobbles {
-                true => format!("{note}, and no two runs say the same: up to {}", figure.shown(value.highest)),
+            let note = match observed.wobbles(limit.tolerance.around(observed.value)) {
+                true => format!("{note}, and no two runs say the same: up to {}", figure.shown(observed.highest)),
                 false => note,
             };
-            found.push(finding(Verdict::New, None).noting(note));
+            Held { status: Status::New, against: None, note: Some(note) }
         }
-        None => {}
     }
-    // Of two breaches the ceiling's: recording anew does not help there.
-    let is_ceiling = |finding: &Finding| finding.against.as_ref().is_some_and(|against| against.kind == Kind::Ceiling);
-    let breaks_ceiling = |finding: &Finding| finding.verdict == Verdict::Breach && is_ceiling(finding);
-    let worst = found.into_iter().max_by_key(|finding| (finding.verdict, breaks_ceiling(finding)));
-    worst.unwrap_or_else(|| finding(Verdict::Within, None))
 }
 
-/// Operations shown of those that grew.
-const SHOWN: usize = 5;
-
-/// Operations below `path` whose figure grew since it was recorded; where nothing of them was recorded, those that have
+/// Operations below `path` whose figure grew since it was recorded; where none of them was recorded, those that have
 /// most of it. The largest first.
-fn grew(
+fn find_growth(
     recorded: Option<&Figures>,
     path: &str,
     figure: Figure,
@@ -281,191 +183,10 @@ fn grew(
         })
         .filter(|(_, grown)| *grown > 0)
         .collect();
-    grown.sort_by(|one, other| (std::cmp::Reverse(one.1), &one.0).cmp(&(std::cmp::Reverse(other.1), &other.0)));
+    grown.sort_by(|one, other| (Reverse(one.1), &one.0).cmp(&(Reverse(other.1), &other.0)));
     grown.truncate(SHOWN);
     grown
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn policy(text: &str) -> Policy {
-        Policy::parse("policy.toml", &format!("schema = 1\n{text}")).expect("it is well-formed")
-    }
-
-    fn figures(lines: &str) -> Figures {
-        Figures::parse("figures.toml", &format!("schema = 1\n[figures]\n{lines}")).expect("they are well-formed")
-    }
-
-    fn of(values: &[(Figure, Value)]) -> Measured {
-        Measured { values: values.iter().copied().collect(), site: None, inside: None }
-    }
-
-    /// Judges the allocations of `search`, and of what is below it.
-    fn found(text: &str, lines: Option<&str>, allocs: &[(&str, Value)]) -> Vec<Finding> {
-        let (policy, recorded) = (policy(text), lines.map(figures));
-        let environment = Environment::default();
-        let case = Case { policy: &policy, recorded: recorded.as_ref(), environment: &environment, whole: true };
-        let measured = allocs.iter().map(|(path, value)| (path.to_string(), of(&[(Figure::Allocs, *value)])));
-        judge_assertion(&case, "search", &measured.collect())
-    }
-
-    /// The verdict on one figure that limits `allocs` of `search`, and what it is held against.
-    fn one(limit: &str, recorded: Option<i64>, value: Value) -> (Verdict, Option<(Kind, i64, i64)>) {
-        let lines = recorded.map(|at| format!("search.allocs = {at}"));
-        let text = format!("[operation.search]\nallocs = {limit}");
-        let found = found(&text, lines.as_deref(), &[("search", value)]);
-        let [found] = found.as_slice() else { panic!("{found:?} is not one") };
-        let against = found.against.as_ref().map(|against| (against.kind, against.figure, against.tolerance));
-        (found.verdict, against)
-    }
-
-    const RATCHET: &str = "'ratchet'";
-
-    #[test]
-    fn a_figure_is_held_against_what_its_limit_says() {
-        use Kind::*;
-        use Verdict::*;
-        let cases = [
-            ("5", None, 5, Within, Some((Exact, 5, 0))),
-            ("5", None, 6, Breach, Some((Exact, 5, 0))),
-            ("5", None, 4, Improvement, Some((Exact, 5, 0))),
-            // An exact figure stands in the policy: what was recorded does not count.
-            ("5", Some(9), 6, Breach, Some((Exact, 5, 0))),
-            ("'5'", None, 5, Within, Some((Ceiling, 5, 0))),
-            ("'5'", None, 6, Breach, Some((Ceiling, 5, 0))),
-            ("'5'", Some(9), 0, Within, Some((Ceiling, 5, 0))),
-            (RATCHET, Some(5), 5, Within, Some((Recorded, 5, 0))),
-            (RATCHET, Some(5), 6, Breach, Some((Recorded, 5, 0))),
-            (RATCHET, Some(5), 4, Improvement, Some((Recorded, 5, 0))),
-            (RATCHET, Some(0), 0, Within, Some((Recorded, 0, 0))),
-            (RATCHET, None, 5, New, None),
-            ("'10%'", Some(100), 110, Within, Some((Recorded, 100, 10))),
-            ("'10%'", Some(100), 90, Within, Some((Recorded, 100, 10))),
-            ("'10%'", Some(100), 111, Breach, Some((Recorded, 100, 10))),
-            ("'10%'", Some(100), 89, Improvement, Some((Recorded, 100, 10))),
-        ];
-        for (limit, recorded, value, verdict, against) in cases {
-            assert_eq!(one(limit, recorded, Value::of(value)), (verdict, against), "{limit} {recorded:?} {value}");
-        }
-    }
-
-    #[test]
-    fn the_ceiling_is_what_counts_where_both_are_exceeded() {
-        let both = "{ ratchet = true, max = 100 }";
-        let cases = [
-            (Some(50), 101, Verdict::Breach, Some((Kind::Ceiling, 100, 0))),
-            (Some(50), 60, Verdict::Breach, Some((Kind::Recorded, 50, 0))),
-            // What was recorded may be above a ceiling that was lowered since.
-            (Some(200), 150, Verdict::Breach, Some((Kind::Ceiling, 100, 0))),
-            (Some(50), 40, Verdict::Improvement, Some((Kind::Recorded, 50, 0))),
-            (Some(50), 50, Verdict::Within, Some((Kind::Recorded, 50, 0))),
-            (None, 101, Verdict::Breach, Some((Kind::Ceiling, 100, 0))),
-            (None, 100, Verdict::New, None),
-        ];
-        for (recorded, value, verdict, against) in cases {
-            assert_eq!(one(both, recorded, Value::of(value)), (verdict, against), "{recorded:?} {value}");
-        }
-    }
-
-    #[test]
-    fn what_does_not_repeat_itself_is_unstable_only_beyond_its_tolerance() {
-        let wobbles = |value, highest| Value { value, highest, unstable: true };
-        let verdict = |limit, recorded, value| one(limit, recorded, value).0;
-        assert_eq!(verdict(RATCHET, Some(100), wobbles(100, 101)), Verdict::Unstable);
-        assert_eq!(verdict("'10%'", Some(100), wobbles(100, 110)), Verdict::Within);
-        assert_eq!(verdict("'10%'", Some(100), wobbles(100, 111)), Verdict::Unstable);
-        assert_eq!(verdict("'10%'", Some(100), wobbles(111, 112)), Verdict::Breach);
-        assert_eq!(verdict("'200'", None, wobbles(100, 300)), Verdict::Within);
-        assert_eq!(verdict("{ max = 99, ratchet = true }", Some(100), wobbles(100, 200)), Verdict::Breach);
-        assert_eq!(verdict(RATCHET, None, wobbles(100, 200)), Verdict::New);
-    }
-
-    #[test]
-    fn no_figure_is_too_large_or_too_small_to_be_judged() {
-        let extremes = [i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX - 1, i64::MAX];
-        for minimum in [0, 1, i64::MAX] {
-            for percent in ["0%", "100%"] {
-                for (base, value, highest) in
-                    extremes.iter().flat_map(|&a| extremes.iter().flat_map(move |&b| extremes.map(|c| (a, b, c))))
-                {
-                    let text = format!(
-                        "[operation.search]\nnet_bytes = {{ ratchet = true, tolerance = '{percent}', minimum = {minimum} }}"
-                    );
-                    let (policy, recorded) = (policy(&text), figures(&format!("search.net_bytes = {base}")));
-                    let limits = policy.rules("search", &Environment::default()).limits;
-                    let value = Value { value, highest, unstable: value != highest };
-                    let limit = limits.get(&Figure::NetBytes).expect("it is limited");
-                    let found = judge_figure(Some(&recorded), "search", Figure::NetBytes, value, limit);
-                    assert!(found.difference().is_some());
-                    if value.value == base && !value.unstable {
-                        assert_eq!(found.verdict, Verdict::Within, "{value:?} against {base}");
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn what_grew_below_is_named_the_largest_first() {
-        let allocs = [
-            ("search", 100),
-            ("search/a", 10),
-            ("search/a/deep", 9),
-            ("search/b", 20),
-            ("search/c", 1),
-            ("search/d", 5),
-            ("search/e", 6),
-            ("search/same", 40),
-            ("searching", 50),
-            ("searching/x", 50),
-        ];
-        let allocs = allocs.map(|(path, value)| (path, Value::of(value)));
-        let lines = "search.allocs = 1\n'search/b'.allocs = 19\n'search/same'.allocs = 40";
-        let findings = found("[operation.search]\nallocs = 'ratchet'", Some(lines), &allocs);
-        let breach = findings.iter().find(|found| found.verdict == Verdict::Breach).expect("it is one");
-        let expected = [("search/a", 10), ("search/a/deep", 9), ("search/e", 6), ("search/d", 5), ("search/b", 1)];
-        assert_eq!(breach.grew, expected.map(|(path, by)| (path.to_string(), by)));
-    }
-
-    #[test]
-    fn what_is_not_measured_is_a_breach_only_of_what_was_asserted() {
-        let text = "[defaults]\npeak_bytes = '1 MiB'\nlive_bytes_per_iteration = 0";
-        let findings = found(text, None, &[("search", Value::of(1)), ("search/parse", Value::of(1))]);
-        let breaches = findings.iter().filter(|found| found.verdict == Verdict::Breach);
-        let breaches: Vec<_> = breaches.map(|found| (found.path.as_str(), found.figure)).collect();
-        assert_eq!(breaches, [("search", Some(Figure::LiveBytesPerIteration)), ("search", Some(Figure::PeakBytes))]);
-    }
-
-    #[test]
-    fn what_no_table_names_is_as_bad_as_the_policy_says() {
-        let verdicts = |text| {
-            let findings = found(text, None, &[("search", Value::of(1))]);
-            findings.into_iter().map(|found| (found.figure, found.verdict)).collect::<Vec<_>>()
-        };
-        assert_eq!(verdicts("unlisted = 'fail'"), [(None, Verdict::Breach)]);
-        assert_eq!(verdicts(""), [(None, Verdict::Unlisted)]);
-        assert_eq!(verdicts("unlisted = 'allow'"), []);
-        let named = "unlisted = 'fail'\n[operation.'sea*']\nallocs = '1'";
-        assert_eq!(verdicts(named), [(Some(Figure::Allocs), Verdict::Within)]);
-    }
-
-    #[test]
-    fn only_what_is_worse_turns_a_build_red_unless_it_is_strict() {
-        use Verdict::*;
-        for (verdict, fails, strictly) in [
-            (Within, false, false),
-            (NotRun, false, false),
-            (Unlisted, false, false),
-            (New, false, true),
-            (Improvement, false, true),
-            (Unstable, true, true),
-            (Breach, true, true),
-            (Leak, true, true),
-            (Blind, true, true),
-        ] {
-            assert_eq!((verdict.fails(false), verdict.fails(true)), (fails, strictly), "{verdict:?}");
-        }
-    }
-}
+mod tests;

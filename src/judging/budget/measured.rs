@@ -1,4 +1,4 @@
-//! What one process measured of one operation.
+//! What one process measured of one operation, as values that can be written and read. Nothing is judged here.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,16 @@ use crate::words::Site;
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Measured {
-    pub(crate) values: BTreeMap<Figure, Value>,
+    pub(crate) values: BTreeMap<Figure, Observed>,
     pub(crate) site: Option<Site>,
-    /// It was measured inside this operation's assertion, not by one of its own.
+    /// The operation whose assertion it was measured in; `None` if it has an assertion of its own.
     pub(crate) inside: Option<String>,
 }
 
 /// A figure over the runs of one assertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub(crate) struct Value {
+pub(crate) struct Observed {
     /// What is judged.
     pub(crate) value: i64,
     /// The highest of all runs.
@@ -27,9 +27,15 @@ pub(crate) struct Value {
     pub(crate) unstable: bool,
 }
 
-impl Value {
+impl Observed {
+    /// A figure that every run agrees on, or that only one run told.
     pub(crate) fn of(value: i64) -> Self {
         Self { value, highest: value, unstable: false }
+    }
+
+    /// Whether runs disagree by more than `tolerance`.
+    pub(super) fn wobbles(self, tolerance: i64) -> bool {
+        self.unstable && self.highest.saturating_sub(self.value) > tolerance
     }
 }
 
@@ -86,7 +92,7 @@ mod tests {
     use super::*;
 
     fn measured(values: &[(Figure, i64)], inside: Option<&str>) -> Measured {
-        let values = values.iter().map(|(figure, value)| (*figure, Value::of(*value))).collect();
+        let values = values.iter().map(|(figure, value)| (*figure, Observed::of(*value))).collect();
         Measured { values, site: None, inside: inside.map(String::from) }
     }
 

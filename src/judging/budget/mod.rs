@@ -1,16 +1,22 @@
 //! Budgets: what operations may keep and allocate, and whether they did.
 
-/// What can be limited, how far, and where that is written.
+/// The one list of figures, which are what can be limited.
 mod figure;
 /// What was recorded before, one file for each environment: read and written.
 mod figures;
-/// Every figure beside its limit.
+/// What judging finds, as values.
+mod finding;
+/// Every figure of an operation beside its limit.
 mod judge;
 /// All figures of a run, what is missing, and what is to be recorded.
 #[cfg(feature = "cli")]
 mod judge_run;
+/// How far a figure may be from another one.
+mod limit;
 /// What one process measured of one operation.
 mod measured;
+/// A place in a file that people wrote.
+mod place;
 /// The limits that people wrote into `heapledger.toml`.
 mod policy;
 /// What one or many processes measured.
@@ -19,19 +25,25 @@ mod run;
 /// A run as JSON, and back.
 #[cfg(feature = "serde")]
 mod run_json;
+/// The runs of one assertion: what they add up to, and whether they agree.
+mod runs;
 /// What both kinds of TOML files have in common.
 mod syntax;
 
-pub(crate) use figure::{Figure, Limit, Place, Unlisted, whole};
+pub(crate) use figure::Figure;
 pub(crate) use figures::Figures;
 #[cfg(feature = "cli")]
 pub(crate) use figures::figures;
 #[cfg(test)]
-pub(crate) use judge::Against;
-pub(crate) use judge::{Case, Finding, Kind, Verdict, judge_assertion};
+pub(crate) use finding::Against;
+pub(crate) use finding::{Basis, Finding, Status};
+pub(crate) use judge::{Case, judge_assertion};
 #[cfg(feature = "cli")]
 pub(crate) use judge_run::{judge, missing, operations, to_record};
-pub(crate) use measured::{Denied, LeakTested, LeakVerdict, Measured, Value};
+pub(crate) use limit::Unlisted;
+pub(crate) use measured::{Denied, LeakTested, LeakVerdict, Measured};
+pub(crate) use place::Place;
 pub(crate) use policy::{Policy, Rules};
 #[cfg(feature = "serde")]
 pub(crate) use run::{Blind, Part, Run};
+pub(crate) use runs::{Doing, Doings, Runs};

@@ -1,5 +1,5 @@
-//! What a run measured: one process, or many that were added up. Figures of different environments stay apart. Only who
-//! has a way to tell of it (feature `serde`) needs this.
+//! What a run measured: one process, or many that were added up. Figures of different environments stay apart. Needed
+//! only where a process can tell of it, which takes the feature `serde`. How it is written is for `run_json`.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use crate::words::{Cause, Error};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Run {
     /// All tests ran, so that what was not measured is missing.
-    pub(crate) whole: bool,
-    /// No test failed, and every process reported: what was not measured is gone, and no sum lacks a part.
+    pub(crate) complete: bool,
+    /// No test failed, and every process reported: an operation that was not measured is gone, and no sum lacks a part.
     pub(crate) clean: bool,
     pub(crate) parts: Vec<Part>,
 }
@@ -22,7 +22,8 @@ pub(crate) struct Run {
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Part {
     pub(crate) environment: Environment,
-    /// Programs that do not have heapledger as their allocator, and yet asked it. They count as no process.
+    /// Programs that do not have heapledger as their allocator, and asked it all the same. They do not count as
+    /// processes.
     pub(crate) blind: Vec<Blind>,
     /// What assertions measured, by the operation's path.
     pub(crate) measured: BTreeMap<String, Measured>,
@@ -38,14 +39,14 @@ pub(crate) struct Part {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Blind {
     pub(crate) program: String,
-    /// It did not only enter operations, but asserted something of them.
+    /// It asserted something of operations; else it only entered them.
     pub(crate) asserted: bool,
 }
 
 #[cfg(feature = "cli")]
 impl Run {
-    /// Adds what `other` measured. Counters add up; of what assertions measured, the most stays, for the same operation
-    /// may be asserted in several tests.
+    /// Adds what `other` measured. Counters add up; of what assertions measured, the most stays, because the same
+    /// operation may be asserted in several tests.
     pub(crate) fn merge(&mut self, other: Self) -> Result<(), Error> {
         for part in other.parts {
             match self.parts.iter_mut().find(|known| known.environment.key() == part.environment.key()) {
@@ -57,7 +58,7 @@ impl Run {
         Ok(())
     }
 
-    /// How many processes it tells of, that could see.
+    /// How many processes it tells of that had heapledger as their allocator.
     pub(crate) fn processes(&self) -> u64 {
         self.parts.iter().fold(0, |sum, part| sum.saturating_add(part.report.processes))
     }
@@ -66,8 +67,7 @@ impl Run {
 impl Part {
     #[cfg(feature = "cli")]
     fn merge(&mut self, other: Self) -> Result<(), Error> {
-        let overflows = || Error(Cause::Unreadable { what: "the merged counters overflow".into() });
-        self.report = self.report.plus(&other.report).ok_or_else(overflows)?;
+        self.report = self.report.plus(&other.report).ok_or(Error(Cause::Overflow))?;
         self.blind.extend(other.blind);
         self.blind.sort();
         self.blind.dedup();

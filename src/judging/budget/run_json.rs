@@ -1,4 +1,4 @@
-//! What a run measured as JSON, and back.
+//! What a run measured as JSON, and back. Where the file stands is for `disk`.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,34 +14,34 @@ use crate::words::Error;
 /// A run as it stands in a file.
 #[derive(Serialize, Deserialize)]
 struct Parts<P> {
-    #[serde(default)]
-    whole: bool,
-    #[serde(default = "unless_said")]
+    #[serde(default, rename = "whole")]
+    complete: bool,
+    #[serde(default = "clean_by_default")]
     clean: bool,
     parts: P,
 }
 
-fn unless_said() -> bool {
+fn clean_by_default() -> bool {
     true
 }
 
 impl Run {
     /// The run as JSON, on one line.
     pub(crate) fn to_json(&self) -> String {
-        let data = Parts { whole: self.whole, clean: self.clean, parts: &self.parts };
+        let data = Parts { complete: self.complete, clean: self.clean, parts: &self.parts };
         text_of(&File { schema: SCHEMA, heapledger: env!("CARGO_PKG_VERSION").into(), data })
     }
 
     /// Reads what [`to_json`](Self::to_json) wrote.
     #[cfg(feature = "cli")]
     pub(crate) fn from_json(text: &str) -> Result<Self, Error> {
-        let Parts { whole, clean, mut parts } = parsed::<Parts<Vec<Part>>>("run", text)?;
+        let Parts { complete, clean, mut parts } = parsed::<Parts<Vec<Part>>>("run", text)?;
         for part in &mut parts {
             check(&mut part.report)?;
             let leak_tests = part.leak_tests.iter().map(|test| &test.path);
             let denied = part.denied.iter().map(|denied| &denied.path);
             part.measured.keys().chain(leak_tests).chain(denied).try_for_each(|path| possible(path))?;
         }
-        Ok(Self { whole, clean, parts })
+        Ok(Self { complete, clean, parts })
     }
 }

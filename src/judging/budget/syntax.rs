@@ -1,13 +1,13 @@
 //! What the two kinds of files have in common: TOML that is read with the place of everything in it, and messages that
-//! name the nearest valid key.
+//! name the nearest valid key. What the keys mean is for `policy` and `figures`.
 
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable};
 
-use super::figure::Place;
+use super::place::Place;
 use crate::words::{Cause, Error, printable};
 
-/// The deepest nesting of brackets that is read: deeper than any file of ours, and far from the end of a stack.
+/// The deepest nesting of brackets that is read: deeper than in any sensible file, and far from using up a stack.
 const DEEPEST: usize = 64;
 
 /// Reads a TOML document of at most `largest` bytes.
@@ -16,13 +16,13 @@ pub(super) fn table<'a>(file: &str, text: &'a str, largest: usize) -> Result<Spa
     if text.len() > largest {
         return Err(unreadable(format!("{file}: {} bytes are more than {largest}: this is no such file", text.len())));
     }
-    if let Some(at) = conflict(text) {
+    if let Some(at) = find_conflict(text) {
         let place = Place::of(file, text, at);
         return Err(unreadable(format!(
             "{place}: a merge conflict stands here: take either side; figures can be recorded anew"
         )));
     }
-    if let Some(at) = too_deep(text) {
+    if let Some(at) = find_too_deep(text) {
         return Err(unreadable(format!("{}: brackets are nested deeper than {DEEPEST}", Place::of(file, text, at))));
     }
     DeTable::parse(text).map_err(|error| {
@@ -33,13 +33,13 @@ pub(super) fn table<'a>(file: &str, text: &'a str, largest: usize) -> Result<Spa
 }
 
 /// Where git left a conflict to be resolved.
-fn conflict(text: &str) -> Option<usize> {
+fn find_conflict(text: &str) -> Option<usize> {
     let begins = "<<<<<<< ";
     if text.starts_with(begins) { Some(0) } else { text.find("\n<<<<<<< ").map(|at| at + 1) }
 }
 
-/// Where brackets nest too deep; those in strings and comments are none.
-fn too_deep(text: &str) -> Option<usize> {
+/// Where brackets nest too deep. Brackets in strings and comments do not count.
+fn find_too_deep(text: &str) -> Option<usize> {
     let (mut depth, mut at) = (0usize, 0);
     while let Some(&byte) = text.as_bytes().get(at) {
         match byte {
@@ -52,7 +52,7 @@ fn too_deep(text: &str) -> Option<usize> {
         }
         at += match byte {
             b'#' => text[at..].find('\n').unwrap_or(text.len() - at),
-            b'"' | b'\'' => string(&text[at..]),
+            b'"' | b'\'' => length_of_string(&text[at..]),
             _ => 1,
         };
     }
@@ -60,7 +60,7 @@ fn too_deep(text: &str) -> Option<usize> {
 }
 
 /// The length of the string at the start of `text`, up to the end of its line if it is not closed there.
-fn string(text: &str) -> usize {
+fn length_of_string(text: &str) -> usize {
     let quote = &text[..1];
     let long = quote.repeat(3);
     let (close, more_lines) = if text.starts_with(&long) { (long.as_str(), true) } else { (quote, false) };
@@ -81,7 +81,7 @@ pub(super) fn integer(number: &DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-/// What to say of a schema that is not ours.
+/// What to say of a schema that is not the one of this version.
 pub(super) fn other_schema(found: Option<i64>, ours: i64) -> String {
     let version = env!("CARGO_PKG_VERSION");
     match found {
@@ -95,16 +95,19 @@ pub(super) fn other_schema(found: Option<i64>, ours: i64) -> String {
 
 /// ``did you mean `peak_bytes`?``, or which keys there are.
 pub(super) fn nearest(key: &str, valid: &[&str]) -> String {
-    // Comparing takes time in proportion to the length.
-    let key: String = key.chars().take(64).collect();
+    /// In characters: comparing takes time in proportion to the length, and no valid key is as long.
+    const COMPARED: usize = 64;
+    /// How alike two keys are at least, from 0 to 1, if one is likely to be a misspelling of the other.
+    const ALIKE: f64 = 0.8;
+    let key: String = key.chars().take(COMPARED).collect();
     let near = valid.iter().map(|valid| (strsim::jaro_winkler(&key, valid), valid));
     match near.max_by(|(one, _), (other, _)| one.total_cmp(other)) {
-        Some((likeness, valid)) if likeness >= 0.8 => format!("did you mean `{valid}`?"),
+        Some((likeness, valid)) if likeness >= ALIKE => format!("did you mean `{valid}`?"),
         _ => format!("valid are {}", valid.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ")),
     }
 }
 
-/// Where lines begin, and every so many characters of a long one: so that places are found in little time.
+/// Where lines begin, and every so many characters of a long line, so that places are found in little time.
 pub(super) struct Lines<'a> {
     text: &'a str,
     /// Byte, line and column.
@@ -113,6 +116,7 @@ pub(super) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(super) fn of(text: &'a str) -> Self {
+        /// How many characters of a long line lie between two marks.
         const APART: usize = 1024;
         // A byte order mark is no column of an editor.
         let first = if text.starts_with('\u{feff}') { 0 } else { 1 };

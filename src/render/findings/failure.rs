@@ -6,7 +6,7 @@ use std::fmt::Display;
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::judging::budget::{Figure, Finding, Kind, Place, Verdict};
+use crate::judging::budget::{Basis, Figure, Finding, Place, Status};
 use crate::words::printable;
 
 /// Where the text after a label begins at least, and at most: a label that is longer pushes only its own line.
@@ -33,18 +33,18 @@ pub(crate) fn failure(name: &str, place: &dyn Display, findings: &[Finding]) -> 
 
 /// What an assertion that passes says all the same: a line about improvements, and one about figures that are new.
 pub(crate) fn warning(name: &str, findings: &[Finding]) -> String {
-    let of = |verdict| findings.iter().filter(move |finding| finding.verdict == verdict);
-    let lines = [(Verdict::Improvement, "improvement"), (Verdict::New, "new figure")];
-    let lines = lines.into_iter().filter_map(|(verdict, one)| {
-        let first = of(verdict).next()?;
-        let more = match of(verdict).count() - 1 {
+    let of = |status| findings.iter().filter(move |finding| finding.status == status);
+    let lines = [(Status::Improvement, "improvement"), (Status::New, "new figure")];
+    let lines = lines.into_iter().filter_map(|(status, one)| {
+        let first = of(status).next()?;
+        let more = match of(status).count() - 1 {
             0 => String::new(),
             1 => format!(" and 1 more {one}"),
             more => format!(" and {more} more {one}s"),
         };
         let them = if more.is_empty() { "it" } else { "them" };
         let advice = match &first.against {
-            Some(against) if against.kind == Kind::Exact => "lower it there".into(),
+            Some(against) if against.basis == Basis::Exact => "lower it there".into(),
             _ => format!("record {them}: {RECORD}"),
         };
         let (name, label, said) = (printable(name), label(first, name), sentence(first));
@@ -57,7 +57,7 @@ const RECORD: &str = "cargo heapledger record";
 
 /// What the finding is about, within the operation `name`.
 fn label(finding: &Finding, name: &str) -> String {
-    let about = finding.figure.map_or(finding.verdict.name(), Figure::name);
+    let about = finding.figure.map_or(finding.status.name(), Figure::name);
     if finding.path == name { about.into() } else { format!("{} {about}", printable(&finding.path)) }
 }
 
@@ -66,12 +66,12 @@ pub(super) fn sentence(finding: &Finding) -> String {
     let note = finding.note.as_deref().map(plain);
     match (comparison(finding), note, finding.figure.zip(finding.value)) {
         (Some(compared), ..) => compared,
-        (None, Some(note), Some((figure, value))) if finding.verdict == Verdict::New => {
+        (None, Some(note), Some((figure, value))) if finding.status == Status::New => {
             format!("{}: {note}", figure.shown(value))
         }
         (None, Some(note), _) => note,
         (None, None, Some((figure, value))) => figure.shown(value),
-        (None, None, None) => finding.verdict.name().into(),
+        (None, None, None) => finding.status.name().into(),
     }
 }
 
@@ -79,15 +79,15 @@ pub(super) fn sentence(finding: &Finding) -> String {
 fn comparison(finding: &Finding) -> Option<String> {
     let (figure, against, value) = (finding.figure?, finding.against.as_ref()?, finding.value?);
     let beside = match finding.difference()? {
-        _ if !matches!(finding.verdict, Verdict::Breach | Verdict::Improvement) => return None,
+        _ if !matches!(finding.status, Status::Breach | Status::Improvement) => return None,
         ..0 => "under",
         0 => "equal to",
         _ => "over",
     };
     let (value, limit) = (figure.shown(value), figure.shown(against.figure));
-    let (kind, place) = (against.kind.name(), at(&against.place));
+    let (basis, place) = (against.basis.name(), at(&against.place));
     let by = [difference(finding), percent(finding)].into_iter().flatten().collect::<Vec<_>>().join(", ");
-    Some(format!("{value} {beside} {limit} ({by}): {kind} at {place}"))
+    Some(format!("{value} {beside} {limit} ({by}): {basis} at {place}"))
 }
 
 /// `+60`, `-1.50 KiB`.
@@ -134,32 +134,32 @@ pub(super) fn at(place: &Place) -> String {
 
 /// What to do about it, if there is anything to advise beyond what was said.
 fn advice(findings: &[Finding]) -> Option<String> {
-    let wanted = |verdict, kinds: &[Kind]| {
-        let of = findings.iter().filter(|finding| finding.verdict == verdict).filter_map(|finding| {
-            finding.against.as_ref().filter(|against| kinds.contains(&against.kind)).map(|against| &against.place)
+    let wanted = |status, bases: &[Basis]| {
+        let of = findings.iter().filter(|finding| finding.status == status).filter_map(|finding| {
+            finding.against.as_ref().filter(|against| bases.contains(&against.basis)).map(|against| &against.place)
         });
         places(of.collect())
     };
-    let any = |verdict| findings.iter().any(|finding| finding.verdict == verdict);
+    let any = |status| findings.iter().any(|finding| finding.status == status);
     // An exact figure is its own limit.
-    let is_exact = |finding: &&Finding| finding.against.as_ref().is_some_and(|against| against.kind == Kind::Exact);
-    let breaches = findings.iter().filter(|finding| finding.verdict == Verdict::Breach && !is_exact(finding));
+    let is_exact = |finding: &&Finding| finding.against.as_ref().is_some_and(|against| against.basis == Basis::Exact);
+    let breaches = findings.iter().filter(|finding| finding.status == Status::Breach && !is_exact(finding));
     let limits = breaches.filter_map(|finding| finding.limit.as_ref());
     let meant = [
-        wanted(Verdict::Breach, &[Kind::Recorded]).map(|_| format!("`{RECORD}`")),
-        wanted(Verdict::Breach, &[Kind::Exact]).map(|places| format!("change the figure at {places}")),
+        wanted(Status::Breach, &[Basis::Recorded]).map(|_| format!("`{RECORD}`")),
+        wanted(Status::Breach, &[Basis::Exact]).map(|places| format!("change the figure at {places}")),
         places(limits.collect()).map(|places| format!("change the limit at {places}")),
     ];
     let meant = meant.into_iter().flatten().collect::<Vec<_>>().join(", or ");
     let look = if findings.iter().any(|finding| !finding.grew.is_empty()) { "grew" } else { "changed" };
     let advice = [
         (!meant.is_empty()).then(|| format!("look at what {look}; if it is meant, {meant}")),
-        any(Verdict::Unstable).then(|| "make it do the same every time, or write a tolerance into the policy".into()),
-        wanted(Verdict::Improvement, &[Kind::Recorded])
+        any(Status::Unstable).then(|| "make it do the same every time, or write a tolerance into the policy".into()),
+        wanted(Status::Improvement, &[Basis::Recorded])
             .map(|_| format!("record it, so that it cannot come back: `{RECORD}`")),
-        wanted(Verdict::Improvement, &[Kind::Exact])
+        wanted(Status::Improvement, &[Basis::Exact])
             .map(|places| format!("lower the exact figure at {places}, so that it cannot come back")),
-        any(Verdict::New).then(|| format!("record it: `{RECORD}`")),
+        any(Status::New).then(|| format!("record it: `{RECORD}`")),
     ];
     let advice = advice.into_iter().flatten().collect::<Vec<_>>().join("; ");
     (!advice.is_empty()).then_some(advice)
@@ -181,19 +181,19 @@ fn places(mut places: Vec<&Place>) -> Option<String> {
 
 /// `10 within, 2 breaches, 1 improvement`: what is well, then the worst first.
 pub(super) fn counts<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> String {
-    let mut counts: BTreeMap<Verdict, usize> = BTreeMap::new();
-    findings.into_iter().for_each(|finding| *counts.entry(finding.verdict).or_default() += 1);
-    let within = counts.remove_entry(&Verdict::Within);
+    let mut counts: BTreeMap<Status, usize> = BTreeMap::new();
+    findings.into_iter().for_each(|finding| *counts.entry(finding.status).or_default() += 1);
+    let within = counts.remove_entry(&Status::Within);
     let counts = within.into_iter().chain(counts.into_iter().rev());
-    counts.map(|(verdict, count)| format!("{count} {}", noun(verdict, count))).collect::<Vec<_>>().join(", ")
+    counts.map(|(status, count)| format!("{count} {}", noun(status, count))).collect::<Vec<_>>().join(", ")
 }
 
-fn noun(verdict: Verdict, count: usize) -> &'static str {
-    match verdict {
-        Verdict::Breach if count != 1 => "breaches",
-        Verdict::Improvement if count != 1 => "improvements",
-        Verdict::Leak if count != 1 => "leaks",
-        _ => verdict.name(),
+fn noun(status: Status, count: usize) -> &'static str {
+    match status {
+        Status::Breach if count != 1 => "breaches",
+        Status::Improvement if count != 1 => "improvements",
+        Status::Leak if count != 1 => "leaks",
+        _ => status.name(),
     }
 }
 
@@ -208,7 +208,7 @@ pub(super) mod examples {
         Place { file: file.into(), line, column: 3 }
     }
 
-    pub(in crate::render) fn about(path: &str, figure: Option<Figure>, verdict: Verdict) -> Finding {
+    pub(in crate::render) fn about(path: &str, figure: Option<Figure>, status: Status) -> Finding {
         let (path, grew) = (path.to_string(), Vec::new());
         Finding {
             path,
@@ -216,7 +216,7 @@ pub(super) mod examples {
             value: None,
             against: None,
             limit: None,
-            verdict,
+            status,
             note: None,
             why: None,
             grew,
@@ -225,19 +225,19 @@ pub(super) mod examples {
     }
 
     /// `figure` of `path` was `value`, and is held against `limit`.
-    pub(in crate::render) fn compared(path: &str, figure: Figure, value: i64, kind: Kind, limit: i64) -> Finding {
-        let place = match kind {
-            Kind::Recorded => place("figures/linux.toml", 14),
+    pub(in crate::render) fn compared(path: &str, figure: Figure, value: i64, basis: Basis, limit: i64) -> Finding {
+        let place = match basis {
+            Basis::Recorded => place("figures/linux.toml", 14),
             _ => place("heapledger.toml", 12),
         };
-        let verdict = match (value.cmp(&limit), kind) {
-            (std::cmp::Ordering::Greater, _) => Verdict::Breach,
-            (std::cmp::Ordering::Less, Kind::Exact | Kind::Recorded) => Verdict::Improvement,
-            _ => Verdict::Within,
+        let status = match (value.cmp(&limit), basis) {
+            (std::cmp::Ordering::Greater, _) => Status::Breach,
+            (std::cmp::Ordering::Less, Basis::Exact | Basis::Recorded) => Status::Improvement,
+            _ => Status::Within,
         };
-        let against = Some(Against { kind, figure: limit, tolerance: 0, place });
+        let against = Some(Against { basis, figure: limit, tolerance: 0, place });
         let limit = Some(self::place("heapledger.toml", 12));
-        Finding { value: Some(value), against, limit, ..about(path, Some(figure), verdict) }
+        Finding { value: Some(value), against, limit, ..about(path, Some(figure), status) }
     }
 
     pub(in crate::render) fn breach() -> Finding {
@@ -245,7 +245,7 @@ pub(super) mod examples {
             grew: vec![("search/collect".into(), 58), ("search/parse".into(), 2)],
             why: Some("fits the smallest machine\n  we run on".into()),
             site: Some(Site { file: "tests/search.rs".into(), line: 6, column: 12 }),
-            ..compared("search", Figure::Allocs, 1240, Kind::Recorded, 1180)
+            ..compared("search", Figure::Allocs, 1240, Basis::Recorded, 1180)
         }
     }
 
@@ -253,19 +253,19 @@ pub(super) mod examples {
     pub(in crate::render) fn run() -> Vec<Finding> {
         let noted = |note: &str, finding: Finding| Finding { note: Some(note.into()), ..finding };
         vec![
-            compared("index_build", Figure::Allocs, 12, Kind::Exact, 12),
-            compared("index_build", Figure::PeakBytes, 50 << 20, Kind::Ceiling, 64 << 20),
+            compared("index_build", Figure::Allocs, 12, Basis::Exact, 12),
+            compared("index_build", Figure::PeakBytes, 50 << 20, Basis::Ceiling, 64 << 20),
             noted(
                 "the policy names it at heapledger.toml:30:1, and no test entered it",
-                about("merge", None, Verdict::NotRun),
+                about("merge", None, Status::NotRun),
             ),
             breach(),
-            compared("search", Figure::NetBytes, -100, Kind::Recorded, 0),
+            compared("search", Figure::NetBytes, -100, Basis::Recorded, 0),
             Finding {
                 value: Some(2048),
-                ..noted("not in linux.toml yet", about("search", Some(Figure::PeakBytes), Verdict::New))
+                ..noted("not in linux.toml yet", about("search", Some(Figure::PeakBytes), Status::New))
             },
-            noted("no table of heapledger.toml names it", about("stray", None, Verdict::Unlisted)),
+            noted("no table of heapledger.toml names it", about("stray", None, Status::Unlisted)),
         ]
     }
 
@@ -278,7 +278,7 @@ pub(super) mod examples {
             why: Some(HOSTILE.into()),
             grew: vec![(HOSTILE.into(), 5)],
             site: Some(Site { file: HOSTILE.into(), line: 1, column: 2 }),
-            ..compared(HOSTILE, Figure::Allocs, 3, Kind::Ceiling, 2)
+            ..compared(HOSTILE, Figure::Allocs, 3, Basis::Ceiling, 2)
         };
         finding.against.as_mut().expect("it is compared").place.file = HOSTILE.into();
         finding
@@ -306,21 +306,21 @@ budget \"search\": 1 breach
     #[test]
     fn each_kind_of_finding_has_its_own_advice() {
         let findings = [
-            compared("search", Figure::AllocatedBytes, 3000, Kind::Ceiling, 2000),
-            compared("search", Figure::PeakBytes, 5, Kind::Exact, 0),
-            compared("search/parse", Figure::Allocs, 9, Kind::Recorded, 10),
-            compared("search/parse", Figure::LiveBytesPerIteration, 9, Kind::Exact, 10),
+            compared("search", Figure::AllocatedBytes, 3000, Basis::Ceiling, 2000),
+            compared("search", Figure::PeakBytes, 5, Basis::Exact, 0),
+            compared("search/parse", Figure::Allocs, 9, Basis::Recorded, 10),
+            compared("search/parse", Figure::LiveBytesPerIteration, 9, Basis::Exact, 10),
             Finding {
                 note: Some("every run said something else, from 3 to 9".into()),
-                verdict: Verdict::Unstable,
-                ..compared("search", Figure::Allocs, 3, Kind::Recorded, 3)
+                status: Status::Unstable,
+                ..compared("search", Figure::Allocs, 3, Basis::Recorded, 3)
             },
             Finding {
                 value: Some(-64),
                 note: Some("not in linux.toml yet".into()),
-                ..about("search", Some(Figure::NetBytes), Verdict::New)
+                ..about("search", Some(Figure::NetBytes), Status::New)
             },
-            Finding { note: Some("no table names it".into()), ..about("search", None, Verdict::Breach) },
+            Finding { note: Some("no table names it".into()), ..about("search", None, Status::Breach) },
         ];
         let expected = "\
 budget \"search\": 3 breaches, 1 unstable, 2 improvements, 1 new
@@ -338,17 +338,17 @@ budget \"search\": 3 breaches, 1 unstable, 2 improvements, 1 new
 
     #[test]
     fn a_warning_is_a_line_about_improvements_and_one_about_new_figures() {
-        let better = compared("search", Figure::Allocs, 1100, Kind::Recorded, 1180);
+        let better = compared("search", Figure::Allocs, 1100, Basis::Recorded, 1180);
         let expected = "budget \"search\": allocs 1,100 under 1,180 (-80, -6.8 %): recorded figure at figures/linux.toml:14: record it: cargo heapledger record";
         assert_eq!(warning("search", std::slice::from_ref(&better)), expected);
-        let exact = compared("search", Figure::Allocs, 11, Kind::Exact, 12);
+        let exact = compared("search", Figure::Allocs, 11, Basis::Exact, 12);
         let expected =
             "budget \"search\": allocs 11 under 12 (-1, -8.3 %): exact figure at heapledger.toml:12: lower it there";
         assert_eq!(warning("search", &[exact]), expected);
         let new = |figure, value| Finding {
             value: Some(value),
             note: Some("not in linux.toml yet".into()),
-            ..about("search/parse", Some(figure), Verdict::New)
+            ..about("search/parse", Some(figure), Status::New)
         };
         let new = [
             new(Figure::Allocs, 3),
@@ -372,15 +372,15 @@ budget \"search\": search/parse allocs 3: not in linux.toml yet and 2 more new f
             text.lines().map(|line| line.trim_start().split(' ').next().expect("it has a word")).collect::<Vec<_>>(),
             ["budget", "allocs", "note", "grew", "why", "entered", "next"]
         );
-        assert_eq!(warning(HOSTILE, &[Finding { verdict: Verdict::New, ..hostile() }]).lines().count(), 1);
+        assert_eq!(warning(HOSTILE, &[Finding { status: Status::New, ..hostile() }]).lines().count(), 1);
     }
 
     #[test]
     fn a_share_that_nobody_sees_is_not_shown() {
-        let breach = compared("a", Figure::NetBytes, i64::MAX, Kind::Exact, i64::MIN);
+        let breach = compared("a", Figure::NetBytes, i64::MAX, Basis::Exact, i64::MIN);
         assert_eq!(percent(&breach).as_deref(), Some("+100.0 %"));
-        assert_eq!(percent(&compared("a", Figure::NetBytes, (1 << 30) + 1, Kind::Exact, 1 << 30)), None);
-        assert_eq!(percent(&compared("a", Figure::NetBytes, 1, Kind::Exact, 0)), None);
-        assert_eq!(percent(&compared("a", Figure::NetBytes, 3, Kind::Exact, -2)).as_deref(), Some("+250.0 %"));
+        assert_eq!(percent(&compared("a", Figure::NetBytes, (1 << 30) + 1, Basis::Exact, 1 << 30)), None);
+        assert_eq!(percent(&compared("a", Figure::NetBytes, 1, Basis::Exact, 0)), None);
+        assert_eq!(percent(&compared("a", Figure::NetBytes, 3, Basis::Exact, -2)).as_deref(), Some("+250.0 %"));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::failure::{counts, sentence};
 use super::table::details;
-use crate::judging::budget::{Figure, Finding, Verdict};
+use crate::judging::budget::{Figure, Finding, Status};
 use crate::words::printable;
 
 /// A step shows no more of them.
@@ -11,8 +11,8 @@ const MOST: usize = 10;
 /// One command a line, the worst first. `prefix` leads from the repository's root to where the files' names begin.
 pub(crate) fn annotations(findings: &[Finding], prefix: &str, strict: bool) -> String {
     let mut loud: Vec<&Finding> =
-        findings.iter().filter(|finding| !matches!(finding.verdict, Verdict::Within | Verdict::NotRun)).collect();
-    loud.sort_by_key(|finding| std::cmp::Reverse((finding.verdict.fails(strict), finding.verdict)));
+        findings.iter().filter(|finding| !matches!(finding.status, Status::Within | Status::NotRun)).collect();
+    loud.sort_by_key(|finding| std::cmp::Reverse((finding.status.fails(strict), finding.status)));
     let (shown, left) = loud.split_at(if loud.len() > MOST { MOST - 1 } else { loud.len() });
     let mut commands: String = shown.iter().map(|finding| annotation(finding, prefix, strict)).collect();
     if let Some(worst) = left.first() {
@@ -23,7 +23,7 @@ pub(crate) fn annotations(findings: &[Finding], prefix: &str, strict: bool) -> S
 }
 
 fn level(finding: &Finding, strict: bool) -> &'static str {
-    if finding.verdict.fails(strict) { "error" } else { "warning" }
+    if finding.status.fails(strict) { "error" } else { "warning" }
 }
 
 fn annotation(finding: &Finding, prefix: &str, strict: bool) -> String {
@@ -34,7 +34,7 @@ fn annotation(finding: &Finding, prefix: &str, strict: bool) -> String {
         format!("file={},line={line},col={column},", property(&within(prefix, file)))
     });
     let title = property(&format!("heapledger: {}", printable(&finding.path)));
-    let about = finding.figure.map_or(finding.verdict.name(), Figure::name);
+    let about = finding.figure.map_or(finding.status.name(), Figure::name);
     let details = details(finding).into_iter().filter(|(label, _)| matches!(*label, "grew" | "why"));
     let lines = [format!("{about} {}", sentence(finding))];
     let lines = lines.into_iter().chain(details.map(|(label, said)| format!("{label} {said}")));
@@ -64,7 +64,7 @@ fn property(text: &str) -> String {
 mod tests {
     use super::super::failure::examples::*;
     use super::*;
-    use crate::judging::budget::Kind;
+    use crate::judging::budget::Basis;
     use crate::words::Site;
 
     #[test]
@@ -88,8 +88,8 @@ mod tests {
 
     #[test]
     fn there_are_at_most_ten_and_the_tenth_counts_the_rest() {
-        let mut findings = vec![compared("better", Figure::Allocs, 1, Kind::Exact, 2)];
-        findings.extend((0..9).map(|at| compared(&format!("worse{at}"), Figure::Allocs, 3, Kind::Exact, 2)));
+        let mut findings = vec![compared("better", Figure::Allocs, 1, Basis::Exact, 2)];
+        findings.extend((0..9).map(|at| compared(&format!("worse{at}"), Figure::Allocs, 3, Basis::Exact, 2)));
         let ten = annotations(&findings, "", false);
         assert_eq!((ten.lines().count(), ten.matches("::error ").count()), (10, 9));
         findings.push(breach());

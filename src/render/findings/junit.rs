@@ -4,7 +4,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::failure::sentence;
 use super::table::details;
-use crate::judging::budget::{Figure, Finding, Verdict};
+use crate::judging::budget::{Figure, Finding, Status};
 use crate::words::printable;
 
 /// `parts` are the environments and what was found in each.
@@ -19,25 +19,25 @@ pub(crate) fn junit(parts: &[(String, Vec<Finding>)], strict: bool) -> String {
 }
 
 fn case(finding: &Finding, strict: bool) -> TestCase {
-    let name = finding.figure.map_or(finding.verdict.name(), Figure::name);
+    let name = finding.figure.map_or(finding.status.name(), Figure::name);
     let said = text(&sentence(finding));
     let details = details(finding).into_iter().map(|(label, said)| format!("{label}: {}", text(&said)));
     let details = details.collect::<Vec<_>>().join("\n");
-    let mut case = match finding.verdict {
-        Verdict::NotRun | Verdict::Unlisted => {
-            let mut status = TestCaseStatus::skipped();
-            status.set_message(said).set_type(finding.verdict.name());
-            TestCase::new(name, status)
+    let mut case = match finding.status {
+        Status::NotRun | Status::Unlisted => {
+            let mut skipped = TestCaseStatus::skipped();
+            skipped.set_message(said).set_type(finding.status.name());
+            TestCase::new(name, skipped)
         }
-        verdict if verdict.fails(strict) => {
-            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_message(format!("{name} {said}")).set_type(verdict.name()).set_description(details);
-            TestCase::new(name, status)
+        status if status.fails(strict) => {
+            let mut failed = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            failed.set_message(format!("{name} {said}")).set_type(status.name()).set_description(details);
+            TestCase::new(name, failed)
         }
-        verdict => {
+        status => {
             let mut case = TestCase::new(name, TestCaseStatus::success());
-            if verdict != Verdict::Within {
-                case.set_system_out(format!("{}: {said}\n{details}", verdict.name()));
+            if status != Status::Within {
+                case.set_system_out(format!("{}: {said}\n{details}", status.name()));
             }
             case
         }

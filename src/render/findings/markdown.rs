@@ -40,7 +40,7 @@ impl<'a> Section<'a> {
     fn of((environment, findings): &'a (String, Vec<Finding>), room: &mut usize) -> Option<Self> {
         let heading = format!("\n### {}\n\n{}\n", code(environment), summary(findings.iter()));
         let (quiet, mut loud): (Vec<&Finding>, Vec<&Finding>) = findings.iter().partition(|finding| is_quiet(finding));
-        loud.sort_by_key(|finding| std::cmp::Reverse(finding.verdict));
+        loud.sort_by_key(|finding| std::cmp::Reverse(finding.status));
         let folded = format!("<details><summary>{}</summary>\n\n", summary(quiet.iter().copied()));
         let section = Self { heading, loud: Table::of(loud, ""), quiet: Table::of(quiet, &folded) };
         *room = room.checked_sub(section.heading.len() + section.loud.frame() + section.quiet.frame())?;
@@ -130,7 +130,7 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::super::failure::examples::*;
     use super::*;
-    use crate::judging::budget::{Figure, Kind};
+    use crate::judging::budget::{Basis, Figure};
 
     #[test]
     fn what_fails_comes_first_and_what_is_well_is_folded_away() {
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn rows_are_left_out_from_the_end_and_counted() {
         let many = |path: &str, value| -> Vec<Finding> {
-            (0..12_000).map(|at| compared(&format!("{path}{at:06}"), Figure::Allocs, value, Kind::Exact, 1)).collect()
+            (0..12_000).map(|at| compared(&format!("{path}{at:06}"), Figure::Allocs, value, Basis::Exact, 1)).collect()
         };
         let mut first = many("well", 1);
         first.extend(many("worse", 2));

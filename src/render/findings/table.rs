@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::failure::{at, counts, difference, percent, plain, remarks};
-use crate::judging::budget::{Figure, Finding, Kind, Verdict};
+use crate::judging::budget::{Basis, Figure, Finding, Status};
 use crate::render::look::{BAD, FAINT, GOOD, HEADER, padded};
 use crate::words::{counted, printable};
 
@@ -27,16 +27,16 @@ pub(super) fn cells(finding: &Finding) -> [String; 5] {
         (Some(difference), Some(percent)) => format!("{difference} ({percent})"),
         (difference, _) => difference.unwrap_or_default(),
     };
-    [figure, measured, budget(finding).unwrap_or_default(), by, finding.verdict.name().into()]
+    [figure, measured, budget(finding).unwrap_or_default(), by, finding.status.name().into()]
 }
 
 /// `<= 64.0 MiB`, `= 12`, `1,180 ±12`.
 fn budget(finding: &Finding) -> Option<String> {
     let (figure, against) = (finding.figure?, finding.against.as_ref()?);
-    let sign = match against.kind {
-        Kind::Ceiling => "<= ",
-        Kind::Exact => "= ",
-        Kind::Recorded => "",
+    let sign = match against.basis {
+        Basis::Ceiling => "<= ",
+        Basis::Exact => "= ",
+        Basis::Recorded => "",
     };
     let tolerance = match against.tolerance {
         0 => String::new(),
@@ -50,7 +50,7 @@ pub(super) fn details(finding: &Finding) -> Vec<(&'static str, String)> {
     let note = finding.note.as_deref().map(|note| ("note", plain(note)));
     let remarks = remarks(finding).into_iter().filter(|(label, _)| *label != "note");
     let limit = finding.against.as_ref().map(|against| {
-        let label = if against.kind == Kind::Recorded { "recorded at" } else { "limit at" };
+        let label = if against.basis == Basis::Recorded { "recorded at" } else { "limit at" };
         (label, at(&against.place))
     });
     let site = finding.site.as_ref();
@@ -60,7 +60,7 @@ pub(super) fn details(finding: &Finding) -> Vec<(&'static str, String)> {
 
 /// Whether nobody needs to look at it.
 pub(super) fn is_quiet(finding: &Finding) -> bool {
-    matches!(finding.verdict, Verdict::Within | Verdict::NotRun)
+    matches!(finding.status, Status::Within | Status::NotRun)
 }
 
 /// `12 figures of 5 operations: 10 within, 1 breach, 1 improvement`.
@@ -86,16 +86,16 @@ pub(crate) fn table(findings: &[Finding], width: usize, colour: bool, show_all: 
     if cuts {
         lines.push(paint(FAINT, &format!("and {}; `--all` shows them", summary(quiet()))));
     }
-    let worst = findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Within);
+    let worst = findings.iter().map(|finding| finding.status).max().unwrap_or(Status::Within);
     lines.push(paint(style(worst), &summary(findings.iter())));
     lines.push(String::new());
     lines.join("\n")
 }
 
-fn style(verdict: Verdict) -> Style {
-    match verdict {
-        Verdict::Within => GOOD,
-        Verdict::NotRun => FAINT,
+fn style(status: Status) -> Style {
+    match status {
+        Status::Within => GOOD,
+        Status::NotRun => FAINT,
         other if other.fails(false) => BAD,
         _ => WARNING,
     }
@@ -137,7 +137,7 @@ fn lines(findings: &[&Finding], width: usize, paint: &dyn Fn(Style, &str) -> Str
         let again = at > 0 && findings[at - 1].path == finding.path;
         let name = if again { String::new() } else { middle(&names[at], name_width) };
         let cells = rows[at].each_ref().map(String::as_str);
-        lines.push(line(&padded(&name, name_width), cells, style(finding.verdict)));
+        lines.push(line(&padded(&name, name_width), cells, style(finding.status)));
         if is_quiet(finding) {
             continue;
         }
@@ -241,7 +241,7 @@ index_b…/segment  allocs     1,240   1,180  breach
     #[test]
     fn of_many_operations_those_within_are_only_counted() {
         let mut findings: Vec<Finding> =
-            (0..201).map(|at| compared(&format!("operation{at}"), Figure::Allocs, 1, Kind::Exact, 1)).collect();
+            (0..201).map(|at| compared(&format!("operation{at}"), Figure::Allocs, 1, Basis::Exact, 1)).collect();
         findings.push(breach());
         let text = table(&findings, 120, false, false);
         assert_eq!(text.lines().count(), 8, "{text}");

@@ -1,18 +1,20 @@
-//! Recorded figures: what operations measured before, in one file per environment. Read here, written by the command.
+//! Recorded figures: from the text of an environment's file to what operations measured before. Opening the file is for
+//! `disk`.
 
 use std::collections::BTreeMap;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::judging::budget::figure::{Figure, Place};
+use crate::judging::budget::figure::Figure;
+use crate::judging::budget::place::Place;
 use crate::judging::budget::syntax;
 use crate::reading::Environment;
 use crate::words::{Cause, Error};
 
 /// Raised when a reader of the old form would misread the new one.
 pub(crate) const SCHEMA: i64 = 1;
-/// No file of figures is as large.
+/// No file of figures is as large, in bytes.
 const LARGEST: usize = 64 << 20;
 
 /// The recorded figures of one environment.

@@ -1,5 +1,5 @@
 //! The file of recorded figures: one figure a line and always in the same order, so that people can read it in diffs.
-//! What is written here `budget::figures` reads; nothing is measured or judged.
+//! `read` reads what is written here. Nothing is measured or judged.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use toml_edit::{DocumentMut, Item, Key, Table, Value};
 use super::read::SCHEMA;
 use crate::judging::budget::figure::Figure;
 use crate::reading::Environment;
-use crate::words::{Bytes, printable};
+use crate::words::printable;
 
 const HEAD: &str = "# What operations measured, in this environment. Written by `cargo heapledger record`: read it in diffs, do \
                     not edit it.\n";
@@ -42,8 +42,8 @@ pub(crate) fn figures(environment: &Environment, values: &BTreeMap<(String, Figu
 /// The number, and how people say it where that is another way.
 fn line(figure: Figure, value: i64) -> Item {
     let mut number = Value::from(value);
-    if !figure.is_count() && value.unsigned_abs() >= 1024 {
-        number.decor_mut().set_suffix(format!(" # {}", Bytes(value.into())));
+    if !figure.is_exact_in_short(value) {
+        number.decor_mut().set_suffix(format!(" # {}", figure.short(value)));
     }
     number.into()
 }

@@ -1,9 +1,10 @@
-//! Sizes, counts and percentages, exactly as they are written: nothing is rounded.
+//! Sizes, counts and percentages, exactly as they are written: none is rounded. What is limited by them is for
+//! `setting`.
 
 use super::message::{quoted, short};
 use crate::judging::budget::figure::Figure;
 
-/// The units, and how much each is.
+/// The units of figures in bytes, and how much each is.
 const BYTES: [(&str, u128); 9] = [
     ("B", 1),
     ("kB", 1000),
@@ -15,9 +16,11 @@ const BYTES: [(&str, u128); 9] = [
     ("GiB", 1 << 30),
     ("TiB", 1 << 40),
 ];
+/// The units of figures that count blocks, and how much each is.
 const BLOCKS: [(&str, u128); 5] =
     [("", 1), ("k", 1000), ("M", 1_000_000), ("G", 1_000_000_000), ("T", 1_000_000_000_000)];
 
+/// An amount as it can be written.
 pub(super) fn example(figure: Figure) -> &'static str {
     if figure.is_count() { "\"12 k\"" } else { "\"64 MiB\"" }
 }
@@ -26,14 +29,14 @@ pub(super) fn example(figure: Figure) -> &'static str {
 pub(super) fn amount(figure: Figure, text: &str) -> Result<i64, String> {
     let end = text.find(|one: char| !one.is_ascii_digit() && one != '.').unwrap_or(text.len());
     let (number, unit) = (&text[..end], text[end..].trim_start());
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    if whole.is_empty() || fraction.is_empty() || fraction.contains('.') {
+    let (integer, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    if integer.is_empty() || fraction.is_empty() || fraction.contains('.') {
         let what = if text.starts_with('-') { "is below zero" } else { "is no amount" };
         return Err(format!("{} {what}: write a number and a unit, such as {}", quoted(text), example(figure)));
     }
     let size = unit_size(figure, text, unit)?;
     let too_much = || format!("{} does not fit into 64 bits: write less", quoted(text));
-    // As by hand: each digit after the point, from the last, with what is carried over. What remains is no whole byte.
+    // As by hand: each digit after the point, from the last, with what is carried over. What remains is less than one.
     let mut carried = 0;
     for digit in fraction.bytes().rev() {
         let product = u128::from(digit - b'0') * size + carried;
@@ -46,10 +49,11 @@ pub(super) fn amount(figure: Figure, text: &str) -> Result<i64, String> {
         }
         carried = product / 10;
     }
-    let whole = whole.parse::<u64>().map_err(|_| too_much())?;
-    i64::try_from(u128::from(whole) * size + carried).map_err(|_| too_much())
+    let integer = integer.parse::<u64>().map_err(|_| too_much())?;
+    i64::try_from(u128::from(integer) * size + carried).map_err(|_| too_much())
 }
 
+/// How much one of `unit` is.
 fn unit_size(figure: Figure, text: &str, unit: &str) -> Result<u128, String> {
     let units = if figure.is_count() { &BLOCKS[..] } else { &BYTES[..] };
     if let Some((_, size)) = units.iter().find(|(name, _)| *name == unit) {
@@ -78,12 +82,12 @@ fn listed(names: &[&str], between: &str) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(between)
 }
 
-/// `0.5 %` of `from`.
+/// `0.5 %` as a number.
 pub(super) fn percent(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').map(str::trim_end).unwrap_or("");
-    // No exponents, infinities and the like, which the library reads too.
-    let plain = number.bytes().all(|one| one.is_ascii_digit() || one == b'.');
-    let percent = number.parse().ok().filter(|percent| plain && (0.0..=1000.0).contains(percent));
+    // The standard library also reads exponents, infinities and the like.
+    let decimal = number.bytes().all(|one| one.is_ascii_digit() || one == b'.');
+    let percent = number.parse().ok().filter(|percent| decimal && (0.0..=1000.0).contains(percent));
     percent.ok_or_else(|| format!("{} is no tolerance: write a percentage from \"0%\" to \"1000%\"", quoted(text)))
 }
 

@@ -1,31 +1,36 @@
-//! Globs: which paths of operations a pattern reaches. No pattern and no path takes long.
+//! Globs: which paths of operations a pattern reaches. No pattern and no path takes long. What stands in a table that a
+//! glob names is for `rules`.
 
 use glob::{MatchOptions, Pattern};
 
 use super::message::short;
 use crate::words::segments;
 
-/// The longest glob in bytes, because matching recurses once for each `*`; and the most segments of one.
+/// The longest glob in bytes: matching recurses once for each `*`.
 pub(super) const LONGEST_GLOB: usize = 1024;
+/// The most segments of a glob: each has a bit of a `u128`.
 pub(super) const MOST_SEGMENTS: usize = 100;
 
-/// A pattern for paths of operations. Segments are matched one by one: so `*` stays within one, a backslash in a name
-/// is no separator on any system, and no pattern takes long (over separators, `*` would be tried at every place for
-/// each `*` before it).
+/// A pattern for paths of operations. Segments are matched one by one. So `*` stays within one, a backslash in a name
+/// is no separator on any system, and no pattern takes long: across separators, `*` would be tried at every position
+/// for each `*` before it.
 #[derive(Clone, Debug)]
 pub(super) struct Glob {
-    parts: Vec<Part>,
+    parts: Vec<GlobPart>,
     /// A bit for each part that is `**`. No two stand side by side.
     deep: u128,
 }
 
+/// What matches one segment, or several.
 #[derive(Clone, Debug)]
-enum Part {
+enum GlobPart {
     /// `**`: any segments, or none.
     Deep,
     /// `*`: any one segment.
     Any,
+    /// One segment, letter for letter.
     Named(String),
+    /// One segment, by a pattern.
     Like(Pattern),
 }
 
@@ -38,7 +43,7 @@ pub(super) enum Reach {
     Itself,
 }
 
-impl Part {
+impl GlobPart {
     fn matches(&self, segment: &str) -> bool {
         match self {
             Self::Deep | Self::Any => true,
@@ -56,6 +61,7 @@ impl Part {
 }
 
 impl Glob {
+    /// Whether `name` is a pattern and not a path.
     pub(super) fn is(name: &str) -> bool {
         name.contains(['*', '?', '['])
     }
@@ -64,18 +70,18 @@ impl Glob {
         let (mut parts, mut deep) = (Vec::new(), 0);
         for segment in segments(name) {
             parts.push(match segment {
-                "**" if matches!(parts.last(), Some(Part::Deep)) => continue,
-                "**" => Part::Deep,
-                "*" => Part::Any,
-                plain if !Self::is(plain) => Part::Named(plain.into()),
-                like => Part::Like(Pattern::new(like)?),
+                "**" if matches!(parts.last(), Some(GlobPart::Deep)) => continue,
+                "**" => GlobPart::Deep,
+                "*" => GlobPart::Any,
+                literal if !Self::is(literal) => GlobPart::Named(literal.into()),
+                like => GlobPart::Like(Pattern::new(like)?),
             });
         }
-        if matches!(parts.last(), Some(Part::Deep)) {
-            // `a/**` is what is below `a`, not `a`.
-            parts.push(Part::Any);
+        if matches!(parts.last(), Some(GlobPart::Deep)) {
+            // `a/**` matches what is below `a`, but not `a`.
+            parts.push(GlobPart::Any);
         }
-        for (index, _) in parts.iter().enumerate().filter(|(_, part)| matches!(part, Part::Deep)) {
+        for (index, _) in parts.iter().enumerate().filter(|(_, part)| matches!(part, GlobPart::Deep)) {
             deep |= 1 << index;
         }
         Ok(Self { parts, deep })
@@ -83,23 +89,24 @@ impl Glob {
 
     /// Follows all ways to match at once. Bit n: the segments so far match the first n parts.
     pub(super) fn reach(&self, path: &[&str]) -> Reach {
-        let whole = 1u128 << self.parts.len();
+        let all_parts = 1u128 << self.parts.len();
         let mut matched = self.skip_deep(1);
         let mut above = false;
         for segment in path {
-            above |= matched & whole != 0;
+            above |= matched & all_parts != 0;
             matched = self.skip_deep(self.step(matched, segment));
             if matched == 0 {
                 break;
             }
         }
-        match (matched & whole != 0, above) {
+        match (matched & all_parts != 0, above) {
             (true, _) => Reach::Itself,
             (false, true) => Reach::Above,
             (false, false) => Reach::Nothing,
         }
     }
 
+    /// Goes on by one segment.
     fn step(&self, matched: u128, segment: &str) -> u128 {
         let mut after = matched & self.deep;
         let mut rest = matched & !self.deep;
@@ -113,12 +120,18 @@ impl Glob {
         after
     }
 
-    /// `**` may match nothing.
+    /// Adds the ways in which a `**` matches no segment.
     fn skip_deep(&self, matched: u128) -> u128 {
         matched | (matched & self.deep) << 1
     }
 }
 
+/// `a//b/` is `a/b`, as it is where operations are entered.
+pub(super) fn normalized(path: &str) -> String {
+    segments(path).collect::<Vec<_>>().join("/")
+}
+
+/// The pattern that a policy names, or what is wrong with it.
 pub(super) fn glob(path: &str) -> Result<Glob, String> {
     if path.len() > LONGEST_GLOB {
         return Err(format!("`{}` is longer than {LONGEST_GLOB} bytes: write a shorter glob", short(path)));

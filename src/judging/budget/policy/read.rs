@@ -1,33 +1,47 @@
 //! The document and its tables: makes a policy of them, or says what is wrong. What stands beside a figure is for
-//! `limit`, and which table wins is no question here.
+//! `setting`, and which table wins for `rules`.
 
 use std::collections::{BTreeMap, HashMap};
 
 use toml::de::{DeTable, DeValue};
 
 use super::message::{quoted, short};
-use super::pattern::{Glob, glob};
+use super::pattern::{Glob, glob, normalized};
+use super::rules::Policy;
+use super::table::RuleTable;
 use super::target::expression;
-use super::value::{Key, Reader, Value, in_order};
-use super::{Policy, Table, normal};
-use crate::judging::budget::figure::{Figure, Unlisted};
+use super::value::{Reader, TomlKey, TomlValue, in_order};
+use crate::judging::budget::figure::Figure;
+use crate::judging::budget::limit::Unlisted;
 use crate::judging::budget::syntax;
 use crate::words::Error;
 
+/// No policy that people write is as large, in bytes.
+pub(super) const LARGEST: usize = 1 << 20;
 /// Raised when a reader of the old form would misread the new one.
 const SCHEMA: i64 = 1;
 /// The most tables for operations, under `[target]` too.
 pub(super) const MOST_OPERATIONS: usize = 10_000;
-/// The most `cfg` expressions: every one is asked for every operation.
+/// The most `cfg` expressions: each may have to be evaluated for every operation.
 const MOST_TARGETS: usize = 256;
 /// How often an assertion may run what it measures.
 const MOST_RUNS: u32 = 1000;
 
+/// The keys at the top of a policy.
 const ROOT: [&str; 7] = ["schema", "unlisted", "strict", "figures", "defaults", "operation", "target"];
+/// What can be written as the folder of the recorded figures.
 const FOLDER: &str = "a folder beside this file, such as \"tests/figures\"";
 
+impl Policy {
+    /// Reads a policy. `file` is how the file is shown in messages.
+    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Error> {
+        let document = syntax::table(file, text, LARGEST)?;
+        Reader::new(file, text).policy(document.get_ref())
+    }
+}
+
 impl Reader<'_> {
-    pub(super) fn policy(&self, document: &DeTable<'_>) -> Result<Policy, Error> {
+    fn policy(&self, document: &DeTable<'_>) -> Result<Policy, Error> {
         self.schema(document)?;
         let mut policy = Policy {
             file: self.file.into(),
@@ -52,13 +66,13 @@ impl Reader<'_> {
                 _ => return Err(self.unknown(key, &ROOT)),
             }
         }
-        policy.defaults.sort_by_key(Table::order);
+        policy.defaults.sort_by_key(RuleTable::order);
         policy.globs.sort_by_key(|(_, table)| table.order());
-        policy.full.values_mut().for_each(|tables| tables.sort_by_key(Table::order));
+        policy.full.values_mut().for_each(|tables| tables.sort_by_key(RuleTable::order));
         Ok(policy)
     }
 
-    /// First of all: a newer schema may have keys that are unknown here.
+    /// Checks the schema, before all else: a newer one may have keys that are unknown here.
     fn schema(&self, document: &DeTable<'_>) -> Result<(), Error> {
         let Some(schema) = document.get("schema") else {
             let what = format!("`schema` is missing: put `schema = {SCHEMA}` on the first line");
@@ -74,7 +88,7 @@ impl Reader<'_> {
         }
     }
 
-    fn unlisted(&self, value: &Value<'_>) -> Result<Unlisted, Error> {
+    fn unlisted(&self, value: &TomlValue<'_>) -> Result<Unlisted, Error> {
         let word = self.string("unlisted", value, "\"fail\", \"warn\" or \"allow\"")?;
         match word {
             "fail" => Ok(Unlisted::Fail),
@@ -87,8 +101,8 @@ impl Reader<'_> {
         }
     }
 
-    /// No way out of the policy's folder, on any system.
-    fn folder(&self, value: &Value<'_>) -> Result<String, Error> {
+    /// The folder of the recorded figures: one that is not outside of the policy's folder, on any system.
+    fn folder(&self, value: &TomlValue<'_>) -> Result<String, Error> {
         let folder = self.string("figures", value, FOLDER)?;
         let drive = folder.as_bytes().get(1) == Some(&b':') && folder.as_bytes()[0].is_ascii_alphabetic();
         let wrong = if folder.trim().is_empty() {
@@ -107,7 +121,7 @@ impl Reader<'_> {
         Err(self.error(value.span().start, format!("`figures` {wrong}: write {FOLDER}")))
     }
 
-    fn targets(&self, value: &Value<'_>, policy: &mut Policy, room: &mut usize) -> Result<(), Error> {
+    fn targets(&self, value: &TomlValue<'_>, policy: &mut Policy, room: &mut usize) -> Result<(), Error> {
         let example = "tables such as `[target.'cfg(windows)'.defaults]`";
         for (key, value) in in_order(self.table("target", value, example)?) {
             if policy.targets.len() == MOST_TARGETS {
@@ -132,7 +146,7 @@ impl Reader<'_> {
     fn operations(
         &self,
         target: Option<usize>,
-        value: &Value<'_>,
+        value: &TomlValue<'_>,
         policy: &mut Policy,
         room: &mut usize,
     ) -> Result<(), Error> {
@@ -143,7 +157,7 @@ impl Reader<'_> {
                 return fail(format!("more than {MOST_OPERATIONS} operations: name several by one glob"));
             }
             *room -= 1;
-            let (name, path) = (short(key.get_ref()), normal(key.get_ref()));
+            let (name, path) = (short(key.get_ref()), normalized(key.get_ref()));
             if path.is_empty() {
                 return fail(format!("`{name}` names no operation: write its path, such as `index_build/commit`"));
             }
@@ -162,10 +176,10 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn rule_table(&self, target: Option<usize>, key: &Key<'_>, value: &Value<'_>) -> Result<Table, Error> {
+    fn rule_table(&self, target: Option<usize>, key: &TomlKey<'_>, value: &TomlValue<'_>) -> Result<RuleTable, Error> {
         let name = short(key.get_ref());
         let mut table =
-            Table { place: self.place(key.span().start), target, limits: BTreeMap::new(), why: None, runs: None };
+            RuleTable { place: self.place(key.span().start), target, limits: BTreeMap::new(), why: None, runs: None };
         for (key, value) in
             in_order(self.table(&name, value, "limits such as `peak_bytes = \"64 MiB\"` into a table")?)
         {
@@ -181,7 +195,7 @@ impl Reader<'_> {
         Ok(table)
     }
 
-    fn why(&self, value: &Value<'_>) -> Result<String, Error> {
+    fn why(&self, value: &TomlValue<'_>) -> Result<String, Error> {
         let example = "the reason of the limits in a sentence";
         match self.string("why", value, example)? {
             blank if blank.trim().is_empty() => {
@@ -191,7 +205,7 @@ impl Reader<'_> {
         }
     }
 
-    fn runs(&self, value: &Value<'_>) -> Result<u32, Error> {
+    fn runs(&self, value: &TomlValue<'_>) -> Result<u32, Error> {
         let example = format!("an integer from 1 to {MOST_RUNS}");
         let DeValue::Integer(number) = value.get_ref() else { return Err(self.wrong("runs", value, &example)) };
         let runs = syntax::integer(number).and_then(|runs| u32::try_from(runs).ok());
@@ -199,7 +213,7 @@ impl Reader<'_> {
         runs.filter(|runs| (1..=MOST_RUNS).contains(runs)).ok_or_else(|| self.error(value.span().start, found()))
     }
 
-    fn unknown_of_rule(&self, table: &str, key: &Key<'_>, value: &Value<'_>) -> Error {
+    fn unknown_of_rule(&self, table: &str, key: &TomlKey<'_>, value: &TomlValue<'_>) -> Error {
         let valid: Vec<&str> = Figure::ALL.map(Figure::name).into_iter().chain(["why", "runs"]).collect();
         let near = syntax::nearest(key.get_ref(), &valid);
         if value.get_ref().is_table() && !near.starts_with("did you mean") {
@@ -215,7 +229,7 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::judging::budget::policy::tests::{FILE, error, parsed};
+    use crate::judging::budget::policy::samples::{FILE, error, parsed};
 
     #[test]
     fn errors_say_where_what_and_what_to_do() {

@@ -1,5 +1,5 @@
-//! The `cfg` expressions of `[target]`: what they hold in, and which are refused because they never would. It knows
-//! nothing of what stands under them.
+//! The `cfg` expressions of `[target]`: in which environments they hold, and which are refused because they never hold.
+//! The tables under them are for `read`.
 
 use std::cell::OnceCell;
 use std::fmt::Display;
@@ -7,17 +7,19 @@ use std::fmt::Display;
 use cfg_expr::expr::TargetPredicate;
 use cfg_expr::{Expression, Predicate};
 
-use super::Table;
 use super::message::short;
+use super::table::RuleTable;
 use crate::judging::budget::syntax;
 use crate::reading::Environment;
 
-/// The longest `cfg` expression in bytes, and the most brackets in it: its parser counts nested ones in a byte.
+/// The longest `cfg` expression in bytes: longer than any sensible one.
 const LONGEST_CFG: usize = 4096;
+/// The most brackets in a `cfg` expression: its parser counts nested ones in a byte.
 pub(super) const MOST_BRACKETS: usize = 100;
 
-/// The `cfg`s that environments tell of, besides those that the parser knows to begin with `target_`.
+/// The `cfg`s that environments tell of, without those of the target.
 const KNOWN: [&str; 6] = ["unix", "windows", "miri", "debug_assertions", "panic", "sanitize"];
+/// The `cfg`s of the target that environments tell of.
 const KNOWN_TARGETS: [&str; 10] = [
     "target_abi",
     "target_arch",
@@ -43,7 +45,7 @@ impl<'a> Targets<'a> {
         Self { expressions, environment, known: vec![OnceCell::new(); expressions.len()] }
     }
 
-    pub(super) fn hold(&self, table: &Table) -> bool {
+    pub(super) fn hold(&self, table: &RuleTable) -> bool {
         table.target.is_none_or(|at| *self.known[at].get_or_init(|| self.evaluate(at)))
     }
 
@@ -85,7 +87,7 @@ fn written(predicate: &Predicate<'_>) -> String {
     }
 }
 
-/// The expression of a `[target]`.
+/// The expression that a `[target]` names, or what is wrong with it.
 pub(super) fn expression(key: &str) -> Result<Expression, String> {
     let shown = short(key);
     let Some(inside) = key.strip_prefix("cfg(").and_then(|rest| rest.strip_suffix(')')) else {
@@ -100,12 +102,12 @@ pub(super) fn expression(key: &str) -> Result<Expression, String> {
     if has_many(inside) {
         return Err(wrong("put several predicates into `all(..)` or `any(..)`".into()));
     }
-    let never = expression.predicates().find_map(|predicate| never(&predicate));
-    match never {
+    let unknown = expression.predicates().find_map(|predicate| unknown_name(&predicate));
+    match unknown {
         Some(name) => {
             let full = format!("target_{name}");
             let near = match &*name {
-                // A feature of cargo's is none of the target's.
+                // `feature` is one of cargo's features, not `target_feature`.
                 name if name != "feature" && KNOWN_TARGETS.contains(&&*full) => format!("did you mean `{full}`?"),
                 name => syntax::nearest(name, &[&KNOWN[..], &KNOWN_TARGETS[..]].concat()),
             };
@@ -115,7 +117,7 @@ pub(super) fn expression(key: &str) -> Result<Expression, String> {
     }
 }
 
-/// Whether more than one predicate stands at the top, of which the parser would take the last.
+/// Whether more than one predicate stands at the top: the parser would take the last one alone.
 fn has_many(inside: &str) -> bool {
     let (mut depth, mut in_string) = (0, false);
     for one in inside.bytes() {
@@ -131,8 +133,8 @@ fn has_many(inside: &str) -> bool {
     false
 }
 
-/// The name of a predicate that no environment tells of: its limits would be skipped without a word.
-fn never(predicate: &Predicate<'_>) -> Option<String> {
+/// The name of a predicate that no environment tells of: limits under it would be skipped silently.
+fn unknown_name(predicate: &Predicate<'_>) -> Option<String> {
     match predicate {
         Predicate::Test => Some("test".into()),
         Predicate::ProcMacro => Some("proc_macro".into()),
@@ -145,7 +147,7 @@ fn never(predicate: &Predicate<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::judging::budget::policy::tests::{FILE, environment, error, policy};
+    use crate::judging::budget::policy::samples::{FILE, environment, error, policy};
 
     #[test]
     fn expressions_are_held_against_the_environment() {

@@ -1,4 +1,4 @@
-//! Values of one type, and what is said of others. It does not know what any key means: `read` and `limit` do.
+//! Values of one type, and what is said of others. What a key means is for `read` and `setting`.
 
 use std::fmt::Display;
 
@@ -6,12 +6,14 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::message::short;
-use crate::judging::budget::figure::Place;
+use crate::judging::budget::place::Place;
 use crate::judging::budget::syntax::{self, Lines};
 use crate::words::{Cause, Error};
 
-pub(super) type Key<'a> = Spanned<DeString<'a>>;
-pub(super) type Value<'a> = Spanned<DeValue<'a>>;
+/// A key with its place.
+pub(super) type TomlKey<'a> = Spanned<DeString<'a>>;
+/// A value with its place.
+pub(super) type TomlValue<'a> = Spanned<DeValue<'a>>;
 
 /// A policy's text while it is read. Every error names its place and what to do.
 pub(super) struct Reader<'a> {
@@ -26,19 +28,26 @@ impl<'a> Reader<'a> {
 }
 
 impl Reader<'_> {
-    pub(super) fn table<'v, 'i>(&self, name: &str, value: &'v Value<'i>, can: &str) -> Result<&'v DeTable<'i>, Error> {
+    /// The table that `value` is; `can` is what to write there instead. `name` is that of the key.
+    pub(super) fn table<'v, 'i>(
+        &self,
+        name: &str,
+        value: &'v TomlValue<'i>,
+        can: &str,
+    ) -> Result<&'v DeTable<'i>, Error> {
         value.get_ref().as_table().ok_or_else(|| self.wrong(name, value, can))
     }
 
-    pub(super) fn string<'v>(&self, name: &str, value: &'v Value<'_>, can: &str) -> Result<&'v str, Error> {
+    pub(super) fn string<'v>(&self, name: &str, value: &'v TomlValue<'_>, can: &str) -> Result<&'v str, Error> {
         value.get_ref().as_str().ok_or_else(|| self.wrong(name, value, can))
     }
 
-    pub(super) fn boolean(&self, name: &str, value: &Value<'_>) -> Result<bool, Error> {
+    pub(super) fn boolean(&self, name: &str, value: &TomlValue<'_>) -> Result<bool, Error> {
         value.get_ref().as_bool().ok_or_else(|| self.wrong(name, value, "`true` or `false`"))
     }
 
-    pub(super) fn wrong(&self, name: &str, value: &Value<'_>, can: &str) -> Error {
+    /// The error of a value of another type.
+    pub(super) fn wrong(&self, name: &str, value: &TomlValue<'_>, can: &str) -> Error {
         let found = match value.get_ref() {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "an integer",
@@ -51,7 +60,8 @@ impl Reader<'_> {
         self.error(value.span().start, format!("`{name}` is {found}: write {can}"))
     }
 
-    pub(super) fn unknown(&self, key: &Key<'_>, valid: &[&str]) -> Error {
+    /// The error of a key that is none of `valid`.
+    pub(super) fn unknown(&self, key: &TomlKey<'_>, valid: &[&str]) -> Error {
         let near = syntax::nearest(key.get_ref(), valid);
         self.error(key.span().start, format!("unknown key `{}`: {near}", short(key.get_ref())))
     }
@@ -65,9 +75,28 @@ impl Reader<'_> {
     }
 }
 
-/// What a table holds, as it stands in the file.
-pub(super) fn in_order<'v, 'i>(table: &'v DeTable<'i>) -> Vec<(&'v Key<'i>, &'v Value<'i>)> {
+/// What a table holds, in the order of the file.
+pub(super) fn in_order<'v, 'i>(table: &'v DeTable<'i>) -> Vec<(&'v TomlKey<'i>, &'v TomlValue<'i>)> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::judging::budget::figure::Figure;
+    use crate::judging::budget::place::Place;
+    use crate::judging::budget::policy::samples::{FILE, linux, parsed, place};
+
+    #[test]
+    fn places_are_what_editors_show() {
+        let text = "\u{feff}schema = 1\r\n# ä\r\n[operation.\"ö€\"]\r\nwhy = \"ü\"\nallocs = 1\n";
+        let rules = parsed(text).expect("it is valid").rules("ö€", &linux());
+        assert_eq!(rules.limits[&Figure::Allocs].place, place(5, 10));
+        assert_eq!(parsed("\u{feff}schema = 2").expect_err("it is newer").find(":1:10: "), Some(FILE.len()));
+        let long = format!("schema = 1\noperation.a = {{ why = '{}', allocs = 1 }}", "ä\u{301}".repeat(5000));
+        let rules = parsed(&long).expect("it is valid").rules("a", &linux());
+        assert_eq!(rules.limits[&Figure::Allocs].place, Place::of(FILE, &long, long.len() - 3));
+        assert_eq!(rules.limits[&Figure::Allocs].place, place(2, 10_036));
+    }
 }

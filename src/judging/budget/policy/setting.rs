@@ -4,28 +4,29 @@ use toml::de::{DeTable, DeValue};
 
 use super::amount::{amount, example, percent};
 use super::message::quoted;
-use super::value::{Reader, Value, in_order};
-use crate::judging::budget::figure::{Figure, Limit, Tolerance};
+use super::value::{Reader, TomlValue, in_order};
+use crate::judging::budget::figure::Figure;
+use crate::judging::budget::limit::{FigureLimit, Tolerance};
 use crate::judging::budget::syntax;
 use crate::words::{Cause, Error};
 
 impl Reader<'_> {
-    /// Nothing is `"none"`.
-    pub(super) fn setting(&self, figure: Figure, value: &Value<'_>) -> Result<Option<Limit>, Error> {
+    /// The limit that `value` writes; `None` for `"none"`.
+    pub(super) fn setting(&self, figure: Figure, value: &TomlValue<'_>) -> Result<Option<FigureLimit>, Error> {
         let place = self.place(value.span().start);
-        let limit = Limit { exact: None, ratchet: false, max: None, tolerance: Tolerance::default(), place };
+        let limit = FigureLimit { exact: None, ratchet: false, max: None, tolerance: Tolerance::default(), place };
         let fail = |what: String| self.error(value.span().start, what);
         match value.get_ref() {
             DeValue::Integer(_) => {
                 let exact = self.amount(figure, figure.name(), value)?;
-                Ok(Some(Limit { exact: Some(exact), ..limit }))
+                Ok(Some(FigureLimit { exact: Some(exact), ..limit }))
             }
             DeValue::String(text) => match text.trim() {
                 "none" => Ok(None),
-                "ratchet" => Ok(Some(Limit { ratchet: true, ..limit })),
+                "ratchet" => Ok(Some(FigureLimit { ratchet: true, ..limit })),
                 share if share.ends_with('%') => {
                     let percent = percent(share).map_err(fail)?;
-                    Ok(Some(Limit { ratchet: true, tolerance: Tolerance { percent, minimum: 0 }, ..limit }))
+                    Ok(Some(FigureLimit { ratchet: true, tolerance: Tolerance { percent, minimum: 0 }, ..limit }))
                 }
                 word if word.starts_with(char::is_alphabetic) => {
                     let near = match syntax::nearest(word, &["ratchet", "none"]) {
@@ -36,7 +37,7 @@ impl Reader<'_> {
                 }
                 _ => {
                     let max = self.amount(figure, figure.name(), value)?;
-                    Ok(Some(Limit { max: Some(max), ..limit }))
+                    Ok(Some(FigureLimit { max: Some(max), ..limit }))
                 }
             },
             DeValue::Table(table) => self.limit_table(figure, table, limit).map(Some),
@@ -44,9 +45,10 @@ impl Reader<'_> {
         }
     }
 
-    fn limit_table(&self, figure: Figure, table: &DeTable<'_>, mut limit: Limit) -> Result<Limit, Error> {
+    /// The limit that a table writes, with what `limit` says of it already.
+    fn limit_table(&self, figure: Figure, table: &DeTable<'_>, mut limit: FigureLimit) -> Result<FigureLimit, Error> {
         let mut ratchet = None;
-        // Where what needs a figure to be around stands.
+        // Where the keys stand that need a figure to be around.
         let (mut tolerance, mut minimum) = (None, None);
         for (key, value) in in_order(table) {
             let at = key.span().start;
@@ -80,12 +82,12 @@ impl Reader<'_> {
         Ok(limit)
     }
 
-    fn tolerance(&self, value: &Value<'_>) -> Result<f64, Error> {
+    fn tolerance(&self, value: &TomlValue<'_>) -> Result<f64, Error> {
         let text = self.string("tolerance", value, "a percentage such as \"1%\"")?;
         percent(text.trim()).map_err(|what| self.error(value.span().start, what))
     }
 
-    fn minimum(&self, figure: Figure, value: &Value<'_>) -> Result<i64, Error> {
+    fn minimum(&self, figure: Figure, value: &TomlValue<'_>) -> Result<i64, Error> {
         match self.amount(figure, "minimum", value)? {
             below if below < 0 => Err(self.error(value.span().start, "`minimum` is below zero: write 0 or more")),
             minimum => Ok(minimum),
@@ -93,12 +95,12 @@ impl Reader<'_> {
     }
 
     /// An integer, or a size in a string. `name` is that of the key.
-    fn amount(&self, figure: Figure, name: &str, value: &Value<'_>) -> Result<i64, Error> {
+    fn amount(&self, figure: Figure, name: &str, value: &TomlValue<'_>) -> Result<i64, Error> {
         let fail = |what: String| self.error(value.span().start, what);
         match value.get_ref() {
             DeValue::Integer(number) => match syntax::integer(number) {
                 None => Err(fail(format!("`{name}` does not fit into 64 bits: write less"))),
-                Some(below) if below < 0 && figure != Figure::NetBytes => {
+                Some(below) if below < 0 && !figure.goes_below_zero() => {
                     Err(fail(format!("`{figure}` is never below zero: write 0 or more")))
                 }
                 Some(number) => Ok(number),
@@ -118,10 +120,10 @@ fn ways(figure: Figure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judging::budget::policy::tests::{FILE, error, limit, linux, place, policy};
+    use crate::judging::budget::policy::samples::{FILE, error, limit, linux, place, policy};
 
     /// The limit of `allocs` or `net_bytes` that `written` makes.
-    fn made(figure: &str, written: &str) -> Option<Limit> {
+    fn made(figure: &str, written: &str) -> Option<FigureLimit> {
         let column = figure.len() + 4;
         let rules = policy(&format!("[defaults]\n{figure} = {written}\n")).rules("a", &linux());
         let limit = rules.limits.into_values().next();
@@ -131,44 +133,47 @@ mod tests {
 
     #[test]
     fn every_kind_of_limit_is_read() {
-        let some = |limit: Limit| Some(limit);
+        let some = |limit: FigureLimit| Some(limit);
         let allocs = limit(3, 10);
         let around = |percent, minimum| Tolerance { percent, minimum };
         let cases = [
-            ("0", some(Limit { exact: Some(0), ..allocs.clone() })),
-            ("0x10", some(Limit { exact: Some(16), ..allocs.clone() })),
-            ("\"1000\"", some(Limit { max: Some(1000), ..allocs.clone() })),
-            ("\"12 k\"", some(Limit { max: Some(12_000), ..allocs.clone() })),
-            ("' 2.5M '", some(Limit { max: Some(2_500_000), ..allocs.clone() })),
-            ("\"ratchet\"", some(Limit { ratchet: true, ..allocs.clone() })),
-            ("\"1%\"", some(Limit { ratchet: true, tolerance: around(1.0, 0), ..allocs.clone() })),
-            ("\"0.5 %\"", some(Limit { ratchet: true, tolerance: around(0.5, 0), ..allocs.clone() })),
-            ("\"1000%\"", some(Limit { ratchet: true, tolerance: around(1000.0, 0), ..allocs.clone() })),
+            ("0", some(FigureLimit { exact: Some(0), ..allocs.clone() })),
+            ("0x10", some(FigureLimit { exact: Some(16), ..allocs.clone() })),
+            ("\"1000\"", some(FigureLimit { max: Some(1000), ..allocs.clone() })),
+            ("\"12 k\"", some(FigureLimit { max: Some(12_000), ..allocs.clone() })),
+            ("' 2.5M '", some(FigureLimit { max: Some(2_500_000), ..allocs.clone() })),
+            ("\"ratchet\"", some(FigureLimit { ratchet: true, ..allocs.clone() })),
+            ("\"1%\"", some(FigureLimit { ratchet: true, tolerance: around(1.0, 0), ..allocs.clone() })),
+            ("\"0.5 %\"", some(FigureLimit { ratchet: true, tolerance: around(0.5, 0), ..allocs.clone() })),
+            ("\"1000%\"", some(FigureLimit { ratchet: true, tolerance: around(1000.0, 0), ..allocs.clone() })),
             ("\"none\"", None),
-            ("{ exact = 3 }", some(Limit { exact: Some(3), ..allocs.clone() })),
-            ("{ exact = \"3 k\", max = 9 }", some(Limit { exact: Some(3000), max: Some(9), ..allocs.clone() })),
-            ("{ max = \"3 k\", ratchet = false }", some(Limit { max: Some(3000), ..allocs.clone() })),
-            ("{ tolerance = \"2%\" }", some(Limit { ratchet: true, tolerance: around(2.0, 0), ..allocs.clone() })),
+            ("{ exact = 3 }", some(FigureLimit { exact: Some(3), ..allocs.clone() })),
+            ("{ exact = \"3 k\", max = 9 }", some(FigureLimit { exact: Some(3000), max: Some(9), ..allocs.clone() })),
+            ("{ max = \"3 k\", ratchet = false }", some(FigureLimit { max: Some(3000), ..allocs.clone() })),
+            (
+                "{ tolerance = \"2%\" }",
+                some(FigureLimit { ratchet: true, tolerance: around(2.0, 0), ..allocs.clone() }),
+            ),
             (
                 "{ tolerance = \"2%\", minimum = 5 }",
-                some(Limit { ratchet: true, tolerance: around(2.0, 5), ..allocs.clone() }),
+                some(FigureLimit { ratchet: true, tolerance: around(2.0, 5), ..allocs.clone() }),
             ),
             (
                 "{ exact = 3, ratchet = false, minimum = \"1 k\" }",
-                some(Limit { exact: Some(3), tolerance: around(0.0, 1000), ..allocs.clone() }),
+                some(FigureLimit { exact: Some(3), tolerance: around(0.0, 1000), ..allocs.clone() }),
             ),
             (
                 "{ ratchet = true, max = 9, minimum = 2 }",
-                some(Limit { ratchet: true, max: Some(9), tolerance: around(0.0, 2), ..allocs }),
+                some(FigureLimit { ratchet: true, max: Some(9), tolerance: around(0.0, 2), ..allocs }),
             ),
         ];
         for (written, expected) in cases {
             assert_eq!(made("allocs", written), expected, "{written}");
         }
         let net = limit(3, 13);
-        assert_eq!(made("net_bytes", "-5"), some(Limit { exact: Some(-5), ..net.clone() }));
-        assert_eq!(made("net_bytes", "{ max = -5 }"), some(Limit { max: Some(-5), ..net.clone() }));
-        assert_eq!(made("net_bytes", &i64::MIN.to_string()), some(Limit { exact: Some(i64::MIN), ..net }));
+        assert_eq!(made("net_bytes", "-5"), some(FigureLimit { exact: Some(-5), ..net.clone() }));
+        assert_eq!(made("net_bytes", "{ max = -5 }"), some(FigureLimit { max: Some(-5), ..net.clone() }));
+        assert_eq!(made("net_bytes", &i64::MIN.to_string()), some(FigureLimit { exact: Some(i64::MIN), ..net }));
     }
 
     #[test]

@@ -1,49 +1,12 @@
-//! Whole policies, from their text to what they say of an operation; and what the tests of the other files share.
+//! Whole policies, from their text to what they say of an operation.
 
-use super::amount::{amount, percent};
-use super::pattern::{LONGEST_GLOB, MOST_SEGMENTS, glob};
-use super::read::MOST_OPERATIONS;
-use super::target::{MOST_BRACKETS, expression};
 use super::*;
-use crate::judging::budget::figure::Tolerance;
-
-pub(super) const FILE: &str = "heapledger.toml";
-
-pub(super) fn environment(cfg: &[&str]) -> Environment {
-    let part = |text: &str| text.to_string();
-    let cfg = cfg.iter().map(|cfg| part(cfg)).collect();
-    Environment { target: part("t"), profile: part("p"), allocator: part("a"), rustc: part("r"), cfg }
-}
-
-pub(super) fn linux() -> Environment {
-    environment(&["unix", "target_os=\"linux\"", "target_pointer_width=\"64\"", "target_endian=\"little\""])
-}
-
-fn windows() -> Environment {
-    environment(&["windows", "target_os=\"windows\"", "target_family=\"windows\"", "debug_assertions"])
-}
-
-pub(super) fn parsed(text: &str) -> Result<Policy, String> {
-    Policy::parse(FILE, text).map_err(|error| error.to_string())
-}
-
-/// A policy with schema, of which `text` begins on the second line.
-pub(super) fn policy(text: &str) -> Policy {
-    parsed(&format!("schema = 1\n{text}")).expect(text)
-}
-
-pub(super) fn error(text: &str) -> String {
-    parsed(&format!("schema = 1\n{text}")).expect_err(text)
-}
-
-pub(super) fn place(line: usize, column: usize) -> Place {
-    Place { file: FILE.into(), line, column }
-}
-
-pub(super) fn limit(line: usize, column: usize) -> Limit {
-    let (exact, ratchet, max, tolerance) = (None, false, None, Tolerance::default());
-    Limit { exact, ratchet, max, tolerance, place: place(line, column) }
-}
+use crate::judging::budget::limit::Tolerance;
+use crate::judging::budget::policy::amount::{amount, percent};
+use crate::judging::budget::policy::pattern::{LONGEST_GLOB, MOST_SEGMENTS, glob};
+use crate::judging::budget::policy::read::{LARGEST, MOST_OPERATIONS};
+use crate::judging::budget::policy::samples::{FILE, environment, error, limit, linux, parsed, place, policy, windows};
+use crate::judging::budget::policy::target::{MOST_BRACKETS, expression};
 
 const EVERYTHING: &str = r#"schema = 1
 unlisted = "fail"
@@ -74,20 +37,20 @@ fn everything_is_read_with_its_place() {
     assert_eq!((policy.unlisted, policy.strict), (Unlisted::Fail, true));
 
     let rules = policy.rules("index_build", &linux());
-    let allocs = Limit { ratchet: true, ..limit(7, 10) };
-    let peak = Limit { max: Some(96 << 20), ..limit(20, 14) };
+    let allocs = FigureLimit { ratchet: true, ..limit(7, 10) };
+    let peak = FigureLimit { max: Some(96 << 20), ..limit(20, 14) };
     assert_eq!(rules.limits, [(Figure::Allocs, allocs.clone()), (Figure::PeakBytes, peak)].into());
     assert_eq!((rules.listed, rules.runs), (true, Some(3)));
     assert_eq!(rules.why.as_deref(), Some("fits the smallest machine we run on"));
 
     let rules = policy.rules("index_build", &windows());
-    let exact = Limit { exact: Some(7), ..limit(18, 10) };
-    let peak = Limit { max: Some(64 << 20), ..limit(11, 14) };
+    let exact = FigureLimit { exact: Some(7), ..limit(18, 10) };
+    let peak = FigureLimit { max: Some(64 << 20), ..limit(11, 14) };
     assert_eq!(rules.limits, [(Figure::Allocs, exact), (Figure::PeakBytes, peak)].into());
 
     let rules = policy.rules("search/rust", &linux());
     let tolerance = Tolerance { percent: 1.0, minimum: 4096 };
-    let bytes = Limit { ratchet: true, tolerance, ..limit(15, 19) };
+    let bytes = FigureLimit { ratchet: true, tolerance, ..limit(15, 19) };
     assert_eq!(rules.limits, [(Figure::Allocs, allocs), (Figure::AllocatedBytes, bytes)].into());
     assert_eq!((rules.listed, rules.why), (true, None));
 
@@ -166,7 +129,7 @@ fn the_more_specific_table_wins_figure_by_figure() {
 fn a_limit_is_replaced_wholly() {
     let text = "[defaults]\nallocs = { max = 9, ratchet = true }\n[operation.a]\nallocs = { exact = 3 }\n";
     let limits = policy(text).rules("a", &linux()).limits;
-    assert_eq!(limits[&Figure::Allocs], Limit { exact: Some(3), ..limit(5, 10) });
+    assert_eq!(limits[&Figure::Allocs], FigureLimit { exact: Some(3), ..limit(5, 10) });
 }
 
 #[test]

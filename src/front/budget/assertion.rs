@@ -1,0 +1,219 @@
+//! An assertion under way: its operation, its runs, the readings between them, and the judgement at the end.
+
+use std::panic::Location;
+use std::time::{Duration, Instant};
+
+use super::claim::{self, Claim};
+use super::doings::doings_of;
+use super::judge::Judge;
+use crate::disk::RECORDING;
+use crate::front::process;
+use crate::front::scope::Scope;
+use crate::judging::budget::{Figure, Finding, Rules, Runs, Status, Unlisted, judge_assertion};
+use crate::reading::{Snapshot, Watch, snapshot};
+use crate::record::{self, Own};
+use crate::render::findings::{failure, warning};
+use crate::words::{Node, OTHER, Tally};
+
+/// How often an assertion runs its closure, if the policy says nothing else.
+const RUNS: u32 = 3;
+/// The fewest runs that tell what each iteration keeps: one that warms up, and one between two readings. What the last
+/// one returns is not given back, so it has no reading.
+const RUNS_OF_ITERATIONS: usize = 3;
+/// How much more often at most, while counts do not repeat themselves.
+const MORE_RUNS: usize = 6;
+/// How long to wait at first until threads that the closure started, and did not wait for, come to rest.
+const LONGEST_REST: Duration = Duration::from_millis(500);
+/// How long to wait at least, after threads that stay have used up longer waits.
+const SHORTEST_REST: Duration = Duration::from_millis(10);
+/// The first pause between two readings: most work is at rest already.
+const FIRST_PAUSE: Duration = Duration::from_micros(1);
+/// The longest pause between two readings.
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+
+/// An assertion under way.
+pub(super) struct Assertion {
+    claim: Claim,
+    caller: &'static Location<'static>,
+    state: Own<AssertionState>,
+}
+
+/// What an assertion keeps from run to run: the ledger's own memory.
+struct AssertionState {
+    /// Who judges the figures; `None` while figures are being recorded.
+    judge: Option<&'static Judge>,
+    /// How many runs there are at least.
+    wanted: usize,
+    watch: Watch,
+    runs: Runs,
+    /// How long the next wait for threads may last.
+    patience: Duration,
+}
+
+/// A run under way.
+pub(super) struct StartedRun {
+    scope: Scope,
+    before: Snapshot,
+}
+
+impl Assertion {
+    /// Begins one, or says why it cannot be judged. The caller has seen that the allocator is installed.
+    pub(super) fn begin(name: &str, caller: &'static Location<'static>) -> Result<Self, Own<String>> {
+        let claim = Claim::of(name, caller);
+        match record::quietly(|| AssertionState::new(claim.node)) {
+            Ok(state) => Ok(Self { claim, caller, state: Own::new(|| state) }),
+            Err(why) => Err(Own::new(|| why)),
+        }
+    }
+
+    pub(super) fn start(&self) -> StartedRun {
+        let before = snapshot();
+        let scope = with_threads_if_possible(Scope::enter(self.claim.node));
+        assert!(scope.opened.is_some(), "no memory is left to measure this with");
+        StartedRun { scope, before }
+    }
+
+    /// Ends a run, and says what this thread did in it.
+    pub(super) fn stop(&mut self, StartedRun { scope, before }: StartedRun) -> Tally {
+        let node = self.claim.node;
+        self.quietly(|state| state.settle(&scope));
+        let tally = scope.finish();
+        self.quietly(|state| {
+            let mut run = doings_of(node, &(&snapshot() - &before), &claim::claimed());
+            if let Some(own) = run.get_mut(&node.path()) {
+                own.values.extend(Figure::PeakBytes.taken_from(&tally).map(|peak| (Figure::PeakBytes, peak)));
+            }
+            state.runs.push(run);
+            drop(before);
+        });
+        tally
+    }
+
+    pub(super) fn runs_again(&self) -> bool {
+        let AssertionState { runs, wanted, .. } = &*self.state;
+        let done = runs.count();
+        let may_yet_agree = (2..wanted + MORE_RUNS).contains(&done);
+        done < *wanted || (may_yet_agree && record::quietly(|| differ(runs)))
+    }
+
+    /// Drops what a run returned, as the operation's doing, and not as another time that it is entered.
+    pub(super) fn give_back<R>(&mut self, out: R) {
+        let scope = with_threads_if_possible(Scope::resume(self.claim.node, 0));
+        drop(out);
+        self.quietly(|state| {
+            state.settle(&scope);
+            let live = state.watch.read().live_bytes();
+            state.runs.push_kept(live);
+        });
+    }
+
+    /// Judges the figures, and panics where one fails.
+    #[track_caller]
+    pub(super) fn end(self) {
+        let said = Own::new(|| self.judged());
+        drop(self);
+        match &*said {
+            Ok(warning) if warning.is_empty() => {}
+            // Where a test's output is captured, printing allocates: that must not be charged to the active operation.
+            Ok(warning) => record::quietly(|| eprintln!("{warning}")),
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+
+    /// What is to be said of the figures: a warning, which may be empty, or why the assertion fails.
+    fn judged(&self) -> Result<String, String> {
+        let path = self.claim.node.path();
+        let measured = self.state.runs.measured(&path, self.caller.into());
+        process::measured(&measured);
+        let Some(judge) = self.state.judge else { return Ok(String::new()) };
+        let mut findings = judge_assertion(&judge.case(), &path, &measured);
+        findings.retain(|found| !matches!(found.status, Status::Within | Status::Unlisted | Status::NotRun));
+        let strict = judge.policy().strict;
+        let (failing, warned): (Vec<Finding>, Vec<Finding>) =
+            findings.into_iter().partition(|found| found.status.fails(strict));
+        match failing.is_empty() {
+            true if warned.is_empty() => Ok(String::new()),
+            true => Ok(warning(&path, &warned)),
+            false => Err(failure(&path, &self.caller, &failing)),
+        }
+    }
+
+    /// Works on the state for the ledger.
+    fn quietly<R>(&mut self, work: impl FnOnce(&mut AssertionState) -> R) -> R {
+        let _quiet = record::quiet();
+        let mut state = self.state.take().expect("it is put back below");
+        let out = work(&mut state);
+        self.state.put(state);
+        out
+    }
+}
+
+/// Whether a figure that must repeat itself has not yet. Where there is a policy, it decides also while figures are
+/// recorded.
+fn differ(runs: &Runs) -> bool {
+    Judge::of_this_process().as_ref().is_ok_and(|judge| judge.sees_difference(runs))
+}
+
+/// Has threads that are spawned in the scope counted, where that is possible.
+fn with_threads_if_possible(scope: Scope) -> Scope {
+    #[cfg(heapledger_interpose)]
+    let scope = scope.with_threads();
+    scope
+}
+
+impl AssertionState {
+    fn new(node: &'static Node) -> Result<Self, String> {
+        if node.id == OTHER.id {
+            return Err("there are too many operations, or they are nested too deep, to measure another one".into());
+        }
+        let judge = Judge::of_this_process().as_ref();
+        let recording = std::env::var_os(RECORDING).is_some();
+        let rules = match judge {
+            Ok(judge) => rules_of(judge, &node.path(), recording)?,
+            Err(_) if recording => Rules::default(),
+            Err(error) => return Err(error.to_string()),
+        };
+        let mut wanted = rules.runs.unwrap_or(RUNS) as usize;
+        if rules.limits.contains_key(&Figure::LiveBytesPerIteration) {
+            wanted = wanted.max(RUNS_OF_ITERATIONS);
+        }
+        let judge = judge.ok().filter(|_| !recording);
+        let watch = Watch::new(node, false);
+        Ok(Self { judge, wanted, watch, runs: Runs::default(), patience: LONGEST_REST })
+    }
+
+    /// Waits, bounded, until two readings are equal and every thread that began in the operation has ended.
+    fn settle(&mut self, scope: &Scope) {
+        let began = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        let mut last = self.watch.read();
+        loop {
+            let running = !scope.threads().is_empty();
+            let now = self.watch.read();
+            if now == last && !running {
+                return;
+            }
+            if began.elapsed() > self.patience {
+                // Threads that stay are not waited for as long again.
+                self.patience = (self.patience / 2).max(SHORTEST_REST);
+                return;
+            }
+            last = now;
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+/// What the policy says of the operation, or why that is not enough to judge it by.
+fn rules_of(judge: &Judge, path: &str, recording: bool) -> Result<Rules, String> {
+    let rules = judge.rules(path);
+    if rules.limits.is_empty() && judge.policy().unlisted != Unlisted::Allow && !recording {
+        return Err(format!(
+            "budget {path:?}: no limit in {} applies to it, so there is nothing to hold it against: add\n\
+             \n    [operation.{path:?}]\n    allocs = \"ratchet\"\n",
+            judge.policy().file
+        ));
+    }
+    Ok(rules)
+}

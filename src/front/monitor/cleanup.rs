@@ -1,0 +1,122 @@
+//! Callbacks that give memory back: registered, run on request, and held to what they say. The monitor itself frees
+//! no memory of others.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+use super::lock::locked;
+use crate::front::scope::Scope;
+use crate::record::Own;
+use crate::registry;
+use crate::words::{Bytes, UNATTRIBUTED, exact};
+
+type Callback = dyn Fn() -> anyhow::Result<usize> + Send + Sync;
+
+struct Cleanup {
+    name: String,
+    callback: Box<Callback>,
+}
+
+/// All callbacks of a monitor, and how they fared so far.
+#[derive(Default)]
+pub(super) struct Cleanups {
+    callbacks: Mutex<Vec<Arc<Cleanup>>>,
+    /// How often one was run.
+    run: AtomicU64,
+    /// How often one did what it said.
+    succeeded: AtomicU64,
+}
+
+impl Cleanups {
+    pub(super) fn push(&self, name: &str, callback: impl Fn() -> anyhow::Result<usize> + Send + Sync + 'static) {
+        let cleanup = Cleanup { name: name.into(), callback: Box::new(callback) };
+        locked(&self.callbacks).push(Arc::new(cleanup));
+    }
+
+    /// Runs every callback. Says how many bytes they freed, and the names of those that failed, with the reason.
+    pub(super) fn run_all(&self) -> (usize, Vec<(String, String)>) {
+        let cleanups = Own::new(|| locked(&self.callbacks).clone());
+        let mut failures = Vec::new();
+        let mut freed_bytes = 0;
+        for cleanup in cleanups.iter() {
+            let (freed, outcome) = run_cleanup(cleanup);
+            freed_bytes += freed;
+            self.run.fetch_add(1, Relaxed);
+            match outcome {
+                Ok(()) => {
+                    self.succeeded.fetch_add(1, Relaxed);
+                }
+                Err(why) => failures.push((cleanup.name.clone(), why)),
+            }
+        }
+        (freed_bytes, failures)
+    }
+
+    /// Of all callbacks run so far, the share that did what they said; 1 when none has run.
+    pub(super) fn success_rate(&self) -> f64 {
+        match self.run.load(Relaxed) {
+            0 => 1.0,
+            run => self.succeeded.load(Relaxed) as f64 / run as f64,
+        }
+    }
+}
+
+/// What the callback freed, and whether it did what it said.
+fn run_cleanup(cleanup: &Cleanup) -> (usize, Result<(), String>) {
+    let above = registry::operation(&UNATTRIBUTED, "cleanup", None);
+    let scope = Scope::enter(registry::operation(above, &cleanup.name, None));
+    let returned = catch_unwind(AssertUnwindSafe(|| (cleanup.callback)()));
+    let net = scope.finish().net_bytes();
+    let freed = usize::try_from(-net).unwrap_or(0);
+    let outcome = match returned {
+        Ok(Ok(claimed)) if claimed > freed => {
+            Err(format!("claimed to free {} B, but freed {} B", exact(claimed as i128), exact(freed as i128)))
+        }
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(format!("failed: {error:#}")),
+        Err(panic) => Err(format!("panicked: {}", message_of(&*panic))),
+    };
+    (freed, outcome)
+}
+
+/// What a panic says.
+fn message_of(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}
+
+/// Cleanup callbacks that did not do what they said.
+///
+/// ```
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// use heapledger::monitor::{CleanupError, MemoryMonitor};
+///
+/// let monitor = MemoryMonitor::new(10);
+/// monitor.on_cleanup("cache", || anyhow::bail!("it is locked"));
+/// let error = monitor.force_cleanup().unwrap_err();
+/// let error = error.downcast_ref::<CleanupError>().unwrap();
+/// assert_eq!(error.failures[0], ("cache".to_string(), "failed: it is locked".to_string()));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CleanupError {
+    /// What all callbacks freed, these included, in bytes.
+    pub freed_bytes: usize,
+    /// The names of those that failed, and why.
+    pub failures: Vec<(String, String)>,
+}
+
+impl fmt::Display for CleanupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} freed, but {} cleanups failed", Bytes(self.freed_bytes as i128), self.failures.len())?;
+        self.failures.iter().try_for_each(|(name, why)| write!(f, "\n  {name}: {why}"))
+    }
+}
+
+impl std::error::Error for CleanupError {}

@@ -1,0 +1,97 @@
+//! The operations that were started under a monitor: their runs, and what they still own when none is under way. What
+//! is done about it is for users.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use super::lock::locked;
+use super::report::MemorySnapshot;
+use crate::reading::{Snapshot, snapshot};
+use crate::words::{Node, OperationId};
+
+/// All operations that were started at least once, by id.
+#[derive(Default)]
+pub(super) struct Operations(Mutex<HashMap<OperationId, Watched>>);
+
+/// An operation that was started at least once.
+struct Watched {
+    node: &'static Node,
+    running: Vec<RunUnderWay>,
+    /// How many runs began so far.
+    begun: u64,
+    last: LastRun,
+}
+
+struct RunUnderWay {
+    number: u64,
+    /// What the operation had allocated when the run began, in bytes.
+    allocated_before: u64,
+}
+
+/// The run that ended last.
+#[derive(Clone, Copy)]
+struct LastRun {
+    start_memory: u64,
+    ended: SystemTime,
+    completed: bool,
+}
+
+/// A run that has begun, as its guard keeps it.
+#[derive(Clone, Copy)]
+pub(super) struct Begun {
+    node: &'static Node,
+    /// Of all runs of the operation.
+    number: u64,
+    /// What the operation owned when the run began, in bytes.
+    start_memory: u64,
+}
+
+impl Operations {
+    /// Takes note of a run that begins now.
+    pub(super) fn begin(&self, node: &'static Node) -> Begun {
+        let before = snapshot().total_of(node);
+        let mut operations = locked(&self.0);
+        let start_memory = before.live_bytes.max(0) as u64;
+        let last = LastRun { start_memory, ended: SystemTime::now(), completed: false };
+        let watched =
+            operations.entry(node.id).or_insert_with(|| Watched { node, running: Vec::new(), begun: 0, last });
+        watched.begun += 1;
+        watched.running.push(RunUnderWay { number: watched.begun, allocated_before: before.allocated_bytes });
+        Begun { node, number: watched.begun, start_memory }
+    }
+
+    /// Takes note of a run that ends now.
+    pub(super) fn end(&self, Begun { node, number, start_memory }: Begun, completed: bool) {
+        if let Some(watched) = locked(&self.0).get_mut(&node.id) {
+            watched.running.retain(|run| run.number != number);
+            watched.last = LastRun { start_memory, ended: SystemTime::now(), completed };
+        }
+    }
+
+    /// How many runs are under way, and which finished operations own more than `threshold_bytes`, the largest first.
+    pub(super) fn running_and_leaking(&self, now: &Snapshot, threshold_bytes: u64) -> (usize, Vec<MemorySnapshot>) {
+        let mut leaks: Vec<MemorySnapshot> = Vec::new();
+        let mut running = 0;
+        for watched in locked(&self.0).values() {
+            running += watched.running.len();
+            let total = now.total_of(watched.node);
+            // What was allocated since the oldest run under way began may be that run's, which may still free it.
+            let since_begin = |run: &RunUnderWay| total.allocated_bytes.saturating_sub(run.allocated_before);
+            let uncertain = watched.running.iter().map(since_begin).max().unwrap_or(0);
+            let certain = total.live_bytes.saturating_sub_unsigned(uncertain).max(0) as u64;
+            if certain > threshold_bytes {
+                leaks.push(MemorySnapshot {
+                    operation: watched.node.path(),
+                    start_memory: watched.last.start_memory,
+                    peak_memory: total.peak_bytes.unwrap_or(0),
+                    timestamp: watched.last.ended,
+                    expected_cleanup: watched.last.completed,
+                    live_bytes: certain,
+                });
+            }
+        }
+        leaks.sort_by(|one, other| (other.live_bytes, &one.operation).cmp(&(one.live_bytes, &other.operation)));
+        (running, leaks)
+    }
+}

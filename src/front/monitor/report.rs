@@ -1,0 +1,75 @@
+//! What the monitor sees, as values and as text. How it is found is for `operations` and `memory_monitor`.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use crate::words::Bytes;
+
+/// A finished operation that still owns memory.
+///
+/// ```
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let monitor = heapledger::monitor::MemoryMonitor::new(10);
+/// for leak in monitor.detect_leaks() {
+///     println!("{leak}");
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemorySnapshot {
+    /// Its path.
+    pub operation: String,
+    /// What it owned when its latest run began, in bytes.
+    pub start_memory: u64,
+    /// The highest net bytes of one run.
+    pub peak_memory: u64,
+    /// When its latest run ended.
+    pub timestamp: SystemTime,
+    /// The latest run said that it completed, so that all of it was to be given back.
+    pub expected_cleanup: bool,
+    /// What it still owns, with all operations below it, in bytes.
+    pub live_bytes: u64,
+}
+
+impl fmt::Display for MemorySnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "operation {:?} has finished and still owns {}", self.operation, Bytes(self.live_bytes.into()))
+    }
+}
+
+/// What the monitor sees.
+///
+/// ```
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let report = heapledger::monitor::MemoryMonitor::new(10).generate_report();
+/// assert_eq!((report.active_operations, report.cleanup_success_rate), (0, 1.0));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct MemoryReport {
+    /// Bytes of the process that are live now.
+    pub total_allocated: u64,
+    /// The most that were live at once, in bytes: known within 64 KiB for each thread.
+    pub peak_usage: u64,
+    /// Runs under way.
+    pub active_operations: usize,
+    /// Finished operations that still own more than the threshold, the largest first.
+    pub potential_leaks: Vec<MemorySnapshot>,
+    /// Of all cleanup callbacks run so far, the share that did what they said, 0 to 1; 1 when none has run.
+    pub cleanup_success_rate: f64,
+}
+
+impl fmt::Display for MemoryReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (now, peak) = (Bytes(self.total_allocated.into()), Bytes(self.peak_usage.into()));
+        write!(f, "{now} live, {peak} at most; {} operations running; ", self.active_operations)?;
+        write!(f, "{:.0} % of cleanups succeeded; ", self.cleanup_success_rate * 100.0)?;
+        match self.potential_leaks.as_slice() {
+            [] => write!(f, "no potential leaks"),
+            leaks => {
+                write!(f, "{} potential leaks:", leaks.len())?;
+                leaks.iter().try_for_each(|leak| write!(f, "\n  {leak}"))
+            }
+        }
+    }
+}
