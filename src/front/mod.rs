@@ -20,6 +20,8 @@ mod operation;
 mod print;
 /// What a process tells when it ends, and the gate for whatever judges.
 mod process;
+/// What the public types promise of threads.
+mod promises;
 /// Entering operations.
 mod scope;
 /// `with_threads()`.

@@ -94,17 +94,6 @@ fn begin(name: impl Name, caller: &'static Location<'static>) -> Assertion {
 /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
 /// let _budget = heapledger::budget("search");
 /// ```
-///
-/// ```compile_fail,E0277
-/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-/// let budget = heapledger::budget("search");
-/// std::thread::spawn(move || drop(budget));
-/// ```
-///
-/// ```compile_fail,E0277
-/// fn share<T: Sync>() {}
-/// share::<heapledger::Budget>();
-/// ```
 #[must_use = "a budget is judged when it is dropped: bind it, `let _budget = budget(..)`"]
 pub struct Budget(Option<(StartedRun, Assertion)>);
 

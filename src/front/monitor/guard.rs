@@ -22,17 +22,6 @@ use crate::record;
 /// ```
 ///
 /// It belongs to its thread: it can neither be sent to another one nor be shared with it.
-///
-/// ```compile_fail,E0277
-/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-/// let run = heapledger::monitor::MemoryMonitor::new(10).start_operation("search");
-/// std::thread::spawn(move || drop(run));
-/// ```
-///
-/// ```compile_fail,E0277
-/// fn share<T: Sync>() {}
-/// share::<heapledger::monitor::MemoryOperationGuard>();
-/// ```
 #[must_use = "an operation ends when its guard is dropped: bind it, `let _run = monitor.start_operation(..)`"]
 pub struct MemoryOperationGuard {
     open: Cell<Option<(Scope, OperationRun)>>,

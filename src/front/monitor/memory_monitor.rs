@@ -28,12 +28,6 @@ pub struct MemoryMonitor {
     watching: WatchingThread,
 }
 
-/// Every method may be called from any thread.
-const _: () = {
-    const fn may_be_shared<T: Send + Sync>() {}
-    may_be_shared::<MemoryMonitor>();
-};
-
 impl MemoryMonitor {
     /// A monitor to which a finished operation that still owns more than `leak_threshold_mb` MiB is a potential leak.
     ///
