@@ -2,6 +2,8 @@
 
 /// Where figures were measured.
 mod environment;
+/// What every operation did on every thread.
+mod moves;
 /// What a snapshot says, arranged for people and for files.
 mod report;
 /// The report as JSON, and back.
@@ -14,6 +16,9 @@ pub use report::{Report, report};
 pub use snapshot::{Row, Snapshot, snapshot};
 
 pub(crate) use environment::Environment;
+#[cfg(test)]
+pub(crate) use moves::Move;
+pub(crate) use moves::{Moves, moves};
 pub(crate) use report::Data;
 #[cfg(feature = "serde")]
 pub(crate) use report_json::{File, SCHEMA, text_of};

@@ -107,7 +107,7 @@ pub(crate) fn sentence(found: &Findings) -> String {
 /// What more than was allowed means.
 fn beyond(found: &Findings) -> String {
     let allowed = match found.verdict {
-        Verdict::WarmUp { .. } => found.allowed_warm_up,
+        Verdict::WarmUp { .. } => found.allowed_warmup,
         _ => found.bounded,
     };
     match allowed {
