@@ -45,7 +45,7 @@ impl LeakTest {
 
     /// Runs the futures that the closure makes, one after another, and judges them. Every future is the operation while
     /// it is polled and when it is dropped, on whatever thread; threads that it spawns are not counted. Works on any
-    /// runtime.
+    /// runtime: what is returned is `Send` if the closure and its futures are.
     ///
     /// # Panics
     /// As [`run`](Self::run).
@@ -128,3 +128,17 @@ fn crew(test: &LeakTest, node: &'static Node) -> Option<Scope> {
     let _ = (test, node);
     None
 }
+
+/// What `run_async` promises, checked by the compiler: its future may move to other threads if the closure and the
+/// futures that it makes may, and be shared between threads if they may.
+#[expect(dead_code, reason = "that it compiles is all that is wanted")]
+const _: () = {
+    fn is_send(_: impl Send) {}
+    fn is_sync(_: impl Sync) {}
+    fn sends<R, F: Future<Output = R> + Send>(test: LeakTest, closure: impl FnMut(usize) -> F + Send) {
+        is_send(test.run_async(closure));
+    }
+    fn shares<R, F: Future<Output = R> + Sync>(test: LeakTest, closure: impl FnMut(usize) -> F + Sync) {
+        is_sync(test.run_async(closure));
+    }
+};

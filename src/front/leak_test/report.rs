@@ -17,7 +17,14 @@ use crate::render;
 /// let outcome = heapledger::LeakTest::new("format").run(|i| format!("{i}"));
 /// assert!(outcome.passes(), "{outcome}");
 /// ```
+#[must_use = "a leak that nobody looks at passes: ask `passes` or `verdict`, or call `LeakTest::assert`"]
 pub struct LeakReport(pub(crate) Own<Findings>);
+
+/// A report may be sent to other threads and read by many.
+const _: () = {
+    const fn assert_send_sync<T: Send + Sync>() {}
+    assert_send_sync::<LeakReport>();
+};
 
 impl LeakReport {
     /// The verdict.

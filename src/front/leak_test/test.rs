@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::front::scope::Name;
 use crate::judging::leak::MOST;
 
 /// A test that a closure gives back what it takes.
@@ -54,10 +55,13 @@ impl LeakTest {
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
     /// heapledger::LeakTest::new("parse").assert(|_| "1 2 3".split(' ').collect::<Vec<_>>());
+    /// for base in [2, 10] {
+    ///     heapledger::LeakTest::new(format_args!("parse, base {base}")).assert(|_| u32::from_str_radix("101", base));
+    /// }
     /// ```
-    pub fn new(name: &str) -> Self {
+    pub fn new(name: impl Name) -> Self {
         Self {
-            name: name.into(),
+            name: name.with(str::to_owned),
             warmup: 2,
             first: 16,
             time: None,
@@ -132,11 +136,22 @@ impl LeakTest {
     /// Fails the assertion when the first iterations keep more than `bytes`. Without it any warm-up is allowed.
     ///
     /// ```
-    /// let strict = heapledger::LeakTest::new("search").allow_warm_up(64 << 10);
+    /// let strict = heapledger::LeakTest::new("search").allow_warmup(64 << 10);
     /// ```
-    pub fn allow_warm_up(mut self, bytes: u64) -> Self {
+    pub fn allow_warmup(mut self, bytes: u64) -> Self {
         self.allowed_warmup = Some(bytes);
         self
+    }
+
+    /// As [`allow_warmup`](Self::allow_warmup).
+    ///
+    /// ```
+    /// # #![allow(deprecated)]
+    /// let strict = heapledger::LeakTest::new("search").allow_warm_up(64 << 10);
+    /// ```
+    #[deprecated(since = "0.1.0", note = "renamed `allow_warmup`; this alias goes in 0.2")]
+    pub fn allow_warm_up(self, bytes: u64) -> Self {
+        self.allow_warmup(bytes)
     }
 
     /// Expects a cache of up to `bytes`: growth below it is bounded, however long the cache takes to fill, and growth
