@@ -95,7 +95,8 @@ fn noted(whole_process: bool) -> Findings {
         (TEST, "test", tally(5, 0)),
         (BELOW, "below", tally(0, 6)),
         (OTHERS, "others", tally(8, 1)),
-        (BELOW, "level", tally(0, -3)),
+        (BELOW, "level", tally(0, 0)),
+        (BELOW, "less", tally(-3, -3)),
     ];
     let operations = operations.into_iter().map(|(operation, path, did)| (operation, path.to_string(), did));
     found.note_last_window(&seen, operations);
@@ -115,7 +116,7 @@ fn operations_of_the_test_that_grew_are_noted_the_largest_first() {
 #[test]
 fn what_the_test_and_others_passed_on_is_added_up() {
     for found in [noted(false), noted(true)] {
-        assert_eq!((found.handed_over, found.given_away, found.taken_over), (3, 30, 300));
+        assert_eq!((found.handed_over, found.given_away, found.taken_over), (4, 40, 400));
         assert_eq!(found.unattributed, live(7, 7));
     }
 }

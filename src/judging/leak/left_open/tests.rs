@@ -25,6 +25,7 @@ fn threads_that_grow_with_every_iteration_are_left_open() {
     assert_eq!(threads(|n| n.min(20)), None, "a pool that fills");
     assert_eq!(threads(|n| n / 100), None, "undecided");
     assert_eq!(threads(|_| 7), None);
+    assert_eq!(threads(|n| if n == 0 { 1000 } else { n }), None, "fewer than at the start");
 }
 
 #[test]
@@ -108,10 +109,12 @@ fn openings(iterations: u64, busy: u64, idle: u64) -> Openings {
 
 #[test]
 fn a_test_opens_a_file_in_half_of_the_iterations_that_promise_one() {
-    assert_eq!(openings(16, 8, 0).by_test("/a", 1.0), Some(1.0));
-    assert_eq!(openings(16, 7, 0).by_test("/a", 1.0), None);
-    assert_eq!(openings(16, 7, 0).by_test("/a", 0.875), Some(0.875), "half of fourteen");
-    assert_eq!(openings(16, 8, 0).by_test("/a", 3.0), Some(3.0), "an iteration counts once, however many it opens");
+    assert_eq!(openings(100, 50, 0).by_test("/a", 1.0), Some(1.0));
+    assert_eq!(openings(100, 49, 0).by_test("/a", 1.0), None);
+    assert_eq!(openings(100, 40, 0).by_test("/a", 0.8), Some(0.8), "half of eighty");
+    assert_eq!(openings(100, 50, 0).by_test("/a", 3.0), Some(3.0), "an iteration counts once, however many it opens");
+    assert_eq!(openings(100, 70, 20).by_test("/a", 1.0), Some(0.5), "the rate is also that of others");
+    assert_eq!(openings(100, 70, 21).by_test("/a", 1.0), None);
     assert_eq!(openings(16, 16, 0).by_test("/b", 1.0), None, "another name");
 }
 
@@ -119,9 +122,8 @@ fn a_test_opens_a_file_in_half_of_the_iterations_that_promise_one() {
 fn a_test_opens_a_file_twice_as_often_beyond_its_rests_as_chance_would() {
     assert_eq!(openings(16, 4, 0).by_test("/a", 0.1), Some(0.1));
     assert_eq!(openings(16, 3, 0).by_test("/a", 0.1), None);
-    assert_eq!(openings(16, 12, 4).by_test("/a", 1.0), Some(0.5), "the rate is also that of others");
-    assert_eq!(openings(16, 12, 5).by_test("/a", 0.1), None);
-    assert_eq!(openings(16, 8, 8).by_test("/a", 0.1), None);
+    assert_eq!(openings(100, 60, 40).by_test("/a", 0.1), Some(0.2));
+    assert_eq!(openings(100, 59, 41).by_test("/a", 0.1), None);
 }
 
 #[test]

@@ -71,6 +71,23 @@ fn blocks_that_were_taken_over_and_not_kept_explain_nothing() {
     assert_eq!(verdict_without_taken_over(&fewer), None, "fewer blocks");
     let none = evidence(3, |n| owning(live(n * 100, n)));
     assert_eq!(verdict_without_taken_over(&none), None, "none was taken over");
+    let early = evidence(3, |n| {
+        let taken = n.min(48);
+        WindowEnd {
+            taken_over: live(taken * 100, taken),
+            moves: moves([did(1, TEST, took(taken)), did(1, OUTSIDE, gave(taken))]),
+            ..owning(live((n + taken) * 100, n + taken))
+        }
+    });
+    assert_eq!(verdict_without_taken_over(&early), None, "none was taken over in the last window");
+}
+
+#[test]
+fn blocks_count_that_had_no_bytes_when_they_were_taken_over() {
+    let mut grown = takes(50, 0, old);
+    grown.ends.iter_mut().for_each(|end| end.taken_over.bytes = 0);
+    let verdict = verdict_without_taken_over(&grown);
+    assert!(matches!(verdict, Some(Verdict::Leak { bytes_per_iteration: 50.0, .. })), "{verdict:?}");
 }
 
 #[test]
@@ -81,28 +98,42 @@ fn what_is_left_without_old_blocks_must_be_decided() {
     assert_eq!(verdict_without_taken_over(&rising), None);
 }
 
-/// Whether blocks are fresh if the giver has lost so many at each end of a window.
-fn are_fresh_if_lost(lost: [u64; 4]) -> bool {
-    let at = |n| lost[ENDS.iter().position(|&end| end == n).unwrap_or(0)];
-    takes_fresh_blocks(&takes(200, 0, |n| vec![did(1, OUTSIDE, all([made(n), gave(n), freed(at(n))]))]))
+/// Whether five blocks that every iteration takes over are fresh, if the giver makes so many more or fewer than it gives
+/// until each end of a window.
+fn are_fresh_if_changed(more: [u64; 4], fewer: [u64; 4]) -> bool {
+    let at = |of: [u64; 4], n| ENDS.iter().position(|&end| end == n).map_or(0, |end| of[end]);
+    takes_fresh_blocks(&evidence(3, |n| WindowEnd {
+        moves: moves([
+            did(1, TEST, took(5 * n)),
+            did(1, OUTSIDE, all([made(5 * n + at(more, n)), gave(5 * n), freed(at(fewer, n))])),
+        ]),
+        ..WindowEnd::default()
+    }))
 }
 
 #[test]
 fn givers_that_lose_more_than_a_tenth_gave_old_blocks() {
-    assert!(are_fresh_if_lost([0, 0, 0, 6]) && !are_fresh_if_lost([0, 0, 0, 7]), "of 64 in the last window");
-    assert!(are_fresh_if_lost([0, 0, 3, 3]) && !are_fresh_if_lost([0, 0, 4, 4]), "of 32 in the one before");
-    assert!(are_fresh_if_lost([0, 16, 16, 16]), "earlier windows do not count");
+    let if_lost = |fewer| are_fresh_if_changed([0; 4], fewer);
+    assert!(if_lost([0, 0, 0, 32]) && !if_lost([0, 0, 0, 33]), "of 320 in the last window");
+    assert!(if_lost([0, 0, 16, 16]) && !if_lost([0, 0, 17, 17]), "of 160 in the one before");
+    assert!(if_lost([0, 80, 80, 80]), "earlier windows do not count");
 }
 
 #[test]
 fn givers_that_gain_more_than_a_tenth_are_disturbed_by_neighbours() {
-    let fresh = |more: u64| {
-        takes_fresh_blocks(&takes(200, 0, |n| {
-            let more = if n == 112 { more } else { 0 };
-            vec![did(1, OUTSIDE, all([made(n + more), gave(n)]))]
+    let if_gained = |more| are_fresh_if_changed(more, [0; 4]);
+    assert!(if_gained([0, 0, 0, 32]) && !if_gained([0, 0, 0, 33]));
+}
+
+#[test]
+fn one_window_tells_fresh_blocks_from_old_ones() {
+    let giver = |counts: Counts| {
+        takes_fresh_blocks(&evidence(1, |n| WindowEnd {
+            moves: moves([did(1, TEST, took(n)), did(1, OUTSIDE, if n == 0 { Counts::default() } else { counts })]),
+            ..WindowEnd::default()
         }))
     };
-    assert!(fresh(6) && !fresh(7));
+    assert!(giver(all([made(16), gave(16)])) && !giver(gave(16)));
 }
 
 #[test]
@@ -130,6 +161,11 @@ fn only_operations_that_gave_on_a_thread_that_took_are_givers() {
     assert!(!with(1, OTHERS), "a second giver whose blocks become fewer");
     assert!(with(2, OTHERS), "it gave elsewhere");
     assert!(with(1, BELOW), "an operation of the test is no giver");
+    let beside = |others: fn(u64) -> [Move; 2]| {
+        takes_fresh_blocks(&takes(200, 0, |n| fresh(n).into_iter().chain(others(n)).collect()))
+    };
+    assert!(beside(|n| [did(1, OTHERS, freed(n)), did(2, OTHERS, freed(n))]), "it gave none");
+    assert!(beside(|n| [did(2, TEST, made(n)), did(2, OTHERS, gave(n))]), "the test took none there");
 }
 
 #[test]
@@ -176,17 +212,27 @@ fn blocks_of_which_another_thread_frees_more_than_half_are_none() {
     assert!(with([32, 64]).is_some(), "only the last window counts");
 }
 
+/// What takers leak if every iteration gives five blocks to them, and if at the end of every window the thread that takes
+/// them has kept so many, and another one has freed so many.
+fn leak_if_kept(kept: [u64; 4], lost: [u64; 4]) -> Option<Verdict> {
+    leak_owned_by_others(&evidence(3, |n| {
+        let at = |of: [u64; 4]| ENDS.iter().position(|&end| end == n).map_or(0, |end| of[end]);
+        WindowEnd {
+            moves: moves([
+                did(1, TEST, all([made(5 * n), gave(5 * n)])),
+                did(1, OUTSIDE, all([took(5 * n), freed(5 * n - at(kept).min(5 * n))])),
+                did(2, OUTSIDE, freed(at(lost))),
+            ]),
+            ..WindowEnd::default()
+        }
+    }))
+}
+
 #[test]
 fn takers_that_keep_less_than_a_tenth_of_what_was_given_only_pass_it_on() {
-    let with = |kept: u64| {
-        leak_owned_by_others(&gives(|n| {
-            let kept = [0, 2, 5, 5 + kept][ENDS.iter().position(|&end| end == n).unwrap_or(0)];
-            let passed = freed(n - kept.min(n));
-            vec![did(1, OUTSIDE, all([took(n), passed]))]
-        }))
-    };
-    assert!(with(7).is_some(), "of 64");
-    assert_eq!(with(6), None);
+    assert!(leak_if_kept([0, 8, 24, 24 + 32], [0; 4]).is_some(), "of 320 in the last window");
+    assert_eq!(leak_if_kept([0, 8, 24, 24 + 31], [0; 4]), None);
+    assert!(leak_if_kept([0, 8, 24, 24 + 32], [0, 0, 0, 16]).is_some(), "what is kept here decides");
 }
 
 #[test]
@@ -196,6 +242,11 @@ fn only_operations_outside_that_took_over_on_the_test_s_threads_are_takers() {
     assert_eq!(with(|n| did(2, OUTSIDE, took(n))), None, "another thread");
     assert_eq!(with(|n| did(1, BELOW, took(n))), None, "an operation of the test");
     assert_eq!(with(|n| did(1, OUTSIDE, made(n))), None, "it took none over");
+    let beside = |others: fn(u64) -> [Move; 2]| leak_owned_by_others(&gives(|n| others(n).into()));
+    assert_eq!(beside(|n| [did(2, TEST, made(n)), did(2, OUTSIDE, took(n))]), None, "the test gave none there");
+    assert_eq!(beside(|n| [did(2, OTHERS, gave(n)), did(2, OUTSIDE, took(n))]), None, "others gave there");
+    let neighbours = beside(|n| [did(1, OUTSIDE, took(n)), did(2, OTHERS, gave(100 * n))]);
+    assert!(neighbours.is_some(), "what others give is not what the test gave");
 }
 
 #[test]
@@ -268,7 +319,13 @@ fn a_pool_and_the_test_are_judged_together() {
 fn takers_are_looked_at_where_the_pool_shows_none() {
     let mut alone = gives(|n| vec![did(1, OTHERS, took(n))]);
     alone.is_alone = true;
-    assert!(leak_owned_by_others(&alone).is_some());
+    let blocks = |evidence: &Evidence| match leak_owned_by_others(evidence) {
+        Some(Verdict::Leak { blocks_per_iteration, .. }) => blocks_per_iteration,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(blocks(&alone), 1.0);
+    alone.ends.iter_mut().zip(ENDS).for_each(|(end, n)| end.unattributed = live(0, 3 * n));
+    assert_eq!(blocks(&alone), 3.0, "a pool that leaks has the first word");
 }
 
 fn frees_of_others(bytes: u64) -> Counts {
@@ -291,10 +348,14 @@ fn freers_are_named_with_what_they_freed_on_threads_that_freed_the_test_s_blocks
             did(2, OUTSIDE, frees_of_others(n)),
             did(3, TEST, freed_elsewhere(n)),
             did(3, OUTSIDE, frees_of_others(3 * n)),
+            did(4, TEST, made(n)),
+            did(4, OUTSIDE, frees_of_others(n)),
+            did(5, OTHERS, freed_elsewhere(n)),
+            did(5, OUTSIDE, frees_of_others(n)),
         ]),
         ..WindowEnd::default()
     }));
-    // 64 iterations in the last window; thread 2 freed no block of the test in it.
+    // 64 iterations in the last window, in which threads 2, 4 and 5 freed no block of the test.
     assert_eq!(found, [(OUTSIDE, 64 + 3 * 64), (OTHERS, 2 * 64)]);
 }
 

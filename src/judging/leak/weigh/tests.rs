@@ -32,6 +32,9 @@ fn what_is_undecided_stays_so_unless_threads_decide_it() {
     let rises = |n: u64| n / 100;
     assert!(matches!(memory_and_threads(rises, |_| 0), Judged::Undecided(_)));
     assert_eq!(memory_and_threads(rises, |n| n), leak(0.0, true, 1.0));
+    let swings = |n: u64| 100 + 10 * n - 15 * (n % 2);
+    assert!(matches!(memory_and_threads(swings, |_| 0), Judged::Undecided(Verdict::Leak { .. })));
+    assert_eq!(memory_and_threads(swings, |n| n), leak(0.0, true, 1.0), "what swings may not leak");
 }
 
 #[test]
