@@ -99,7 +99,7 @@ impl LeakTest {
     #[track_caller]
     pub fn assert<R>(self, closure: impl FnMut(usize) -> R) {
         let report = self.run(closure);
-        process::leak_tested(|| report.told());
+        process::leak_tested(|| report.as_tested());
         assert!(report.passes(), "{report}");
     }
 }

@@ -84,7 +84,7 @@ impl LeakReport {
 
 impl LeakReport {
     /// What the process tells of it when it ends.
-    pub(super) fn told(&self) -> LeakTested {
+    pub(super) fn as_tested(&self) -> LeakTested {
         let found = &self.0;
         let (verdict, bytes_per_iteration) = match found.verdict {
             _ if found.passes() => (LeakVerdict::Passed, 0.0),
