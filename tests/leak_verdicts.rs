@@ -194,7 +194,7 @@ fn every_leak_is_found_with_its_figure_and_every_innocent_is_let_go() {
     println!("{:<50} {:>6} {:>7}  {:<32} found", "case", "ms", "runs", "expected");
     for (name, expected, run) in LEAKS.iter().chain(OTHERS) {
         let began = std::time::Instant::now();
-        let report = run(LeakTest::new(name));
+        let report = run(LeakTest::new(*name));
         let taken = began.elapsed().as_millis();
         let right = expected.is(report.verdict());
         let (runs, found) = (report.iterations(), shown(report.verdict()));
@@ -270,7 +270,7 @@ fn an_assertion_panics_with_the_report_and_allowances_are_kept() {
     assert!(message.contains(file!()), "the place is the caller's: {message}");
 
     static ONCE: OnceLock<Vec<u8>> = OnceLock::new();
-    let report = LeakTest::new("too much").allow_warm_up(999).run(|_| ONCE.get_or_init(|| vec![0; 1000]).len());
+    let report = LeakTest::new("too much").allow_warmup(999).run(|_| ONCE.get_or_init(|| vec![0; 1000]).len());
     assert!(!report.passes(), "{report}");
     let cached = bounded_cache(LeakTest::new("expected cache").bounded(1 << 25), 100_000);
     assert!(cached.passes() && matches!(cached.verdict(), Verdict::Bounded { .. }), "{cached}");

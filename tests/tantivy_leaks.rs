@@ -664,7 +664,7 @@ fn readers_that_are_reloaded_by_hand_give_everything_back() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     for (place, library) in [("memory", Library::in_memory()), ("folder", Library::in_folder(folder.path()))] {
         let library = library.filled();
-        let report = judged(LeakTest::new(&format!("readers, Manual, {place}")), |_| {
+        let report = judged(LeakTest::new(format!("readers, Manual, {place}")), |_| {
             assert_eq!(library.hits(&library.reader(ReloadPolicy::Manual).searcher(), "sea"), 1);
         });
         assert_keeps_at_most(EVERYTHING_CLOSED, &report);
@@ -681,13 +681,13 @@ fn a_reader_that_reloads_itself_leaves_its_callback_in_the_directory() {
         let library = library.filled();
         // The watcher of the folder starts with the first of these, and ends with the directory.
         let reader = library.reader(ReloadPolicy::OnCommitWithDelay);
-        let report = judged(LeakTest::new(&format!("readers, OnCommitWithDelay, {place}")), |_| {
+        let report = judged(LeakTest::new(format!("readers, OnCommitWithDelay, {place}")), |_| {
             assert_eq!(library.hits(&library.reader(ReloadPolicy::OnCommitWithDelay).searcher(), "sea"), 1);
         });
         let left = assert_leaks(&report);
         assert_eq!(left.blocks.round(), 1.0, "{left:?}");
 
-        let report = judged(LeakTest::new(&format!("one reader, cloned, {place}")), |_| {
+        let report = judged(LeakTest::new(format!("one reader, cloned, {place}")), |_| {
             assert_eq!(library.hits(&reader.clone().searcher(), "sea"), 1);
         });
         assert_keeps_at_most(EVERYTHING_CLOSED, &report);

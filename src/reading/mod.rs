@@ -4,6 +4,8 @@
 mod arrange;
 /// Where figures were measured.
 mod environment;
+/// What every operation did on every thread.
+mod moves;
 /// One pass over everything that is recorded, and what it is worth.
 mod pass;
 /// What is known of the process as a whole without a reading.
@@ -31,6 +33,9 @@ pub use row::Row;
 pub use snapshot::{Snapshot, snapshot};
 
 pub(crate) use environment::Environment;
+#[cfg(test)]
+pub(crate) use moves::Move;
+pub(crate) use moves::{Moves, moves};
 pub(crate) use process::live_bytes_about;
 pub(crate) use report::Data;
 #[cfg(feature = "serde")]
@@ -38,4 +43,5 @@ pub(crate) use report_json::{File, SCHEMA, text_of};
 #[cfg(feature = "cli")]
 pub(crate) use report_json::{check, parsed, possible};
 pub(crate) use rest::is_at_rest;
+pub(crate) use sweep::WriterId;
 pub(crate) use watch::Watch;

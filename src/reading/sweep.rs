@@ -11,12 +11,24 @@ pub(super) enum Writer {
     Threadless,
 }
 
+/// Names a [`Writer`]; the same for all threads that had one shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WriterId(pub(crate) usize);
+
 /// Everybody who records, or ever did.
 pub(super) fn sweep() -> impl Iterator<Item = Writer> {
     SHARDS.iter().map(Writer::Thread).chain([Writer::Threadless])
 }
 
 impl Writer {
+    pub(super) fn id(self) -> WriterId {
+        match self {
+            Self::Thread(shard) => WriterId(std::ptr::from_ref(shard).addr()),
+            // No shard is at address zero.
+            Self::Threadless => WriterId(0),
+        }
+    }
+
     /// Whether somebody else may be recording here at this moment. To be asked before the accounts are read.
     pub(super) fn may_move(self) -> bool {
         match self {

@@ -1,4 +1,5 @@
-//! The report of a leak test, for people: one sentence, then what stands behind it.
+//! The report of a leak test, for people: one sentence, then what stands behind it. It writes what was found and judges
+//! nothing.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -37,7 +38,7 @@ pub(crate) fn leak(found: &Findings, out: &mut impl Write) -> fmt::Result {
     writeln!(out, "  outside  (unattributed) moved by {} {over}", live(found.unattributed))?;
     list(out, "  threads  still running: ", &found.threads)?;
     list(out, "  files    opened meanwhile, still open: ", &found.files)?;
-    writeln!(out, "  hidden   {}", floor(found))?;
+    writeln!(out, "  hidden   {}", what_could_hide(found))?;
     write!(out, "  next     {}", advice(found))
 }
 
@@ -55,17 +56,17 @@ fn list(out: &mut impl Write, head: &str, names: &[String]) -> fmt::Result {
     writeln!(out, "{head}{shown}{}", if more > 0 { format!(" and {more} more") } else { String::new() })
 }
 
-/// The verdict.
+/// The verdict in one sentence.
 pub(crate) fn sentence(found: &Findings) -> String {
     match &found.verdict {
         Verdict::Clean => "clean: every iteration gives back what it takes".into(),
         Verdict::WarmUp { bytes: kept, blocks } => {
             let kept = live(Live { bytes: *kept, blocks: *blocks });
-            format!("warm-up: the first iterations keep {kept}, the others nothing{}", beyond(found))
+            format!("warm-up: the first iterations keep {kept}, the others nothing{}", excess(found))
         }
         Verdict::Bounded { bytes: kept, blocks } => {
             let kept = live(Live { bytes: *kept, blocks: *blocks });
-            format!("bounded: growth of up to {kept} that stops or swings{}", beyond(found))
+            format!("bounded: growth of up to {kept} that stops or swings{}", excess(found))
         }
         Verdict::Leak {
             bytes_per_iteration,
@@ -104,10 +105,10 @@ pub(crate) fn sentence(found: &Findings) -> String {
     }
 }
 
-/// What more than was allowed means.
-fn beyond(found: &Findings) -> String {
+/// What the sentence adds where more grew than was allowed.
+fn excess(found: &Findings) -> String {
     let allowed = match found.verdict {
-        Verdict::WarmUp { .. } => found.allowed_warm_up,
+        Verdict::WarmUp { .. } => found.allowed_warmup,
         _ => found.bounded,
     };
     match allowed {
@@ -116,7 +117,8 @@ fn beyond(found: &Findings) -> String {
     }
 }
 
-fn floor(found: &Findings) -> String {
+/// What the test could not have seen.
+fn what_could_hide(found: &Findings) -> String {
     let once = counted(found.last_window, "iteration");
     let mut hidden = match found.verdict {
         Verdict::Leak { .. } => format!(
@@ -133,6 +135,7 @@ fn floor(found: &Findings) -> String {
     hidden
 }
 
+/// What to do next.
 fn advice(found: &Findings) -> &'static str {
     match found.verdict {
         Verdict::Clean | Verdict::WarmUp { .. } | Verdict::Bounded { .. } if found.passes() => {

@@ -1,14 +1,18 @@
 //! Leak tests: run a closure over and over, read the ledger in between, and hand the readings to the judge.
 
-/// Who owns what the operation's own figures do not show.
-mod keepers;
-/// Threads and files that iterations leave behind.
-mod leftovers;
+/// Drives closures and futures through a run.
+mod drive;
+/// What the system says of the process: open files, names of threads, whether other tests run in it.
+mod files;
+/// The line of progress on a terminal.
+mod progress;
 /// What users get.
 mod report;
-/// Iterations, the wait before every reading, windows, and the findings at the end.
+/// A run under way: iterations, readings, windows, and the report at the end.
 mod run;
-/// What users call.
+/// Waiting until the operation rests, and who moves.
+mod settle;
+/// What users ask for.
 mod test;
 
 pub use report::LeakReport;

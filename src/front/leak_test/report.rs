@@ -17,7 +17,14 @@ use crate::render;
 /// let outcome = heapledger::LeakTest::new("format").run(|i| format!("{i}"));
 /// assert!(outcome.passes(), "{outcome}");
 /// ```
+#[must_use = "a leak that nobody looks at passes: ask `passes` or `verdict`, or call `LeakTest::assert`"]
 pub struct LeakReport(pub(crate) Own<Findings>);
+
+/// A report may be sent to other threads and read by many.
+const _: () = {
+    const fn assert_send_sync<T: Send + Sync>() {}
+    assert_send_sync::<LeakReport>();
+};
 
 impl LeakReport {
     /// The verdict.
@@ -77,7 +84,7 @@ impl LeakReport {
 
 impl LeakReport {
     /// What the process tells of it when it ends.
-    pub(super) fn told(&self) -> LeakTested {
+    pub(super) fn as_tested(&self) -> LeakTested {
         let found = &self.0;
         let (verdict, bytes_per_iteration) = match found.verdict {
             _ if found.passes() => (LeakVerdict::Passed, 0.0),

@@ -1,24 +1,59 @@
-//! A run: iterations, the wait before every reading, windows, and the findings at the end.
+//! A leak test under way: iterations, the readings between them, windows, and the report at the end. Collects the
+//! evidence; it judges nothing of it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use super::keepers::{accounts, freed_by, since, verdict_of};
-use super::leftovers::{Progress, files_are_known, left_behind, left_open, name_of, named, names_of, open_files};
+use super::files::{FileWatch, open_files, runs_alone, thread_name};
+use super::progress::Progress;
 use super::report::LeakReport;
-use super::test::{
-    CALM, CONFIRMED, ENOUGH, ENOUGH_LEFT, EXTENSIONS, End, LINGERING, LeakTest, MOST, PATIENCE, PATIENCE_FOR_THREADS,
-    PLENTY, READINGS, REST, Run, State,
-};
+use super::settle::{Settling, most_threads_end};
+use super::test::LeakTest;
 use crate::front::process;
-use crate::judging::leak::{FEWEST_WINDOWS, Findings, Growth, Judged, Live, Series, Verdict, Window};
-use crate::reading::{Row, Watch, snapshot};
+use crate::judging::leak::{
+    Evidence, Findings, Live, NextStep, OpenFiles, Spent, Verdict, Window, WindowEnd, as_expected, count_names,
+    freers_in_last_window, is_out_of_iterations, is_shown, learn_who_opens_files, next_step, without_ended_threads,
+};
+use crate::reading::{Moves, Snapshot, moves, snapshot};
 use crate::record::{self, Own};
 use crate::registry;
-use crate::words::{Counts, LEDGER, Node, Tid, UNATTRIBUTED};
+use crate::words::{LEDGER, Node, OperationId, Tid, UNATTRIBUTED};
 
-impl<T: Fn() -> Vec<Tid>> Run<T> {
+/// Readings of a long window: as many show its shape, and a reading between all iterations costs time.
+const READINGS: u64 = 64;
+
+/// A leak test under way.
+pub(super) struct LeakRun<T> {
+    pub(super) node: &'static Node,
+    test: LeakTest,
+    notes: Own<Notes>,
+    /// Tells which threads began in the test and run. What it holds makes a run stay on its thread, or not.
+    threads: T,
+    place: &'static Location<'static>,
+}
+
+/// Everything a run keeps: the ledger's own memory.
+struct Notes {
+    evidence: Evidence,
+    settling: Settling,
+    began: Instant,
+    iteration_began: Instant,
+    /// Iterations run, of all and of the window under way.
+    iterations: u64,
+    iterations_in_window: u64,
+    extensions: usize,
+    /// Asks in this window who opens files.
+    file_watch: Option<FileWatch>,
+    /// The latest verdict.
+    judged: Verdict,
+    /// The ledger at the last two ends of windows, the later one last: what it says of the last window.
+    snapshots: Vec<Snapshot>,
+    files_before: OpenFiles,
+    moves_before: Moves,
+    progress: Progress,
+}
+
+impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
     #[track_caller]
     pub(super) fn begin(
         test: LeakTest,
@@ -29,359 +64,233 @@ impl<T: Fn() -> Vec<Tid>> Run<T> {
         // An operation for this test alone, whatever else goes by its name.
         let node = registry::new_private(record::active(), &test.name, Some(place));
         let threads = threads(&test, node);
-        let whole_process = test.whole_process;
-        let state = Own::new(|| State {
-            watch: Watch::new(node, whole_process),
+        let notes = Own::new(|| Notes {
+            evidence: Evidence {
+                is_alone: runs_alone(),
+                whole_process: test.whole_process,
+                allowed_warmup: test.allowed_warmup,
+                bounded: test.bounded,
+                ..Evidence::default()
+            },
+            settling: Settling::new(node, test.whole_process),
             began: Instant::now(),
-            done: 0,
-            done_in_window: 0,
-            series: Series::default(),
-            ends: Vec::new(),
-            extensions: 0,
-            staying: BTreeSet::new(),
-            patience: PATIENCE_FOR_THREADS,
-            own_files: BTreeMap::new(),
-            others_files: BTreeSet::new(),
-            asked: None,
             iteration_began: Instant::now(),
-            unsettled: Vec::new(),
+            iterations: 0,
+            iterations_in_window: 0,
+            extensions: 0,
+            file_watch: None,
             judged: Verdict::Clean,
-            progress: Progress::new(),
+            snapshots: Vec::new(),
             files_before: open_files(),
-            accounts_before: accounts(),
+            moves_before: moves(),
+            progress: Progress::new(),
         });
-        let mut run = Self { node, test, state, threads, place };
-        run.quietly(|run, state| {
-            let before = run.settle(state, None);
-            state.series.before = before;
+        let mut run = Self { node, test, notes, threads, place };
+        run.quietly(|run, notes| {
+            notes.evidence.series.before = notes.settling.settle(&run.threads, None);
         });
         run
     }
 
-    /// Works on the state for the ledger.
-    pub(super) fn quietly<R>(&mut self, work: impl FnOnce(&Self, &mut State) -> R) -> R {
+    /// Works on the notes for the ledger.
+    fn quietly<R>(&mut self, work: impl FnOnce(&Self, &mut Notes) -> R) -> R {
         let _quiet = record::quiet();
-        let mut state = self.state.take().expect("it is put back below");
-        let out = work(self, &mut state);
-        self.state.put(state);
+        let mut notes = self.notes.take().expect("it is put back below");
+        let out = work(self, &mut notes);
+        self.notes.put(notes);
         out
     }
 
-    /// The number of the next iteration, or nothing when the verdict is clear.
-    pub(super) fn next(&mut self) -> Option<usize> {
-        self.quietly(|run, state| {
-            if !state.unsettled.is_empty() {
+    /// The number of the next iteration, or `None` when the verdict is clear.
+    pub(super) fn next_iteration(&mut self) -> Option<usize> {
+        self.quietly(|run, notes| {
+            if !notes.settling.moving().is_empty() {
                 return None;
             }
-            if state.done < run.test.warmup {
-                return Some(state.done as usize);
+            if notes.iterations < run.test.warmup {
+                return Some(notes.iterations as usize);
             }
-            if state.ends.is_empty() {
-                let live = run.settle(state, Some(state.series.before));
-                state.series.start = live;
-                if !state.unsettled.is_empty() {
+            if notes.evidence.ends.is_empty() {
+                let before = notes.evidence.series.before;
+                notes.evidence.series.start = notes.settling.settle(&run.threads, Some(before));
+                if !notes.settling.moving().is_empty() {
                     return None;
                 }
-                run.end_window(state);
-                state.series.windows.push(Window { iterations: run.test.first, readings: Vec::new() });
+                run.end_window(notes);
+                notes.begin_window(run.test.first);
             }
-            let window = state.series.windows.last()?.iterations;
-            if state.done_in_window == window {
-                run.end_window(state);
-                if !run.goes_on(state) {
+            let window = notes.evidence.series.windows.last()?.iterations;
+            if notes.iterations_in_window == window {
+                run.end_window(notes);
+                if !notes.goes_on(run.test.time) {
                     return None;
                 }
-                state.done_in_window = 0;
-                state.series.windows.push(Window { iterations: window * 2, readings: Vec::new() });
+                notes.begin_window(window * 2);
             }
-            if let Some(asked) = &mut state.asked {
-                asked.before();
+            if let Some(files) = &mut notes.file_watch {
+                files.before_iteration();
             }
-            state.iteration_began = Instant::now();
-            Some(state.done as usize)
+            notes.iteration_began = Instant::now();
+            Some(notes.iterations as usize)
         })
     }
 
+    /// An iteration is over: reads what is live, if this is one of the iterations after which the window reads.
     pub(super) fn iterated(&mut self) {
-        self.quietly(|run, state| {
-            state.done += 1;
-            if state.done <= run.test.warmup {
+        self.quietly(|run, notes| {
+            notes.iterations += 1;
+            if notes.iterations <= run.test.warmup {
                 return;
             }
-            state.done_in_window += 1;
-            let took = state.iteration_began.elapsed();
-            if let Some(asked) = &mut state.asked {
-                asked.after(took);
+            notes.iterations_in_window += 1;
+            let took = notes.iteration_began.elapsed();
+            if let Some(files) = &mut notes.file_watch {
+                files.after_iteration(took);
             }
-            let at = state.done_in_window;
-            let window = state.series.windows.last().map_or(1, |window| window.iterations);
+            let at = notes.iterations_in_window;
+            let series = &notes.evidence.series;
+            let window = series.windows.last().map_or(1, |window| window.iterations);
             let every = (window / READINGS).max(1);
             if at.is_multiple_of(every) || at == window {
-                let level = state.series.windows.iter().rev().nth(1).and_then(|window| window.readings.last());
-                let level = level.map_or(state.series.start, |(_, live)| *live);
-                let live = run.settle(state, (at == window).then_some(level));
-                if let Some(window) = state.series.windows.last_mut() {
+                let level = series.windows.iter().rev().nth(1).and_then(|window| window.readings.last());
+                let level = level.map_or(series.start, |(_, live)| *live);
+                let live = notes.settling.settle(&run.threads, (at == window).then_some(level));
+                let windows = &mut notes.evidence.series.windows;
+                if let Some(window) = windows.last_mut() {
                     window.readings.push((at, live));
                 }
-                state.progress.show(&run.test.name, state.done, state.series.windows.len(), state.began.elapsed());
+                notes.progress.show(&run.test.name, notes.iterations, windows.len(), notes.began.elapsed());
             }
         });
     }
 
-    pub(super) fn end_window(&self, state: &mut State) {
+    /// Reads what there is at the end of a window, and before the first one.
+    fn end_window(&self, notes: &mut Notes) {
         let threads = (self.threads)().len();
-        let accounts = since(&state.accounts_before, accounts());
-        state.ends.push(End { snapshot: snapshot(), threads, files: named(open_files()), accounts });
-    }
-
-    /// Whether another window is worth its time.
-    pub(super) fn goes_on(&self, state: &mut State) -> bool {
-        let windows = state.series.windows.len();
-        let next = state.series.windows.last().map_or(1, |window| window.iterations * 2);
-        if state.done + next > MOST {
-            state.judged = self.verdict(state).0;
-            return false;
-        }
-        if windows < FEWEST_WINDOWS {
-            return true;
-        }
-        let elapsed = state.began.elapsed();
-        let (enough, time) = self.test.time.map_or((ENOUGH, Duration::from_secs(1)), |time| (MOST, time));
-        if !files_are_known(state, elapsed < time * 2) {
-            return true;
-        }
-        let few = left_behind(state) < ENOUGH_LEFT;
-        if few && state.done < enough && elapsed < time {
-            return true;
-        }
-        let (verdict, undecided) = self.verdict(state);
-        let grown = grown(state).bytes;
-        // The next window takes as long as all before it.
-        let confirms = verdict.is_leak()
-            && grown < PLENTY
-            && state.done + next <= CONFIRMED
-            && elapsed * 4 < time
-            && left_open(state).is_none();
-        // A cache that is expected may take its time to fill.
-        let filling = verdict.is_leak() && self.test.bounded.is_some_and(|bytes| grown <= bytes as i64);
-        state.judged = verdict;
-        let extends = undecided || filling;
-        let in_time = elapsed * 2 < time;
-        let more = few && (confirms || extends && in_time);
-        let beyond = few && extends && !in_time && state.extensions < EXTENSIONS && elapsed * 2 < time * PATIENCE;
-        state.extensions += usize::from(beyond);
-        more || beyond
-    }
-
-    /// The verdict so far, and whether another window could change it.
-    pub(super) fn verdict(&self, state: &State) -> (Verdict, bool) {
-        match verdict_of(&self.test, state, self.node) {
-            Judged::Decided(verdict) => (verdict, false),
-            Judged::Undecided(verdict) => (verdict, true),
+        let moves = moves().since(&notes.moves_before);
+        let ledger = snapshot();
+        let files = count_names(&open_files());
+        let total = ledger.total_of(self.node);
+        notes.evidence.ends.push(WindowEnd {
+            live: Live::from(&total),
+            taken_over: Live { bytes: total.taken_over_bytes as i64, blocks: total.taken_over_blocks as i64 },
+            unattributed: Live::from(&ledger.total_of(&UNATTRIBUTED)),
+            threads,
+            files,
+            moves,
+        });
+        // After the readings: whatever they have was made before.
+        let inside = registry::all().into_iter().filter(|node| node.is_within(self.node));
+        notes.evidence.inside = inside.map(|node| node.id).collect();
+        notes.snapshots.push(ledger);
+        if notes.snapshots.len() > 2 {
+            notes.snapshots.remove(0);
         }
     }
 
-    /// Waits until the operation rests: two equal readings, and every thread that began in it since has ended; where
-    /// more is live than `level`, for a while. Bounded: threads that do not end are taken to stay, and a test whose
-    /// figures do not come to rest is unsettled.
-    pub(super) fn settle(&self, state: &mut State, level: Option<Live>) -> Live {
-        let began = Instant::now();
-        let mut last = state.watch.read();
-        let mut rests_since = began;
-        let mut wait = Duration::from_micros(1);
-        loop {
-            let running = (self.threads)();
-            let newcomers = running.iter().any(|thread| !state.staying.contains(thread));
-            let now = state.watch.read();
-            if now != last {
-                (last, rests_since) = (now, Instant::now());
-                if began.elapsed() > REST {
-                    state.unsettled = self.moving(state);
-                    break;
-                }
-            } else {
-                let live = live_of(&now);
-                let grown = level.is_some_and(|level| live.bytes > level.bytes || live.blocks > level.blocks);
-                let calm = !grown || rests_since.elapsed() >= CALM;
-                if calm && !newcomers {
-                    break;
-                }
-                if calm && began.elapsed() > state.patience {
-                    state.staying = running.into_iter().collect();
-                    state.patience = (state.patience / 2).max(Duration::from_millis(1));
-                    break;
-                }
-            }
-            std::thread::sleep(wait);
-            wait = (wait * 2).min(Duration::from_millis(100));
-        }
-        live_of(&last)
-    }
-
-    /// Who moves: operations whose counters change, and the threads of this test.
-    pub(super) fn moving(&self, state: &State) -> Vec<String> {
-        let before = snapshot();
-        std::thread::sleep(Duration::from_millis(20));
-        let moved = &snapshot() - &before;
-        let operations = moved.rows().filter(|(node, _)| state.watch.is_inside(node)).map(|(_, row)| row);
-        let operations = operations.filter(|row| row.own.allocs + row.own.frees + row.own.reallocs > 0);
-        let operations = operations.map(|row| format!("operation {}", row.path));
-        let threads = (self.threads)().into_iter().map(|thread| format!("thread {}", name_of(thread)));
-        let mut moving: Vec<String> = operations.chain(threads).collect();
-        if moving.is_empty() {
-            moving.push(format!("operation {}", self.node.path()));
-        }
-        moving
-    }
-
+    /// Ends the run with its report.
     pub(super) fn end(mut self) -> LeakReport {
-        let report = self.quietly(|run, state| {
-            run.wait_for_threads(state);
-            state.progress.clear();
-            let report = run.report(state);
-            Own::new(|| report)
+        let report = self.quietly(|run, notes| {
+            run.wait_for_threads(notes);
+            notes.progress.clear();
+            let findings = run.findings(notes);
+            Own::new(|| findings)
         });
         LeakReport(report)
     }
 
-    /// Threads that seem to stay may only be slow to end, such as one that wakes up now and then to see whether it is
-    /// still needed. If most of them end within [`LINGERING`], they are no leak; what they held is judged without them.
-    fn wait_for_threads(&self, state: &mut State) {
-        let Verdict::Leak {
-            bytes_per_iteration,
-            blocks_per_iteration,
-            exact,
-            threads_per_iteration,
-            files_per_iteration,
-        } = state.judged
-        else {
-            return;
-        };
-        let left = state.ends.last().map_or(0, |end| end.threads);
-        let began = Instant::now();
-        let most_ended = || (self.threads)().len() * 2 < left;
-        while threads_per_iteration > 0.0 && !most_ended() && began.elapsed() < LINGERING {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        if threads_per_iteration == 0.0 || !most_ended() {
+    /// Gives threads that seem to stay some time to end. If most of them do, they are no leak, and what they held is
+    /// judged without them.
+    fn wait_for_threads(&self, notes: &mut Notes) {
+        let Verdict::Leak { threads_per_iteration, .. } = notes.judged else { return };
+        let left = notes.evidence.ends.last().map_or(0, |end| end.threads);
+        if threads_per_iteration == 0.0 || !most_threads_end(&self.threads, left) {
             return;
         }
-        // The others of them end too, and give back what they hold.
-        while !(self.threads)().is_empty() && began.elapsed() < LINGERING {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let highest = grown(state);
-        let live = self.settle(state, None).minus(state.series.start);
-        let iterations = (state.done - self.test.warmup) as f64;
-        let keeps = |left: i64, rate: f64| rate > 0.0 && left as f64 / iterations >= rate / 2.0;
-        let memory = keeps(live.bytes, bytes_per_iteration) || keeps(live.blocks, blocks_per_iteration);
-        state.judged = match memory || files_per_iteration > 0.0 {
-            true => Verdict::Leak {
-                bytes_per_iteration: if memory { bytes_per_iteration } else { 0.0 },
-                blocks_per_iteration: if memory { blocks_per_iteration } else { 0.0 },
-                exact,
-                threads_per_iteration: 0.0,
-                files_per_iteration,
-            },
-            false => Verdict::Bounded { bytes: highest.bytes, blocks: highest.blocks },
-        };
+        let highest = notes.evidence.growth();
+        let live = notes.settling.settle(&self.threads, None).minus(notes.evidence.series.start);
+        let iterations = notes.iterations - self.test.warmup;
+        notes.judged = without_ended_threads(&notes.judged, live, iterations, highest);
     }
 
-    pub(super) fn report(&self, state: &mut State) -> Findings {
-        let verdict = match std::mem::take(&mut state.unsettled) {
-            by if by.is_empty() => state.judged.clone(),
-            by => Verdict::Unsettled { by },
+    fn findings(&self, notes: &Notes) -> Findings {
+        let evidence = &notes.evidence;
+        let verdict = match notes.settling.moving() {
+            [] => notes.judged.clone(),
+            by => Verdict::Unsettled { by: by.to_vec() },
         };
         let mut findings = Findings {
             name: self.node.path(),
             place: self.place,
-            verdict: self.as_expected(state, verdict),
-            iterations: state.done,
-            windows: state.series.windows.len(),
-            last_window: state.series.windows.last().map_or(0, |window| window.iterations),
-            elapsed: state.began.elapsed(),
-            warm_up: state.series.start.minus(state.series.before),
+            verdict: as_expected(evidence, verdict),
+            iterations: notes.iterations,
+            windows: evidence.series.windows.len(),
+            last_window: evidence.series.windows.last().map_or(0, |window| window.iterations),
+            elapsed: notes.began.elapsed(),
+            warm_up: evidence.series.start.minus(evidence.series.before),
             growing: Vec::new(),
             handed_over: 0,
             given_away: 0,
             taken_over: 0,
             freed_by: Vec::new(),
             unattributed: Live::default(),
-            threads: (self.threads)().into_iter().map(name_of).collect(),
+            threads: (self.threads)().into_iter().map(thread_name).collect(),
             files: open_files()
-                .difference(&state.files_before)
-                .filter(|(_, target)| {
-                    let names = names_of(target);
-                    let own = names.iter().any(|name| state.own_files.contains_key(name));
-                    own || !names.iter().any(|name| state.others_files.contains(name))
-                })
+                .difference(&notes.files_before)
+                .filter(|(_, target)| is_shown(evidence, target))
                 .map(|(_, target)| target.clone())
                 .collect(),
             counts_threads: self.test.threads,
-            allowed_warm_up: self.test.allowed_warm_up,
-            bounded: self.test.bounded,
+            allowed_warmup: evidence.allowed_warmup,
+            bounded: evidence.bounded,
         };
-        if let [.., before, last] = state.ends.as_slice() {
-            for (node, row) in (&last.snapshot - &before.snapshot).rows().filter(|(node, _)| node.id != LEDGER.id) {
-                self.note(node, row, &mut findings);
-            }
-            findings.growing.sort_by_key(|growth| std::cmp::Reverse(growth.live.bytes));
-            findings.freed_by = freed_by(before, last, self.node);
+        if let [before, last] = notes.snapshots.as_slice() {
+            let did = last - before;
+            let operations = did.rows().filter(|(node, _)| node.id != LEDGER.id);
+            findings.note_last_window(evidence, operations.map(|(node, row)| (node.id, row.path, row.own)));
+            let nodes = registry::all();
+            let path = |operation: OperationId| nodes.get(operation.index()).map(|node| node.path());
+            let freers = freers_in_last_window(evidence).into_iter();
+            findings.freed_by = freers.filter_map(|(operation, bytes)| Some((path(operation)?, bytes))).collect();
         }
         findings
     }
+}
 
-    /// Growth within the cache that was expected is no leak, however it goes.
-    pub(super) fn as_expected(&self, state: &State, verdict: Verdict) -> Verdict {
-        let memory_alone = match verdict {
-            Verdict::Leak { threads_per_iteration, files_per_iteration, .. } => {
-                threads_per_iteration == 0.0 && files_per_iteration == 0.0
+impl Notes {
+    fn begin_window(&mut self, iterations: u64) {
+        self.iterations_in_window = 0;
+        self.evidence.series.windows.push(Window { iterations, readings: Vec::new() });
+    }
+
+    /// Whether another window is worth its time, which `planned` may limit. Takes down who opens files, if the window
+    /// asked, and the verdict, if there is enough to judge.
+    fn goes_on(&mut self, planned: Option<Duration>) -> bool {
+        let spent = Spent { iterations: self.iterations, elapsed: self.began.elapsed(), extensions: self.extensions };
+        if !is_out_of_iterations(&self.evidence, &spent)
+            && let Some(files) = self.file_watch.take()
+        {
+            learn_who_opens_files(&mut self.evidence, files.openings());
+        }
+        match next_step(&self.evidence, planned, &spent) {
+            NextStep::Measure => true,
+            NextStep::AskWhoOpensFiles => {
+                self.file_watch = Some(FileWatch::default());
+                true
             }
-            Verdict::Unstable { .. } => true,
-            _ => false,
-        };
-        let Live { bytes, blocks } = grown(state);
-        match self.test.bounded {
-            Some(allowed) if memory_alone && bytes <= allowed as i64 => Verdict::Bounded { bytes, blocks },
-            _ => verdict,
+            NextStep::Confirm(verdict) => {
+                self.judged = verdict;
+                true
+            }
+            NextStep::Extend(verdict) => {
+                self.judged = verdict;
+                self.extensions += 1;
+                true
+            }
+            NextStep::Stop(verdict) => {
+                self.judged = verdict;
+                false
+            }
         }
     }
-
-    /// Takes note of what one operation did in the last window.
-    pub(super) fn note(&self, node: &Node, row: Row, findings: &mut Findings) {
-        let inside = node.is_within(self.node);
-        let live = Live { bytes: row.own.live_bytes, blocks: row.own.live_blocks };
-        if node.id == UNATTRIBUTED.id {
-            findings.unattributed = live;
-        }
-        if (inside || self.test.whole_process) && (live.bytes > 0 || live.blocks > 0) {
-            findings.growing.push(Growth { path: row.path, live });
-        }
-        if inside {
-            findings.handed_over += row.own.freed_elsewhere_bytes;
-            findings.given_away += row.own.given_away_bytes;
-            findings.taken_over += row.own.taken_over_bytes;
-        }
-    }
-}
-
-impl Live {
-    pub(super) fn plus(self, other: Self) -> Self {
-        Self { bytes: self.bytes + other.bytes, blocks: self.blocks + other.blocks }
-    }
-
-    pub(super) fn minus(self, other: Self) -> Self {
-        Self { bytes: self.bytes - other.bytes, blocks: self.blocks - other.blocks }
-    }
-}
-
-pub(super) fn live_of(counts: &Counts) -> Live {
-    let tally = counts.tally(None);
-    Live { bytes: tally.live_bytes, blocks: tally.live_blocks }
-}
-
-/// What is live above the start.
-pub(super) fn grown(state: &State) -> Live {
-    let last = state.series.windows.last().and_then(|window| window.readings.last());
-    last.map_or(Live::default(), |(_, live)| live.minus(state.series.before))
 }

@@ -1,0 +1,144 @@
+//! Drives closures and futures through a run of a leak test, iteration by iteration: every one inside the operation,
+//! the readings outside. It decides nothing: what is read, and when, is the run's affair.
+
+use std::future::Future;
+use std::panic::Location;
+
+use super::report::LeakReport;
+use super::run::LeakRun;
+use super::test::LeakTest;
+use crate::front::future::Tracked;
+use crate::front::process;
+use crate::front::scope::Scope;
+use crate::words::Node;
+
+/// How many turns other tasks have before a reading: what an iteration woke up, and what that woke up in turn.
+const TURNS: usize = 4;
+
+impl LeakTest {
+    /// Runs the closure and judges it. What it returns is dropped inside the operation.
+    ///
+    /// # Panics
+    /// When the closure does, and when heapledger is not the global allocator.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let outcome = heapledger::LeakTest::new("forget").run(|_| std::mem::forget(vec![0u8; 48]));
+    /// println!("{outcome}");
+    /// assert!(outcome.to_string().contains("exactly 48 B in 1 block per iteration"));
+    /// ```
+    #[track_caller]
+    pub fn run<R>(self, mut closure: impl FnMut(usize) -> R) -> LeakReport {
+        let mut run = LeakRun::begin(self, Location::caller(), |test, node| {
+            let crew = crew(test, node);
+            move || crew.as_ref().map(Scope::threads).unwrap_or_default()
+        });
+        while let Some(iteration) = run.next_iteration() {
+            {
+                let _scope = Scope::enter(run.node);
+                closure(iteration);
+            }
+            run.iterated();
+        }
+        run.end()
+    }
+
+    /// Runs the futures that the closure makes, one after another, and judges them. Every future is the operation while
+    /// it is polled and when it is dropped, on whatever thread; threads that it spawns are not counted. Works on any
+    /// runtime: what is returned is `Send` if the closure and its futures are.
+    ///
+    /// # Panics
+    /// As [`run`](Self::run).
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let test = heapledger::LeakTest::new("task").run_async(|_| async { vec![0u8; 10].len() });
+    /// # let mut test = std::pin::pin!(test);
+    /// # use std::future::Future as _;
+    /// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    /// # let outcome = loop {
+    /// #     if let std::task::Poll::Ready(outcome) = test.as_mut().poll(&mut context) { break outcome }
+    /// # };
+    /// assert_eq!(*outcome.verdict(), heapledger::Verdict::Clean);
+    /// ```
+    #[track_caller]
+    pub fn run_async<R, F: Future<Output = R>>(
+        mut self,
+        mut closure: impl FnMut(usize) -> F,
+    ) -> impl Future<Output = LeakReport> {
+        let place = Location::caller();
+        // A scope that shares its threads belongs to one thread; a task may move.
+        self.threads = false;
+        async move {
+            let mut run = LeakRun::begin(self, place, |_, _| Vec::new);
+            while let Some(iteration) = run.next_iteration() {
+                let future = {
+                    let _scope = Scope::enter(run.node);
+                    closure(iteration)
+                };
+                Tracked::within(future, run.node).await;
+                for _ in 0..TURNS {
+                    Turn(false).await;
+                }
+                run.iterated();
+            }
+            run.end()
+        }
+    }
+
+    /// Runs the closure, and panics with the report unless it gives everything back: when the verdict is a leak, or
+    /// unstable, or unsettled, or warm-up or growth exceed what was allowed.
+    ///
+    /// # Panics
+    /// That is what it is for; the message is the report, the place is the caller's.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// heapledger::LeakTest::new("sort").assert(|_| vec![3, 1, 2].sort());
+    /// ```
+    #[track_caller]
+    pub fn assert<R>(self, closure: impl FnMut(usize) -> R) {
+        let report = self.run(closure);
+        process::leak_tested(|| report.as_tested());
+        assert!(report.passes(), "{report}");
+    }
+}
+
+/// Lets other tasks have a turn. Holds whether they had it.
+struct Turn(bool);
+
+impl Future for Turn {
+    type Output = ();
+
+    fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+        if std::mem::replace(&mut self.0, true) {
+            return std::task::Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    }
+}
+
+/// A scope that lets threads spawned while it is open start in the operation, if the test counts them.
+fn crew(test: &LeakTest, node: &'static Node) -> Option<Scope> {
+    #[cfg(heapledger_interpose)]
+    if test.threads {
+        return Some(Scope::enter(node).with_threads());
+    }
+    let _ = (test, node);
+    None
+}
+
+/// What `run_async` promises, checked by the compiler: its future may move to other threads if the closure and the
+/// futures that it makes may, and be shared between threads if they may.
+#[expect(dead_code, reason = "that it compiles is all that is wanted")]
+const _: () = {
+    fn is_send(_: impl Send) {}
+    fn is_sync(_: impl Sync) {}
+    fn sends<R, F: Future<Output = R> + Send>(test: LeakTest, closure: impl FnMut(usize) -> F + Send) {
+        is_send(test.run_async(closure));
+    }
+    fn shares<R, F: Future<Output = R> + Sync>(test: LeakTest, closure: impl FnMut(usize) -> F + Sync) {
+        is_sync(test.run_async(closure));
+    }
+};

@@ -1,0 +1,66 @@
+//! What the system says of the process: open files, names of threads, and whether other tests run in it. Whether
+//! anything of it is a leak is judged elsewhere.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::judging::leak::{OpenFiles, Openings};
+use crate::words::Tid;
+
+/// Open file descriptors and what they refer to, on Linux. Empty elsewhere.
+pub(super) fn open_files() -> OpenFiles {
+    let Ok(entries) = fs::read_dir("/proc/self/fd") else { return BTreeSet::new() };
+    let file = |entry: fs::DirEntry| {
+        let number = entry.file_name().to_string_lossy().parse().ok()?;
+        // The descriptor that reads this very folder is closed by now.
+        let target = fs::read_link(entry.path()).ok()?;
+        (!target.starts_with("/proc")).then(|| (number, target.to_string_lossy().into_owned()))
+    };
+    entries.filter_map(Result::ok).filter_map(file).collect()
+}
+
+/// The name of a thread, on Linux; its number elsewhere, and where the thread has ended.
+pub(super) fn thread_name(thread: Tid) -> String {
+    let name = fs::read_to_string(format!("/proc/self/task/{thread}/comm"));
+    name.map_or_else(|_| format!("{thread}"), |name| name.trim_end().to_string())
+}
+
+/// Whether no other test runs in this process: under nextest, or where the test harness was given one thread.
+pub(super) fn runs_alone() -> bool {
+    std::env::var_os("NEXTEST").is_some()
+        || std::env::var("RUST_TEST_THREADS").is_ok_and(|threads| threads == "1")
+        || std::env::args_os().any(|argument| argument == "--test-threads=1")
+}
+
+/// Looks at the open files around every iteration, and around as long a rest after it, to tell who opens them.
+#[derive(Debug, Default)]
+pub(super) struct FileWatch {
+    before: OpenFiles,
+    openings: Openings,
+}
+
+impl FileWatch {
+    /// An iteration is about to begin.
+    pub(super) fn before_iteration(&mut self) {
+        if self.openings.are_too_few() {
+            self.before = open_files();
+        }
+    }
+
+    /// An iteration is over, which took so long.
+    pub(super) fn after_iteration(&mut self, took: Duration) {
+        if !self.openings.are_too_few() {
+            return;
+        }
+        let began = Instant::now();
+        let after = open_files();
+        std::thread::sleep(took);
+        self.openings.note(&self.before, &after, &open_files());
+        self.openings.took(took + began.elapsed());
+    }
+
+    pub(super) fn openings(&self) -> &Openings {
+        &self.openings
+    }
+}

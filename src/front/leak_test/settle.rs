@@ -1,0 +1,125 @@
+//! Waiting until an operation rests, so that a reading can be trusted; and who moves where it does not come to rest.
+//! Reads and waits; what the readings mean is judged elsewhere.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::files::thread_name;
+use crate::judging::leak::Live;
+use crate::reading::{Watch, snapshot};
+use crate::words::{Node, Tid};
+
+/// How long to wait until the operation rests.
+const REST: Duration = Duration::from_secs(1);
+/// How long the operation must have rested before growth is believed at the end of a window: other threads that are to
+/// free it may not have had their turn on the processor.
+const CALM: Duration = Duration::from_millis(20);
+/// How long to wait for the first thread that does not end.
+const PATIENCE_FOR_THREADS: Duration = Duration::from_millis(300);
+/// The least time to wait for a thread that does not end, however often that was in vain.
+const LEAST_PATIENCE: Duration = Duration::from_millis(1);
+/// How long threads may take to end before they are called a leak.
+const LINGERING: Duration = Duration::from_secs(2);
+/// The pause between two readings is short at first, for most operations rest at once, and doubles up to a length that
+/// costs no processor time.
+const FIRST_PAUSE: Duration = Duration::from_micros(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// How long to watch who moves, and how long to pause between two looks at threads that end.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Waits for one operation, and keeps in mind which of its threads it waited for in vain.
+#[derive(Debug)]
+pub(super) struct Settling {
+    node: &'static Node,
+    watch: Watch,
+    /// Threads that were waited for in vain: nobody waits for them again.
+    staying: BTreeSet<Tid>,
+    /// How long to wait for new ones; less each time in vain.
+    patience: Duration,
+    /// Who moved when the operation did not come to rest, by name.
+    moving: Vec<String>,
+}
+
+impl Settling {
+    pub(super) fn new(node: &'static Node, whole_process: bool) -> Self {
+        let watch = Watch::new(node, whole_process);
+        Self { node, watch, staying: BTreeSet::new(), patience: PATIENCE_FOR_THREADS, moving: Vec::new() }
+    }
+
+    /// Waits until the operation rests, and says what is live then: two equal readings, and every thread that began in
+    /// it since has ended; where more is live than `level`, rest for [`CALM`]. Bounded: threads that do not end are
+    /// taken to stay, and a test whose figures do not come to rest is unsettled. `threads` tells which threads that
+    /// began in the operation run.
+    pub(super) fn settle(&mut self, threads: &impl Fn() -> Vec<Tid>, level: Option<Live>) -> Live {
+        let began = Instant::now();
+        let mut last = self.watch.read();
+        let mut rests_since = began;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let running = threads();
+            let newcomers = running.iter().any(|thread| !self.staying.contains(thread));
+            let now = self.watch.read();
+            if now != last {
+                (last, rests_since) = (now, Instant::now());
+                if began.elapsed() > REST {
+                    self.moving = self.who_moves(threads);
+                    break;
+                }
+            } else {
+                let live = Live::from(&now);
+                let grown = level.is_some_and(|level| live.bytes > level.bytes || live.blocks > level.blocks);
+                let calm = !grown || rests_since.elapsed() >= CALM;
+                if calm && !newcomers {
+                    break;
+                }
+                if calm && began.elapsed() > self.patience {
+                    self.staying = running.into_iter().collect();
+                    self.patience = (self.patience / 2).max(LEAST_PATIENCE);
+                    break;
+                }
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Live::from(&last)
+    }
+
+    /// Who moved when the operation did not come to rest: operations and threads, by name. Empty if it always did.
+    pub(super) fn moving(&self) -> &[String] {
+        &self.moving
+    }
+
+    /// Operations whose counters change now, and the threads of this test.
+    fn who_moves(&self, threads: &impl Fn() -> Vec<Tid>) -> Vec<String> {
+        let before = snapshot();
+        std::thread::sleep(LOOK);
+        let moved = &snapshot() - &before;
+        let operations = moved.rows().filter(|(node, _)| self.watch.is_inside(node)).map(|(_, row)| row);
+        let operations = operations.filter(|row| row.own.allocs + row.own.frees + row.own.reallocs > 0);
+        let operations = operations.map(|row| format!("operation {}", row.path));
+        let threads = threads().into_iter().map(|thread| format!("thread {}", thread_name(thread)));
+        let mut moving: Vec<String> = operations.chain(threads).collect();
+        if moving.is_empty() {
+            moving.push(format!("operation {}", self.node.path()));
+        }
+        moving
+    }
+}
+
+/// Waits up to [`LINGERING`] until most of `left` threads have ended, and says whether they have: threads that seem to
+/// stay may only be slow to end, such as one that wakes up now and then to see whether it is still needed. Then the
+/// others of them end too, within the same time, and give back what they hold.
+pub(super) fn most_threads_end(threads: &impl Fn() -> Vec<Tid>, left: usize) -> bool {
+    let began = Instant::now();
+    let most_ended = || threads().len() * 2 < left;
+    while !most_ended() && began.elapsed() < LINGERING {
+        std::thread::sleep(LOOK);
+    }
+    if !most_ended() {
+        return false;
+    }
+    while !threads().is_empty() && began.elapsed() < LINGERING {
+        std::thread::sleep(LOOK);
+    }
+    true
+}

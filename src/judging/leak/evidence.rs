@@ -1,0 +1,87 @@
+//! Everything that a leak test saw, as plain values: what the judges look at, and all that they look at. The run of a
+//! test fills it in. Nothing in here reads the ledger, waits, or asks the system.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::curve::{Live, Series, Window};
+use crate::reading::Moves;
+use crate::words::OperationId;
+
+/// How many files are open of each name.
+pub(crate) type FileCounts = BTreeMap<String, usize>;
+
+/// What was read before the first window, and again at the end of every window.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WindowEnd {
+    /// What the operations of the test own together.
+    pub(crate) live: Live,
+    /// Blocks of others that the operations of the test ever resized, and the bytes these had before.
+    pub(crate) taken_over: Live,
+    /// What is owned by `(unattributed)`.
+    pub(crate) unattributed: Live,
+    /// Threads that began in the test and run.
+    pub(crate) threads: usize,
+    /// Files that the process has open.
+    pub(crate) files: FileCounts,
+    /// What every operation did on every thread since the test began.
+    pub(crate) moves: Moves,
+}
+
+impl WindowEnd {
+    /// What was done after `then`.
+    pub(super) fn moves_since(&self, then: &Self) -> Moves {
+        self.moves.since(&then.moves)
+    }
+}
+
+/// Names of files about which the test has asked who opens them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FileOwners {
+    /// The test does, and leaves so many open with every iteration.
+    pub(crate) test: BTreeMap<String, f64>,
+    /// Others in the process do.
+    pub(crate) others: BTreeSet<String>,
+}
+
+/// Everything that a leak test saw, and what it was told to expect.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Evidence {
+    /// What is judged, between iterations.
+    pub(crate) series: Series,
+    /// Before the first window, and at the end of every window.
+    pub(crate) ends: Vec<WindowEnd>,
+    /// The ids of the test's operation and of all operations below it.
+    pub(crate) inside: BTreeSet<OperationId>,
+    /// No other test runs in the process meanwhile.
+    pub(crate) is_alone: bool,
+    /// The test judges everything in the process, not its own operations alone.
+    pub(crate) whole_process: bool,
+    pub(crate) file_owners: FileOwners,
+    /// The most bytes that the first iterations may keep.
+    pub(crate) allowed_warmup: Option<u64>,
+    /// The most bytes of the cache that is expected.
+    pub(crate) bounded: Option<u64>,
+}
+
+impl Evidence {
+    /// Whether an operation belongs to the test.
+    pub(super) fn is_inside(&self, operation: OperationId) -> bool {
+        self.inside.contains(&operation)
+    }
+
+    /// A series with one reading for each window: what `read` finds at its end.
+    pub(super) fn series_of_ends(&self, read: impl Fn(&WindowEnd) -> Live) -> Series {
+        let mut readings = self.ends.iter().map(read);
+        let start = readings.next().unwrap_or_default();
+        let windows = self.series.windows.iter().zip(readings);
+        let windows = windows
+            .map(|(window, live)| Window { iterations: window.iterations, readings: vec![(window.iterations, live)] });
+        Series { before: start, start, windows: windows.collect() }
+    }
+
+    /// What is live above what was before the first iteration.
+    pub(crate) fn growth(&self) -> Live {
+        let last = self.series.windows.last().and_then(|window| window.readings.last());
+        last.map_or(Live::default(), |(_, live)| live.minus(self.series.before))
+    }
+}

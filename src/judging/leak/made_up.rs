@@ -1,0 +1,84 @@
+//! Evidence that the unit tests of this folder make up. Not part of the crate otherwise.
+
+use super::curve::{Live, Series, Window};
+use super::evidence::{Evidence, WindowEnd};
+use crate::reading::{Move, Moves, WriterId};
+use crate::words::{Counts, OperationId};
+
+/// The operation of the test, and one below it.
+pub(super) const TEST: OperationId = OperationId::new(10);
+pub(super) const BELOW: OperationId = OperationId::new(11);
+/// What happens outside every scope, and an operation of others.
+pub(super) const OUTSIDE: OperationId = OperationId::new(0);
+pub(super) const OTHERS: OperationId = OperationId::new(12);
+
+/// Iterations of the first window. Windows end after 16, 48, 112, 240 iterations.
+pub(super) const FIRST: u64 = 16;
+
+/// What a test sees in so many windows, if `at` is what could be read after so many iterations.
+pub(super) fn evidence(windows: usize, at: impl Fn(u64) -> WindowEnd) -> Evidence {
+    let start = at(0);
+    let mut series = Series { before: start.live, start: start.live, windows: Vec::new() };
+    let mut ends = vec![start];
+    let mut done = 0;
+    for window in 0..windows {
+        let iterations = FIRST << window;
+        let readings = (1..=iterations).map(|one| (one, at(done + one).live)).collect();
+        series.windows.push(Window { iterations, readings });
+        done += iterations;
+        ends.push(at(done));
+    }
+    Evidence { series, ends, inside: [TEST, BELOW].into(), ..Evidence::default() }
+}
+
+pub(super) fn live(bytes: u64, blocks: u64) -> Live {
+    Live { bytes: bytes as i64, blocks: blocks as i64 }
+}
+
+/// An end of a window at which nothing but this is live.
+pub(super) fn owning(live: Live) -> WindowEnd {
+    WindowEnd { live, ..WindowEnd::default() }
+}
+
+/// What an operation did on a thread.
+pub(super) fn did(thread: usize, operation: OperationId, counts: Counts) -> Move {
+    Move { thread: WriterId(thread), operation, counts }
+}
+
+pub(super) fn moves(moves: impl IntoIterator<Item = Move>) -> Moves {
+    moves.into_iter().collect()
+}
+
+/// Blocks of 100 bytes each that were allocated, and kept or passed on.
+pub(super) fn made(blocks: u64) -> Counts {
+    Counts { allocs: blocks, allocated_bytes: blocks * 100, ..Counts::default() }
+}
+
+/// Blocks of 100 bytes each that were owned and are freed.
+pub(super) fn freed(blocks: u64) -> Counts {
+    Counts { frees: blocks, freed_bytes: blocks * 100, ..Counts::default() }
+}
+
+/// Blocks of 100 bytes each that others resized.
+pub(super) fn gave(blocks: u64) -> Counts {
+    Counts { given_away_blocks: blocks, given_away_bytes: blocks * 100, ..Counts::default() }
+}
+
+/// Blocks of 100 bytes each that others owned, resized to 200.
+pub(super) fn took(blocks: u64) -> Counts {
+    Counts {
+        reallocs: blocks,
+        allocated_bytes: blocks * 200,
+        freed_bytes: blocks * 100,
+        taken_over_blocks: blocks,
+        taken_over_bytes: blocks * 100,
+        ..Counts::default()
+    }
+}
+
+/// All of it.
+pub(super) fn all<const N: usize>(parts: [Counts; N]) -> Counts {
+    let mut sum = Counts::default();
+    parts.iter().for_each(|part| sum.add(part));
+    sum
+}

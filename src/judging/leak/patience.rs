@@ -1,0 +1,113 @@
+//! When a leak test goes on: another window, or the verdict. A pure function of the evidence, the time that was
+//! planned, and what was spent; it neither waits nor looks at a clock.
+
+use std::time::Duration;
+
+use super::curve::FEWEST_WINDOWS;
+use super::evidence::Evidence;
+use super::left_open::{has_unknown_files, left_open, most_left};
+use super::verdict::{Judged, Verdict};
+use super::weigh::weigh;
+
+/// Iterations after which a test that says nothing else is over, if its time is not.
+pub(super) const ENOUGH: u64 = 4_000;
+/// The time after which a test that says nothing else is over.
+const ENOUGH_TIME: Duration = Duration::from_secs(1);
+/// The most iterations a test ever runs, whatever time it was given.
+pub(crate) const MOST: u64 = 1 << 20;
+/// A leak goes on until here, if there is time: a cache of 5,000 entries looks the same for 5,000 iterations, and only
+/// tests that fail pay for it.
+const CONFIRMED: u64 = 1 << 16;
+/// But no longer if it has taken so many bytes by then: the system may run out.
+const PLENTY: i64 = 64 << 20;
+/// How many times the planned time an undecided test may take.
+const PATIENCE: u32 = 10;
+/// Further windows for an undecided verdict when the planned time is over.
+const EXTENSIONS: usize = 3;
+/// Threads or files that iterations left behind so far: enough to judge them, before the system runs out.
+const ENOUGH_LEFT: usize = 200;
+/// How many times the planned time a test may have taken when a window is added in which it asks who opens files.
+const PATIENCE_FOR_FILES: u32 = 2;
+/// A window takes as long as all before it: with it, the time so far becomes so many times as long.
+const WITH_NEXT: u32 = 2;
+/// With it and one after it, so many times: a leak that is certain is confirmed only if there is time for both.
+const WITH_NEXT_TWO: u32 = 4;
+
+/// What a test has spent when a window ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    /// Iterations run, the warm-up included.
+    pub(crate) iterations: u64,
+    pub(crate) elapsed: Duration,
+    /// Windows that were run though the planned time was over: [`NextStep::Extend`].
+    pub(crate) extensions: usize,
+}
+
+/// What a test does when a window has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum NextStep {
+    /// Runs another window: what there is so far is too little to judge.
+    Measure,
+    /// Runs another window, and asks in it who opens files.
+    AskWhoOpensFiles,
+    /// Runs another window, which may change this verdict.
+    Confirm(Verdict),
+    /// As `Confirm`, though the planned time is over.
+    Extend(Verdict),
+    /// Ends with this verdict.
+    Stop(Verdict),
+}
+
+/// Whether no other window fits into the most iterations that a test runs.
+pub(crate) fn is_out_of_iterations(evidence: &Evidence, spent: &Spent) -> bool {
+    spent.iterations + next_window(evidence) > MOST
+}
+
+/// Iterations of the window to come.
+fn next_window(evidence: &Evidence) -> u64 {
+    evidence.series.windows.last().map_or(1, |window| window.iterations * 2)
+}
+
+/// Whether another window is worth its time. `planned` is the time that the user gave, if any.
+pub(crate) fn next_step(evidence: &Evidence, planned: Option<Duration>, spent: &Spent) -> NextStep {
+    if is_out_of_iterations(evidence, spent) {
+        let (Judged::Decided(verdict) | Judged::Undecided(verdict)) = weigh(evidence);
+        return NextStep::Stop(verdict);
+    }
+    if evidence.series.windows.len() < FEWEST_WINDOWS {
+        return NextStep::Measure;
+    }
+    let Spent { iterations, elapsed, extensions } = *spent;
+    let (enough, time) = planned.map_or((ENOUGH, ENOUGH_TIME), |time| (MOST, time));
+    if elapsed < time * PATIENCE_FOR_FILES && has_unknown_files(evidence) {
+        return NextStep::AskWhoOpensFiles;
+    }
+    let few_left = most_left(evidence) < ENOUGH_LEFT;
+    if few_left && iterations < enough && elapsed < time {
+        return NextStep::Measure;
+    }
+    let (verdict, undecided) = match weigh(evidence) {
+        Judged::Decided(verdict) => (verdict, false),
+        Judged::Undecided(verdict) => (verdict, true),
+    };
+    let grown = evidence.growth().bytes;
+    let confirms = verdict.is_leak()
+        && grown < PLENTY
+        && iterations + next_window(evidence) <= CONFIRMED
+        && elapsed * WITH_NEXT_TWO < time
+        && left_open(evidence).is_none();
+    // A cache that is expected may take its time to fill.
+    let filling = verdict.is_leak() && evidence.bounded.is_some_and(|bytes| grown <= bytes as i64);
+    let extends = undecided || filling;
+    let in_time = elapsed * WITH_NEXT < time;
+    if few_left && (confirms || extends && in_time) {
+        return NextStep::Confirm(verdict);
+    }
+    if few_left && extends && !in_time && extensions < EXTENSIONS && elapsed * WITH_NEXT < time * PATIENCE {
+        return NextStep::Extend(verdict);
+    }
+    NextStep::Stop(verdict)
+}
+
+#[cfg(test)]
+mod tests;

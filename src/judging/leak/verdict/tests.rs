@@ -1,0 +1,119 @@
+//! The doubling test, on curves that are made up.
+
+use super::super::curve::{Live, Series, Window};
+use super::*;
+
+/// Judges `live` after every iteration, over windows as a leak test makes them.
+fn judged(first: u64, count: usize, live: impl Fn(u64) -> i64) -> Judged {
+    let at = |iteration| Live { bytes: live(iteration), blocks: 0 };
+    let mut series = Series { before: at(0), start: at(0), windows: Vec::new() };
+    let mut done = 0;
+    for window in 0..count {
+        let iterations = first << window;
+        let readings = (1..=iterations).map(|one| (one, at(done + one))).collect();
+        series.windows.push(Window { iterations, readings });
+        done += iterations;
+    }
+    judge(&series)
+}
+
+fn verdict(live: impl Fn(u64) -> i64) -> Verdict {
+    match judged(16, 8, live) {
+        Judged::Decided(verdict) | Judged::Undecided(verdict) => verdict,
+    }
+}
+
+#[test]
+fn proportional_growth_is_a_leak_with_its_exact_figure() {
+    let exactly = verdict(|n| 48 * n as i64);
+    assert!(matches!(exactly, Verdict::Leak { bytes_per_iteration: 48.0, exact: true, .. }), "{exactly:?}");
+    assert!(verdict(|n| n as i64 / 10 * 100).is_leak(), "only in every tenth iteration");
+    assert!(verdict(|n| n as i64 + [0, 90, -90][n as usize % 3]).is_leak(), "under noise");
+}
+
+#[test]
+fn a_container_that_doubles_is_a_leak() {
+    for each in 1..40 {
+        assert!(verdict(|n| (n * each).next_power_of_two() as i64 * 8).is_leak(), "{each} elements an iteration");
+    }
+}
+
+#[test]
+fn what_stops_or_swings_is_none() {
+    assert_eq!(verdict(|_| 7), Verdict::Clean);
+    assert_eq!(verdict(|n| if n > 3 { 500 } else { 0 }), Verdict::WarmUp { bytes: 500, blocks: 0 });
+    for size in [20, 100, 500, 1000, 1500] {
+        let cache = verdict(|n| n.min(size) as i64 * 64);
+        assert!(matches!(cache, Verdict::Bounded { .. } | Verdict::WarmUp { .. }), "{size}: {cache:?}");
+    }
+    for every in [7, 100, 1024, 1500] {
+        let batch = verdict(|n| (n % every) as i64 * 9);
+        assert!(matches!(batch, Verdict::Bounded { .. }), "{every}: {batch:?}");
+    }
+    let logarithmic = verdict(|n| (n + 1).ilog2() as i64 * 100);
+    assert!(!logarithmic.is_leak(), "{logarithmic:?}");
+}
+
+#[test]
+fn a_leak_under_teeth_that_are_larger_is_found_with_its_figure() {
+    let tooth = |n: u64| n as i64 * 24 + (n % 101) as i64 * 500;
+    let Verdict::Leak { bytes_per_iteration, exact: false, .. } = verdict(tooth) else {
+        panic!("{:?}", verdict(tooth))
+    };
+    assert!((bytes_per_iteration - 24.0).abs() < 1.0, "{bytes_per_iteration}");
+}
+
+#[test]
+fn what_swings_by_chance_is_none() {
+    let mut state = 88_172_645_463_325_252u64;
+    for _ in 0..2000 {
+        let noise: Vec<i64> = (0..5000)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state % 1000) as i64
+            })
+            .collect();
+        let swings = verdict(|n| noise[n as usize]);
+        assert!(matches!(swings, Verdict::Bounded { .. }), "{swings:?}");
+    }
+}
+
+#[test]
+fn growth_that_has_not_stopped_is_undecided() {
+    assert!(matches!(judged(16, 8, |n| n as i64 / 3000), Judged::Undecided(Verdict::Bounded { .. })));
+    assert!(matches!(judged(16, 8, |n| n.min(2500) as i64), Judged::Undecided(_)));
+    assert!(matches!(judged(16, 9, |n| n.min(2500) as i64), Judged::Decided(Verdict::Bounded { .. })));
+}
+
+#[test]
+fn what_swings_needs_more_than_three_windows_to_leak() {
+    // The files of a segment that wait for the next collection: one, later two or three of them.
+    let files = [0, 0, -7, 0, 0, 7, 0, 0, 7, 0, 0, 7, 7, 14, 7, 7, 14, 7, 7, 7, 14, 7, 7, 14, 7, 7, 7, 14];
+    let live = |n: u64| files[(n as usize).saturating_sub(1) % files.len()];
+    assert!(matches!(judged(4, 3, live), Judged::Undecided(Verdict::Leak { .. })));
+    assert!(matches!(judged(4, 4, live), Judged::Decided(Verdict::Bounded { .. }) | Judged::Undecided(_)));
+    assert!(matches!(judged(4, 3, |n| n as i64), Judged::Decided(Verdict::Leak { .. })));
+}
+
+#[test]
+fn figures_are_exact_when_the_last_two_windows_are() {
+    let late = verdict(|n| n as i64 * 24 + n.min(100) as i64 * 100);
+    assert!(matches!(late, Verdict::Leak { bytes_per_iteration: 24.0, exact: true, .. }), "{late:?}");
+}
+
+#[test]
+fn growth_that_steps_up_once_and_ends_is_bounded() {
+    // A cache of a hundred whose keys become one byte longer at iteration 1,000.
+    let longer_keys = |n: u64| (n.min(100) * 20 + n.saturating_sub(1000).min(100)) as i64;
+    let (Judged::Decided(verdict) | Judged::Undecided(verdict)) = judged(16, 8, longer_keys);
+    assert!(matches!(verdict, Verdict::Bounded { .. }), "{verdict:?}");
+}
+
+#[test]
+fn a_leak_that_begins_late_needs_another_window() {
+    let late = |n: u64| n.saturating_sub(1500) as i64 * 10;
+    assert!(matches!(judged(16, 8, late), Judged::Undecided(_)));
+    assert!(matches!(judged(16, 10, late), Judged::Decided(Verdict::Leak { .. })));
+}

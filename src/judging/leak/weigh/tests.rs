@@ -1,0 +1,63 @@
+//! All of the evidence together, made up.
+
+use super::super::evidence::WindowEnd;
+use super::super::made_up::{OUTSIDE, TEST, all, did, evidence, gave, live, made, moves, owning, took};
+use super::*;
+
+fn memory_and_threads(memory: impl Fn(u64) -> u64, threads: impl Fn(u64) -> u64) -> Judged {
+    weigh(&evidence(3, |n| WindowEnd { threads: threads(n) as usize, ..owning(live(memory(n), 0)) }))
+}
+
+fn leak(bytes_per_iteration: f64, exact: bool, threads_per_iteration: f64) -> Judged {
+    Judged::Decided(Verdict::Leak {
+        bytes_per_iteration,
+        blocks_per_iteration: 0.0,
+        exact,
+        threads_per_iteration,
+        files_per_iteration: 0.0,
+    })
+}
+
+#[test]
+fn threads_and_files_are_a_leak_beside_memory_and_without() {
+    assert_eq!(memory_and_threads(|_| 0, |_| 1), Judged::Decided(Verdict::Clean));
+    assert_eq!(memory_and_threads(|n| 8 * n, |_| 1), leak(8.0, true, 0.0));
+    assert_eq!(memory_and_threads(|n| 8 * n, |n| n), leak(8.0, true, 1.0));
+    assert_eq!(memory_and_threads(|n| 8 * n + n % 2, |n| n), leak(8.0, false, 1.0));
+    assert_eq!(memory_and_threads(|_| 0, |n| n), leak(0.0, true, 1.0));
+}
+
+#[test]
+fn what_is_undecided_stays_so_unless_threads_decide_it() {
+    let rises = |n: u64| n / 100;
+    assert!(matches!(memory_and_threads(rises, |_| 0), Judged::Undecided(_)));
+    assert_eq!(memory_and_threads(rises, |n| n), leak(0.0, true, 1.0));
+    let swings = |n: u64| 100 + 10 * n - 15 * (n % 2);
+    assert!(matches!(memory_and_threads(swings, |_| 0), Judged::Undecided(Verdict::Leak { .. })));
+    assert_eq!(memory_and_threads(swings, |n| n), leak(0.0, true, 1.0), "what swings may not leak");
+}
+
+#[test]
+fn files_are_counted_apart_from_threads() {
+    let judged =
+        weigh(&evidence(3, |n| WindowEnd { files: [("/f".into(), n as usize)].into(), ..WindowEnd::default() }));
+    let Judged::Decided(Verdict::Leak { threads_per_iteration, files_per_iteration, .. }) = judged else {
+        panic!("{judged:?}")
+    };
+    assert_eq!((threads_per_iteration, files_per_iteration), (0.0, 1.0));
+}
+
+#[test]
+fn a_leak_of_old_blocks_is_bounded_and_others_own_what_a_clean_test_leaks() {
+    let takes = weigh(&evidence(3, |n| WindowEnd {
+        taken_over: live(n * 100, n),
+        moves: moves([did(1, TEST, took(n)), did(1, OUTSIDE, gave(n))]),
+        ..owning(live(n * 200, n))
+    }));
+    assert_eq!(takes, Judged::Decided(Verdict::Bounded { bytes: 112 * 200, blocks: 112 }));
+    let gives = weigh(&evidence(3, |n| WindowEnd {
+        moves: moves([did(1, TEST, all([made(n), gave(n)])), did(1, OUTSIDE, took(n))]),
+        ..WindowEnd::default()
+    }));
+    assert!(matches!(gives, Judged::Decided(Verdict::Leak { blocks_per_iteration: 1.0, .. })), "{gives:?}");
+}
