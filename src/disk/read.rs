@@ -1,4 +1,4 @@
-//! Reading files: real ones, whole, and no more than is sensible.
+//! Reading files: real ones, whole, and no more than is sensible. What stands in them is for others to understand.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -15,7 +15,7 @@ pub(crate) fn read(path: &Path, largest: u64) -> Result<String, Error> {
         return Err(unreadable("is no file".into()));
     }
     let too_large = || unreadable(format!("has more than {largest} bytes: this is no such file"));
-    // Of a file with holes, so many bytes may be there and take no room but here.
+    // A file with holes may say so without taking that room on the disk; it would take it here.
     if known.len() > largest {
         return Err(too_large());
     }
@@ -37,8 +37,8 @@ pub(crate) fn read(path: &Path, largest: u64) -> Result<String, Error> {
 /// A path as people read it: from where they are, if it is below.
 pub(crate) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    let plain: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
-    let below = plain.strip_prefix(&here).unwrap_or(&plain);
+    let path: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
+    let below = path.strip_prefix(&here).unwrap_or(&path);
     // Names of files may hold anything.
     if below.as_os_str().is_empty() {
         return ".".into();

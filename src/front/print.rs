@@ -13,7 +13,7 @@ use crate::render::{DEFAULT_WIDTH, Look};
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let look = Look { width: f.width().unwrap_or(DEFAULT_WIDTH), colour: false, exact: f.alternate() };
-        f.write_str(&self.rendered(look))
+        f.write_str(&self.rendered(&look))
     }
 }
 
@@ -56,11 +56,11 @@ impl Report {
     fn for_terminal(&self, terminal: bool, size: Option<(terminal_size::Width, terminal_size::Height)>) -> Own<String> {
         let colour = terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let width = size.map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0));
-        self.rendered(Look { width, colour, exact: false })
+        self.rendered(&Look { width, colour, exact: false })
     }
 
     /// The table, which is the ledger's own memory: what it is written to is the caller's.
-    fn rendered(&self, look: Look) -> Own<String> {
+    fn rendered(&self, look: &Look) -> Own<String> {
         Own::new(|| {
             let mut text = String::new();
             // Writing to a string does not fail.

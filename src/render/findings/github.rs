@@ -1,7 +1,7 @@
 //! Findings as workflow commands of GitHub Actions: what fails or warns, on the line of the code it is about.
 
-use super::failure::{counts, sentence};
-use super::table::details;
+use super::cells::details;
+use super::words::{counts, sentence};
 use crate::judging::budget::{Figure, Finding, Verdict};
 use crate::words::printable;
 
@@ -62,9 +62,9 @@ fn property(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::failure::examples::*;
     use super::*;
     use crate::judging::budget::Kind;
+    use crate::render::findings::examples::*;
     use crate::words::Site;
 
     #[test]

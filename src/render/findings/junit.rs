@@ -2,8 +2,8 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::failure::sentence;
-use super::table::details;
+use super::cells::details;
+use super::words::sentence;
 use crate::judging::budget::{Figure, Finding, Verdict};
 use crate::words::printable;
 
@@ -54,7 +54,7 @@ fn text(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::failure::examples::*;
+    use super::super::examples::*;
     use super::*;
 
     #[test]
