@@ -9,19 +9,19 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::github::{on_github, without_commands};
+use crate::front::wants_colours;
 use crate::render::Look;
 use crate::words::printable;
 
-/// The width of a table that no terminal shows, such as one in a log of CI: names are seldom cut there, and most
-/// viewers show such lines unbroken.
+/// The width of a table that no terminal shows, such as one in a log of CI: few names have to be cut.
 const WIDTH_ELSEWHERE: usize = 120;
-/// As often in a second as a bar moves smoothly for the eye.
+/// So often in a second a bar is drawn at most.
 const BAR_HZ: u8 = 10;
 /// So often a bar shows that the command goes on, whether or not a step was made.
 const BAR_TICK: Duration = Duration::from_millis(200);
 
 /// When to colour what is printed.
-#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Default, ValueEnum)]
 pub(super) enum When {
     /// On a terminal, unless NO_COLOR is set.
     #[default]
@@ -33,8 +33,11 @@ pub(super) enum When {
 impl When {
     /// Whether standard output is to be in colour.
     pub(super) fn colours(self) -> bool {
-        let wanted = || std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        self == Self::Always || (self == Self::Auto && std::io::stdout().is_terminal() && wanted())
+        match self {
+            Self::Auto => wants_colours(std::io::stdout().is_terminal()),
+            Self::Always => true,
+            Self::Never => false,
+        }
     }
 }
 

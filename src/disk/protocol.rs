@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 #[cfg(feature = "cli")]
 use super::read::read;
-use super::write::write_whole;
+use super::write::write_whole_for_now;
 
 /// Names the folder that reports are written to.
 pub(crate) const FOLDER: &str = "HEAPLEDGER_REPORTS";
@@ -71,7 +71,7 @@ impl Announced {
     }
 
     fn replace_announcement(&self, ending: &str, text: &str) -> io::Result<()> {
-        write_whole(&self.file(ending), text)?;
+        write_whole_for_now(&self.file(ending), text)?;
         // If it stays, the command counts the process as missing: too much is said, but nothing is believed.
         let _ = fs::remove_file(self.file(BEGUN));
         Ok(())

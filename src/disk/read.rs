@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
+use crate::judging::budget::Place;
 use crate::words::{Error, Kind};
 
 /// Reads a file of text: a real file, of a sensible size.
@@ -29,7 +30,7 @@ pub(crate) fn read(path: &Path, largest: u64) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|error| {
         let (at, bytes) = (error.utf8_error().valid_up_to(), error.into_bytes());
         let before = String::from_utf8_lossy(&bytes[..at]);
-        let place = crate::judging::budget::Place::of(&shown(path), &before, at);
+        let place = Place::of(&shown(path), &before, at);
         Error(Kind::Unreadable { what: format!("{place}: is not text: byte {:#04x} is not UTF-8", bytes[at]) })
     })
 }

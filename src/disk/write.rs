@@ -12,20 +12,36 @@ const UNFINISHED: &str = ".heapledger-";
 const MOST_UNFINISHED: u32 = 1 << 16;
 
 /// Writes a file whole or not at all: beside it first, then in its place. The folder must be there.
+#[cfg(feature = "cli")]
 pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    // Renamed before its text is on the disk, the file could be empty after a power failure.
+    replace(path, text, File::sync_all)
+}
+
+/// Likewise, for a file that is read soon and thrown away. Nobody misses it after a power failure, and to wait for the
+/// disk would take every test process some milliseconds.
+pub(crate) fn write_whole_for_now(path: &Path, text: &str) -> io::Result<()> {
+    replace(path, text, |_| Ok(()))
+}
+
+fn replace(path: &Path, text: &str, settle: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
     // A link stays, and leads to the new text.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     // A file in the place of a device or a pipe would take it from everybody else.
     if fs::metadata(path).is_ok_and(|known| !known.is_file() && !known.is_dir()) {
         return fs::write(path, text);
     }
-    let (file, unfinished) = create_beside(path)?;
-    let written = fill(file, &unfinished, text).and_then(|()| fs::rename(&unfinished, path));
-    if written.is_err() {
+    let (mut file, unfinished) = create_beside(path)?;
+    let written = file.write_all(text.as_bytes()).map_err(|error| at(&unfinished, &error));
+    let settled = written.and_then(|()| settle(&file));
+    // Some systems rename no open file.
+    drop(file);
+    let replaced = settled.and_then(|()| fs::rename(&unfinished, path));
+    if replaced.is_err() {
         // The first error is the one to tell.
         let _ = fs::remove_file(&unfinished);
     }
-    written
+    replaced
 }
 
 /// A new file in the same folder, for only there it can be renamed into its place.
@@ -50,19 +66,12 @@ fn create_beside(path: &Path) -> io::Result<(File, PathBuf)> {
     Err(at(folder, &io::Error::new(ErrorKind::AlreadyExists, "too many temporary files exist")))
 }
 
-/// The file is closed when this returns: some systems rename no open one.
-fn fill(mut file: File, unfinished: &Path, text: &str) -> io::Result<()> {
-    file.write_all(text.as_bytes()).map_err(|error| at(unfinished, &error))?;
-    // Renamed before its text is on the disk, the file could be empty after a power failure.
-    file.sync_all()
-}
-
 /// The error with the path that it is about, which is not the one that the caller knows.
 fn at(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{error} at path {path:?}"))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(all(test, unix, feature = "cli"))]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -84,8 +93,12 @@ mod tests {
     fn a_file_is_replaced_and_no_other_is_left() {
         let folder = folder();
         let file = folder.path().join("figures.toml");
-        for text in ["old, and longer than the new one", "new"] {
-            write_whole(&file, text).expect("it can be written");
+        for (write, text) in [
+            (write_whole as fn(&Path, &str) -> io::Result<()>, "old, and longer than the new one"),
+            (write_whole, "new"),
+            (write_whole_for_now, "newer"),
+        ] {
+            write(&file, text).expect("it can be written");
             assert_eq!(fs::read_to_string(&file).expect("it is there"), text);
         }
         assert_eq!(names(folder.path()), ["figures.toml"]);

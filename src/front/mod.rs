@@ -23,4 +23,6 @@ pub use budget::{Budget, assert_budget, budget};
 pub use deny::{DenyAlloc, deny_alloc};
 pub use future::{Track, Tracked};
 pub use leak_test::{LeakReport, LeakTest};
+#[cfg(feature = "cli")]
+pub(crate) use print::wants_colours;
 pub use scope::{Name, Operation, Scope, current, is_installed, measure, track};

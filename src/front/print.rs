@@ -1,4 +1,5 @@
-//! Reports on the terminal and as text.
+//! Reports on the terminal and as text. Here a terminal is asked how wide it is and whether it wants colours; what a report
+//! looks like is `render::report`'s to say.
 
 use std::env;
 use std::fmt;
@@ -54,7 +55,7 @@ impl Report {
     }
 
     fn for_terminal(&self, terminal: bool, size: Option<(terminal_size::Width, terminal_size::Height)>) -> Own<String> {
-        let colour = terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let colour = wants_colours(terminal);
         let width = size.map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0));
         self.rendered(&Look { width, colour, exact: false })
     }
@@ -68,6 +69,11 @@ impl Report {
             text
         })
     }
+}
+
+/// Whether what is printed is to be in colour where nobody says otherwise: on a terminal, unless `NO_COLOR` is set.
+pub(crate) fn wants_colours(terminal: bool) -> bool {
+    terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn writeln(out: &mut impl io::Write, text: &str) -> io::Result<()> {

@@ -46,8 +46,8 @@ fn case(finding: &Finding, strict: bool) -> TestCase {
     case
 }
 
-/// What XML can hold. Control characters are shown as escapes, so that names stay apart; the two that are left are no
-/// characters at all.
+/// The text as XML can hold it. Control characters become escapes, so that names stay different. Two code points are left
+/// that XML forbids, and that no text has a use for.
 fn text(name: &str) -> String {
     printable(name).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }

@@ -28,7 +28,7 @@ pub(crate) fn markdown(parts: &[(String, Vec<Finding>)], failed: bool) -> String
     text
 }
 
-/// What stands of one environment.
+/// What the summary says of one environment.
 struct Section<'a> {
     heading: String,
     loud: MarkdownTable<'a>,
@@ -36,7 +36,7 @@ struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// Nothing, where there is no room for an empty one.
+    /// `None` where there is no room even for one without rows.
     fn of((environment, findings): &'a (String, Vec<Finding>), room: &mut usize) -> Option<Self> {
         let heading = format!("\n### {}\n\n{}\n", code(environment), summary(findings.iter()));
         let (quiet, mut loud): (Vec<&Finding>, Vec<&Finding>) = findings.iter().partition(|finding| is_quiet(finding));
@@ -101,7 +101,7 @@ impl<'a> MarkdownTable<'a> {
 }
 
 fn row(finding: &Finding) -> String {
-    // The words of the cells are ours.
+    // Nobody else chooses what the cells say: `<=` is all that could be markup.
     let cells = cells(finding).map(|cell| cell.replace('<', "&lt;")).join(" | ");
     let details = if is_quiet(finding) && finding.note.is_none() { Vec::new() } else { details(finding) };
     let details = details.into_iter().map(|(label, said)| format!("{label} {}", escaped(&said)));
@@ -113,7 +113,7 @@ fn code(name: &str) -> String {
     format!("<code>{}</code>", escaped(&printable(name)))
 }
 
-/// Text that is nothing but text: whatever could be markup is a numbered character.
+/// The text, so that nothing in it is markup: whatever could be is a numbered character.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for one in text.chars() {
@@ -122,7 +122,7 @@ fn escaped(text: &str) -> String {
             _ => escaped.push_str(&format!("&#{};", u32::from(one))),
         }
     }
-    // These become links.
+    // GitHub makes links of these.
     escaped.replace("://", "&#58;//")
 }
 
@@ -185,7 +185,7 @@ mod tests {
         let last = text.lines().last().expect("there are lines");
         let rows = text.lines().filter(|line| line.starts_with("| <code>")).count();
         assert_eq!(last, format!("{} more rows are left out: a summary holds 1 MiB.", 24_001 - rows));
-        // What is well makes room for what is not.
+        // The rows of what is well are left out first.
         assert_eq!((text.matches("| within |").count(), text.matches("| breach |").count()), (0, rows));
     }
 }
