@@ -1,5 +1,5 @@
-//! What the arguments say that users give to cargo test or nextest: whether they select a part of the tests, and whether
-//! they say when to stop. They are passed on as they are.
+//! What the arguments say that users give to cargo test or nextest: whether they select a part of the tests, and
+//! whether they say when to stop. They are passed on as they are.
 
 use std::ffi::OsString;
 

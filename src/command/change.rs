@@ -1,5 +1,5 @@
-//! What is recorded, and what is to be. Files of figures are written here and nowhere else, but for patches that `accept`
-//! takes from a log: by one writer at a time.
+//! What is recorded, and what is to be. Files of figures are written here and nowhere else, but for patches that
+//! `accept` takes from a log: by one writer at a time.
 
 use std::collections::BTreeMap;
 use std::fmt;

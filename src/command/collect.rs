@@ -103,7 +103,8 @@ pub(super) fn read_run(file: &Path) -> anyhow::Result<Run> {
     Run::from_json(&text).with_context(|| format!("{} cannot be read", shown(file)))
 }
 
-/// All runs as one, which is clean if every one is. Whether it is whole is for the caller to say: no run knows the others.
+/// All runs as one, which is clean if every one is. Whether it is whole is for the caller to say: no run knows the
+/// others.
 pub(super) fn add_up(runs: impl IntoIterator<Item = anyhow::Result<Run>>) -> anyhow::Result<Run> {
     let mut sum = Run { clean: true, ..Run::default() };
     for run in runs {

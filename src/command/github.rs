@@ -1,5 +1,5 @@
-//! What GitHub's workflows read: annotations, the summary of a job, and how to tell the runner to take no command from a
-//! text. Nothing is printed here.
+//! What GitHub's workflows read: annotations, the summary of a job, and how to tell the runner to take no command from
+//! a text. Nothing is printed here.
 
 use std::borrow::Cow;
 use std::fs;
@@ -7,7 +7,6 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use super::outcome::Outcome;
 use super::project::metadata;
 use crate::judging::budget::Finding;
 use crate::render::findings::annotations;
@@ -17,7 +16,8 @@ pub(super) fn on_github() -> bool {
     std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
 }
 
-/// The text, so that the runner takes no command from it. Names of operations and environments may begin as commands do.
+/// The text, so that the runner takes no command from it. Names of operations and environments may begin as commands
+/// do.
 pub(super) fn without_commands(text: &str) -> Cow<'_, str> {
     if !has_commands(text) {
         return text.into();
@@ -33,9 +33,9 @@ fn has_commands(text: &str) -> bool {
 }
 
 /// Annotations at the lines that enter the operations.
-pub(super) fn annotations_of(outcome: &Outcome) -> String {
-    let findings: Vec<Finding> = outcome.findings().cloned().collect();
-    annotations(&findings, &prefix(), outcome.strict)
+pub(super) fn annotations_of<'a>(findings: impl Iterator<Item = &'a Finding>, strict: bool) -> String {
+    let findings: Vec<Finding> = findings.cloned().collect();
+    annotations(&findings, &prefix(), strict)
 }
 
 /// Appends to the summary of the job, if it has one.

@@ -10,8 +10,8 @@ use crate::judging::budget::Run;
 /// The file, in the folder that stays from run to run.
 const LAST: &str = "last-run.json";
 
-/// Keeps the run for `review` and `accept`. Not in CI, where nobody comes back to it. A run that cannot be kept is judged
-/// all the same.
+/// Keeps the run for `review` and `accept`. Not in CI, where nobody comes back to it. A run that cannot be kept is
+/// judged all the same.
 pub(super) fn keep(project: &Project, run: &Run) {
     if in_ci() {
         return;

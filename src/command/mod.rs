@@ -1,4 +1,5 @@
-//! The command `cargo heapledger`: runs tests, collects what their processes measured, judges it, and keeps the figures.
+//! The command `cargo heapledger`: runs tests, collects what their processes measured, judges it, and keeps the
+//! figures.
 
 /// What every command can exit with.
 mod exit;

@@ -78,7 +78,9 @@ impl Outcome {
                     .into(),
             ),
             Exit::Failed => Some("tests failed, and no figure of the whole run is the reason: see above".into()),
-            Exit::ToRecord if !self.passed => Some(format!("{to_record} to record; tests failed too, for that or for more")),
+            Exit::ToRecord if !self.passed => {
+                Some(format!("{to_record} to record; tests failed too, for that or for more"))
+            }
             _ if to_record > 0 => Some(format!(
                 "{to_record} to record: `cargo heapledger review` shows each, `cargo heapledger accept` takes them all"
             )),

@@ -1,5 +1,5 @@
-//! Showing what became of a run: a table for people, and the files and messages that CI reads. How each of them looks is
-//! `render`'s to say.
+//! Showing what became of a run: a table for people, and the files and messages that CI reads. How each of them looks
+//! is `render`'s to say.
 
 use std::path::PathBuf;
 
@@ -64,7 +64,7 @@ pub(super) fn show(outcome: &Outcome, project: &Project, options: &ShowOptions, 
     if !on_github() {
         return Ok(());
     }
-    print_verbatim(&annotations_of(outcome))?;
+    print_verbatim(&annotations_of(outcome.findings(), outcome.strict))?;
     // The verdict does not depend on the summary.
     if let Err(error) = append_to_summary(markdown) {
         complain(&format!("warning: the summary of the job could not be written: {error}"));

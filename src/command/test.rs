@@ -16,8 +16,8 @@ pub(super) struct TestOptions {
     /// Use cargo nextest instead of cargo test.
     #[arg(long)]
     nextest: bool,
-    /// What runs is all there is: an operation that the policy names and nobody enters is a breach. So it is anyway when
-    /// no argument after `--` selects tests.
+    /// What runs is all there is: an operation that the policy names and nobody enters is a breach. So it is anyway
+    /// when no argument after `--` selects tests.
     #[arg(long)]
     complete: bool,
     /// Arguments for cargo test, such as `--test search` or `--release`.

@@ -1,5 +1,5 @@
-//! Where the policy and the recorded figures are: found from the package that is tested, and read whole. What they say is
-//! `judging::budget`'s to understand; nothing is written here.
+//! Where the policy and the recorded figures are: found from the package that is tested, and read whole. What they say
+//! is `judging::budget`'s to understand; nothing is written here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,8 +23,8 @@ pub(crate) struct Book {
 }
 
 impl Book {
-    /// The policy for the package in `folder`: the one in that folder or above it, up to the workspace's, which is the one
-    /// with the lock file. `None` where there is none.
+    /// The policy for the package in `folder`: the one in that folder or above it, up to the workspace's, which is the
+    /// one with the lock file. `None` where there is none.
     pub(crate) fn find(folder: &Path) -> Result<Option<Self>, Error> {
         if let Some(path) = std::env::var_os(POLICY_AT).filter(|path| !path.is_empty()) {
             return Self::open(PathBuf::from(path)).map(Some);

@@ -1,9 +1,9 @@
 //! What `cargo heapledger` and the test processes agree on: variables of the environment, and the files in the folder
-//! that one of them names. What a process writes there and what the command finds there stand beside each other. What is
-//! in a report is `judging::budget::Run`'s to say.
+//! that one of them names. What a process writes there and what the command finds there stand beside each other. What
+//! is in a report is `judging::budget::Run`'s to say.
 //!
-//! A process that is asked to report writes a file that announces it, then measures. Where it ends well, its report takes
-//! the place of the announcement. So an announcement that stays tells of a report that is missing.
+//! A process that is asked to report writes a file that announces it, then measures. Where it ends well, its report
+//! takes the place of the announcement. So an announcement that stays tells of a report that is missing.
 
 use std::fs;
 use std::io;
@@ -26,8 +26,8 @@ const BEGUN: &str = "begun";
 /// Ends the name of a report.
 #[cfg(feature = "serde")]
 const REPORT: &str = "json";
-/// Ends the name of a file that stands for a report which could not be written, for want of the feature `serde`. It holds
-/// the program's name.
+/// Ends the name of a file that stands for a report which could not be written, for want of the feature `serde`. It
+/// holds the program's name.
 #[cfg(any(feature = "cli", not(feature = "serde")))]
 const UNABLE: &str = "unable";
 

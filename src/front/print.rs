@@ -1,5 +1,5 @@
-//! Reports on the terminal and as text. Here a terminal is asked how wide it is and whether it wants colours; what a report
-//! looks like is `render::report`'s to say.
+//! Reports on the terminal and as text. Here a terminal is asked how wide it is and whether it wants colours; what a
+//! report looks like is `render::report`'s to say.
 
 use std::env;
 use std::fmt;

@@ -11,6 +11,12 @@ use crate::words::printable;
 /// Where the text after a label begins at least, and at most: a label that is longer pushes only its own line.
 const LABELS: (usize, usize) = (16, 44);
 
+/// Places shown of a list that may be long.
+const PLACES: usize = 3;
+
+/// The command that records figures.
+const RECORD: &str = "cargo heapledger record";
+
 /// The message of an assertion of operation `name` at `place` that fails.
 pub(crate) fn failure(name: &str, place: &dyn Display, findings: &[Finding]) -> String {
     let mut rows = Vec::new();
@@ -51,8 +57,6 @@ pub(crate) fn warning(name: &str, findings: &[Finding]) -> String {
     });
     lines.collect::<Vec<_>>().join("\n")
 }
-
-const RECORD: &str = "cargo heapledger record";
 
 /// What the finding is about, within the operation `name`.
 fn label(finding: &Finding, name: &str) -> String {
@@ -95,11 +99,10 @@ fn advice(findings: &[Finding]) -> Option<String> {
 
 /// Each place once, and not too many.
 fn places(mut places: Vec<&Place>) -> Option<String> {
-    const SHOWN: usize = 3;
     places.sort();
     places.dedup_by_key(|place| (&place.file, place.line));
-    let more = places.len().saturating_sub(SHOWN);
-    let shown = places.iter().take(SHOWN).map(|place| file_and_line(place)).collect::<Vec<_>>().join(", ");
+    let more = places.len().saturating_sub(PLACES);
+    let shown = places.iter().take(PLACES).map(|place| file_and_line(place)).collect::<Vec<_>>().join(", ");
     match more {
         _ if shown.is_empty() => None,
         0 => Some(shown),

@@ -46,8 +46,8 @@ fn case(finding: &Finding, strict: bool) -> TestCase {
     case
 }
 
-/// The text as XML can hold it. Control characters become escapes, so that names stay different. Two code points are left
-/// that XML forbids, and that no text has a use for.
+/// The text as XML can hold it. Control characters become escapes, so that names stay different. Two code points are
+/// left that XML forbids, and that no text has a use for.
 fn text(name: &str) -> String {
     printable(name).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }
