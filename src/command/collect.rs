@@ -1,20 +1,26 @@
-//! Running tests: cargo in its own words, and then the reports that the test processes left.
+//! What tests measured: cargo runs them, each of their processes leaves a report, and the reports are added up. How the
+//! sum is judged is `outcome`'s to say.
 
-use std::ffi::OsStr;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use super::cli::{Exit, Project, RunOptions};
-use super::outcome::{self, Outcome};
-
-use crate::disk::{BEGUN, Book, FOLDER, POLICY, POLICY_AT, RECORDING, REPORT, UNABLE, read, shown};
+use super::arguments::{run_all, say_when_to_stop};
+use super::project::Project;
+use super::terminal;
+use crate::disk::{Book, FOLDER, POLICY_AT, RECORDING, Trace, read, shown, traces_in};
 use crate::judging::budget::{Finding, Run};
 
-/// Reports of one process are no larger.
+/// No file of a run is larger, be it of one process or of many.
 const LARGEST: u64 = 1 << 30;
+
+/// What is said of a process whose report is missing.
+const MISSING: &str = "it ended without a report: it was killed, or aborted, or could not write (is the disk full?)";
+/// What is said of a process that has no way to report.
+const UNABLE: &str = "it is built without heapledger's feature `serde`, so it cannot report: add \
+                      `features = [\"serde\"]` to the dependency";
 
 /// What a run of the tests brought.
 pub(super) struct Ran {
@@ -25,59 +31,20 @@ pub(super) struct Ran {
     pub(super) passed: bool,
 }
 
-impl Project {
-    /// The policy.
-    pub(super) fn book(&self) -> anyhow::Result<Book> {
-        match self.find_book()? {
-            Some(book) => Ok(book),
-            None => bail!(
-                "there is no {POLICY} here or above, up to the workspace: `cargo heapledger init` writes one from a first run"
-            ),
-        }
-    }
-
-    pub(super) fn find_book(&self) -> anyhow::Result<Option<Book>> {
-        match &self.policy {
-            Some(path) => Ok(Some(Book::open(path.clone())?)),
-            None => Ok(Book::find(&std::env::current_dir()?)?),
-        }
-    }
-
-    /// The folder for what the command keeps from run to run: in cargo's target folder.
-    pub(super) fn scratch(&self) -> anyhow::Result<PathBuf> {
-        let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec();
-        let metadata = metadata.context("cargo cannot say where this project is")?;
-        let folder = metadata.target_directory.into_std_path_buf().join("heapledger");
-        fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", shown(&folder)))?;
-        Ok(folder)
-    }
-}
-
-/// Whether this is a machine that builds for others: then nothing in the project is written.
-pub(super) fn in_ci() -> bool {
-    std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
-}
-
-/// `cargo heapledger test`.
-pub(super) fn test(project: &Project, asked: &RunOptions) -> anyhow::Result<Exit> {
-    let book = project.book()?;
-    let ran = run_tests(project, Some(&book), asked, false)?;
-    let outcome = Outcome::of(&book, &ran, asked.show.strict)?;
-    outcome::keep(project, &ran.run);
-    outcome.show(project, &asked.show, &ran.run)?;
-    if in_ci() {
-        super::keep::print_patches(&book, &ran.run)?;
-    }
-    Ok(outcome.exit())
+/// Which tests run, and why.
+#[derive(Default)]
+pub(super) struct CargoRun<'a> {
+    /// By cargo nextest instead of cargo test.
+    pub(super) nextest: bool,
+    /// What runs is all there is, whatever the arguments select.
+    pub(super) complete: bool,
+    pub(super) arguments: &'a [OsString],
+    /// What is measured is recorded afterwards: then the command judges, not the tests.
+    pub(super) recording: bool,
 }
 
 /// Runs the tests, and collects what they measured.
-pub(super) fn run_tests(
-    project: &Project,
-    book: Option<&Book>,
-    asked: &RunOptions,
-    recording: bool,
-) -> anyhow::Result<Ran> {
+pub(super) fn run_tests(project: &Project, book: Option<&Book>, asked: &CargoRun<'_>) -> anyhow::Result<Ran> {
     let scratch = project.scratch()?;
     // Gone when this is dropped, whatever happens.
     let reports = tempfile::Builder::new().prefix("reports-").tempdir_in(&scratch);
@@ -88,14 +55,14 @@ pub(super) fn run_tests(
         false => cargo.arg("test"),
     };
     // A binary that fails must not hide what those after it measure.
-    if !asked.arguments.iter().any(|argument| says_when_to_stop(&argument.to_string_lossy())) {
+    if !say_when_to_stop(asked.arguments) {
         cargo.arg("--no-fail-fast");
     }
-    cargo.args(&asked.arguments).env(FOLDER, std::path::absolute(reports.path())?);
+    cargo.args(asked.arguments).env(FOLDER, std::path::absolute(reports.path())?);
     if let Some(book) = book {
         cargo.env(POLICY_AT, std::path::absolute(&book.path)?);
     }
-    if recording {
+    if asked.recording {
         cargo.env(RECORDING, "1");
     }
     let status = cargo.status().context("cargo cannot be run")?;
@@ -103,7 +70,7 @@ pub(super) fn run_tests(
     if run.parts.is_empty() && unseen.is_empty() && !status.success() {
         bail!("the tests failed ({status}) before any of them reported what it measured");
     }
-    let complete = asked.complete || (!selects(&asked.arguments) && every_member(&asked.arguments)?);
+    let complete = asked.complete || run_all(asked.arguments)?;
     Ok(Ran {
         run: Run { complete, clean: status.success() && unseen.is_empty(), ..run },
         unseen,
@@ -111,107 +78,65 @@ pub(super) fn run_tests(
     })
 }
 
-/// Whether an argument of cargo test or nextest says what happens after a failure.
-fn says_when_to_stop(argument: &str) -> bool {
-    matches!(argument, "--no-fail-fast" | "--nff" | "--fail-fast" | "--ff") || argument.starts_with("--max-fail")
-}
-
-/// Whether the tests of every package of the workspace run where none is selected: not so in the folder of one of many,
-/// and not beside a root package unless `--workspace` says so.
-fn every_member(arguments: &[std::ffi::OsString]) -> anyhow::Result<bool> {
-    if arguments.iter().any(|argument| argument == "--workspace" || argument == "--all") {
-        return Ok(true);
-    }
-    let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec();
-    let metadata = metadata.context("cargo cannot say where this project is")?;
-    let here = std::env::current_dir()?.canonicalize()?;
-    let package = here.ancestors().find(|folder| folder.join("Cargo.toml").exists());
-    let at_root = package == Some(&*metadata.workspace_root.as_std_path().canonicalize()?);
-    let selected = if at_root { metadata.workspace_default_members.len() } else { 1 };
-    Ok(selected == metadata.workspace_members.len())
-}
-
-/// Whether arguments of cargo test select a part of the tests.
-fn selects(arguments: &[std::ffi::OsString]) -> bool {
-    const PLAIN: [&str; 16] = [
-        "--release",
-        "-r",
-        "--all-features",
-        "--no-default-features",
-        "--workspace",
-        "--all",
-        "--locked",
-        "--offline",
-        "--frozen",
-        "--no-fail-fast",
-        "-q",
-        "--quiet",
-        "-v",
-        "--verbose",
-        "-vv",
-        "--nocapture",
-    ];
-    const WITH_VALUE: [&str; 11] = [
-        "--profile",
-        "--features",
-        "-F",
-        "--target",
-        "--target-dir",
-        "--manifest-path",
-        "-j",
-        "--jobs",
-        "--color",
-        "--config",
-        "--test-threads",
-    ];
-    let mut arguments = arguments.iter().map(|argument| argument.to_string_lossy());
-    while let Some(argument) = arguments.next() {
-        if WITH_VALUE.contains(&&*argument) {
-            arguments.next();
-        } else if argument != "--"
-            && !PLAIN.contains(&&*argument)
-            && !WITH_VALUE.iter().any(|known| argument.strip_prefix(known).is_some_and(|rest| rest.starts_with('=')))
-        {
-            return true;
-        }
-    }
-    false
-}
-
 /// Adds up the reports in a folder. Processes that began and left none are findings.
 pub(super) fn collect(folder: &Path) -> anyhow::Result<(Run, Vec<Finding>)> {
-    let mut run = Run::default();
+    let traces = traces_in(folder).with_context(|| format!("{} cannot be read", shown(folder)))?;
+    let progress = terminal::progress("reading reports", traces.len());
     let mut unseen = Vec::new();
-    let files = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let mut files: Vec<PathBuf> =
-        files.with_context(|| format!("{} cannot be read", shown(folder)))?.iter().map(|file| file.path()).collect();
-    files.sort();
-    let progress = outcome::progress("reading reports", files.len());
-    for file in &files {
+    let reports = traces.into_iter().filter_map(|trace| {
         progress.inc(1);
-        match file.extension().and_then(OsStr::to_str) {
-            Some(REPORT) => {
-                let text = read(file, LARGEST)?;
-                let one = Run::from_json(&text).with_context(|| format!("{} cannot be read", shown(file)))?;
-                run.merge(one)?;
-            }
-            Some(BEGUN) => {
-                let note =
-                    "it ended without a report: it was killed, or aborted, or could not write (is the disk full?)";
-                unseen.push(Finding::blind(&program(file), note));
-            }
-            Some(UNABLE) => {
-                let note = "it is built without heapledger's feature `serde`, so it cannot report: add \
-                            `features = [\"serde\"]` to the dependency";
-                unseen.push(Finding::blind(&program(file), note));
-            }
-            _ => {}
+        match trace {
+            Trace::Report(file) => return Some(read_run(&file)),
+            Trace::Missing { program } => unseen.push(Finding::blind(&program, MISSING)),
+            Trace::Unable { program } => unseen.push(Finding::blind(&program, UNABLE)),
         }
-    }
+        None
+    });
+    let run = add_up(reports)?;
     progress.finish_and_clear();
     Ok((run, unseen))
 }
 
-fn program(file: &Path) -> String {
-    read(file, 1 << 16).ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "(unnamed)".into())
+/// A run from a file.
+pub(super) fn read_run(file: &Path) -> anyhow::Result<Run> {
+    let text = read(file, LARGEST)?;
+    Run::from_json(&text).with_context(|| format!("{} cannot be read", shown(file)))
+}
+
+/// All runs as one, which is clean if every one is. Whether it is complete is for the caller to say: no run knows the
+/// others.
+pub(super) fn add_up(runs: impl IntoIterator<Item = anyhow::Result<Run>>) -> anyhow::Result<Run> {
+    let mut sum = Run { clean: true, ..Run::default() };
+    for run in runs {
+        let run = run?;
+        sum.clean &= run.clean;
+        sum.merge(run)?;
+    }
+    Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_is_clean_if_every_run_is_and_never_whole_by_itself() {
+        let run = |clean| Ok(Run { complete: true, clean, ..Run::default() });
+        for (runs, clean) in [(vec![], true), (vec![run(true), run(true)], true), (vec![run(true), run(false)], false)]
+        {
+            let sum = add_up(runs).expect("nothing overflows");
+            assert_eq!((sum.complete, sum.clean, sum.parts.len()), (false, clean, 0));
+        }
+    }
+
+    #[test]
+    fn the_first_run_that_cannot_be_read_ends_the_sum() {
+        let mut asked = 0;
+        let runs = ["one", "two"].into_iter().map(|name| {
+            asked += 1;
+            Err(anyhow::anyhow!("{name} cannot be read"))
+        });
+        assert_eq!(add_up(runs).expect_err("none can be read").to_string(), "one cannot be read");
+        assert_eq!(asked, 1);
+    }
 }

@@ -1,18 +1,24 @@
 //! `cargo heapledger init`: a policy from a first run, with a table for every operation.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use anyhow::bail;
+use clap::Args;
 use toml_edit::Value;
 
-use super::cli::{Exit, Init, Project, RunOptions, Show};
-use super::collect::{in_ci, run_tests};
-use super::keep;
-use super::outcome::{self, Outcome};
-use crate::disk::{Book, POLICY, shown, write_whole};
+use super::change::record_all;
+use super::collect::{CargoRun, run_tests};
+use super::exit::Exit;
+use super::last_run::keep;
+use super::outcome::Outcome;
+use super::project::{Project, in_ci, write};
+use super::show::{ShowOptions, show};
+use super::terminal::say;
+use crate::disk::{Book, shown};
 use crate::judging::budget::{Figure, Measured, Run, operations};
 
+/// How every policy begins.
 const HEAD: &str = r##"# Memory budgets: what operations may keep and allocate. `cargo heapledger test` judges them, `assert_budget` does in tests.
 # A limit is one of
 #   12            exactly so much                  "64 MiB"     at most so much
@@ -29,28 +35,39 @@ unlisted = "warn"
 # live_bytes_per_iteration = 0
 "##;
 
+#[derive(Args)]
+pub(super) struct InitOptions {
+    /// Write over a policy that is there.
+    #[arg(long)]
+    force: bool,
+    /// Use cargo nextest instead of cargo test.
+    #[arg(long)]
+    nextest: bool,
+    /// Arguments for cargo test.
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    arguments: Vec<OsString>,
+}
+
 /// `cargo heapledger init`.
-pub(super) fn init(project: &Project, asked: &Init) -> anyhow::Result<Exit> {
+pub(super) fn init(project: &Project, asked: &InitOptions) -> anyhow::Result<Exit> {
     if in_ci() {
         bail!("in CI nothing is written: run `cargo heapledger init` elsewhere, and commit what it writes");
     }
-    let path = match &project.policy {
-        Some(path) => path.clone(),
-        None => workspace()?.join(POLICY),
-    };
+    let path = project.new_policy()?;
     if std::fs::symlink_metadata(&path).is_ok() && !asked.force {
         bail!("{} is there already: edit it, or write over it with --force", shown(&path));
     }
-    let run = RunOptions { nextest: asked.nextest, arguments: asked.arguments.clone(), ..RunOptions::default() };
-    let ran = run_tests(project, None, &run, true)?;
+    let tests =
+        CargoRun { nextest: asked.nextest, arguments: &asked.arguments, recording: true, ..CargoRun::default() };
+    let ran = run_tests(project, None, &tests)?;
     if !ran.passed {
         bail!("tests failed: make them pass first, nothing was written");
     }
     let text = policy(&ran.run);
-    // Judged as if it were there: whoever is blind gets the same answer as from `test`.
+    // A policy without a table would limit nothing, and be in the way of the next `init`.
     if ran.run.processes() > 0 && !ran.run.parts.iter().all(|part| operations(part).is_empty()) {
-        write_whole(&path, &text)?;
-        outcome::say(&format!("{}: written\n", shown(&path)))?;
+        write(&path, &text)?;
+        say(&format!("{}: written\n", shown(&path)))?;
     }
     let Ok(book) = Book::open(path) else {
         bail!(
@@ -58,22 +75,12 @@ pub(super) fn init(project: &Project, asked: &Init) -> anyhow::Result<Exit> {
              enter operations with `track`, and give the dependency the feature `serde`"
         );
     };
-    keep::write_all(&book, &ran.run)?;
-    outcome::keep(project, &ran.run);
+    record_all(&book, &ran.run)?;
+    keep(project, &ran.run);
     let outcome = Outcome::of(&book, &ran, false)?;
-    outcome.show(project, &Show::default(), &ran.run)?;
-    outcome::say(&format!("\nread {}, tighten what matters, and commit it with the figures\n", shown(&book.path)))?;
+    show(&outcome, project, &ShowOptions::default(), &ran.run)?;
+    say(&format!("\nread {}, tighten what matters, and commit it with the figures\n", shown(&book.path)))?;
     Ok(outcome.exit())
-}
-
-/// The folder of the package here.
-fn workspace() -> anyhow::Result<PathBuf> {
-    let here = std::env::current_dir()?;
-    let package = here.ancestors().find(|folder| folder.join("Cargo.toml").exists());
-    match package {
-        Some(package) => Ok(package.to_path_buf()),
-        None => bail!("there is no Cargo.toml here or above: run this in a package"),
-    }
 }
 
 /// The policy's text: every operation that nothing else is above, and everything that tests assert.
@@ -135,5 +142,51 @@ fn roomy(bytes: i64) -> String {
         small if small < 1 << 20 => format!("{} KiB", (small as u64).div_ceil(10 << 10) * 10),
         medium if medium < 100 << 20 => format!("{} MiB", (medium as u64).div_ceil(1 << 20)),
         large => format!("{} MiB", (large as u64).div_ceil(100 << 20) * 100),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_ceiling_is_half_as_much_again_in_round_numbers() {
+        for (bytes, expected) in [
+            (i64::MIN, "1 KiB"),
+            (0, "1 KiB"),
+            (682, "1 KiB"),
+            (684, "2 KiB"),
+            (6 << 10, "9 KiB"),
+            ((20 << 10) / 3, "10 KiB"),
+            (7 << 10, "20 KiB"),
+            (20 << 10, "30 KiB"),
+            (21 << 10, "40 KiB"),
+            (682 << 10, "1030 KiB"),
+            (699_051, "1 MiB"),
+            (683 << 10, "2 MiB"),
+            (40 << 20, "60 MiB"),
+            (66 << 20, "99 MiB"),
+            (67 << 20, "200 MiB"),
+            (i64::MAX, "8796093022300 MiB"),
+        ] {
+            assert_eq!(roomy(bytes), expected, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn figures_that_repeat_themselves_have_narrower_limits_than_sums() {
+        let limits = |asserted| Figure::ALL.map(|figure| limit(figure, -5, asserted).unwrap_or_default());
+        let bytes = "{ tolerance = \"2%\", minimum = \"1 KiB\" }";
+        let expected = [
+            "allocs = { tolerance = \"2%\", minimum = 10 }".into(),
+            format!("allocated_bytes = {bytes}"),
+            format!("live_bytes = {bytes}"),
+            "live_bytes_per_iteration = 0".into(),
+            String::new(),
+            "peak_bytes = \"1 KiB\"".into(),
+        ];
+        assert_eq!(limits(false), expected);
+        assert_eq!(limits(true)[0], "allocs = \"ratchet\"");
+        assert_eq!(limits(true)[1..], expected[1..]);
     }
 }

@@ -1,16 +1,50 @@
-//! The command `cargo heapledger`: runs tests, collects what their processes measured, judges it, and keeps the figures.
+//! The command `cargo heapledger`: runs tests, collects what their processes measured, judges it, and keeps the
+//! figures.
 
-/// What users type, and what the command exits with.
-mod cli;
-/// Running tests, and what their processes left.
+/// What every command can exit with.
+mod exit;
+/// Where the command works: the policy, the folder between runs, and what is written.
+mod project;
+
+/// Whether arguments of cargo select a part of the tests.
+mod arguments;
+/// What tests measured: cargo runs them, and the reports of their processes are added up.
 mod collect;
+/// The run before, for the commands that come back to it.
+mod last_run;
+/// Judging a run, and what the command exits with because of it.
+mod outcome;
+
+/// What is recorded, and what is to be.
+mod change;
+/// Changes as patches in the logs of CI.
+mod patch;
+
+/// What GitHub's workflows read.
+mod github;
+/// Showing what became of a run, in all its forms.
+mod show;
+/// What is printed, and how.
+mod terminal;
+
+/// `cargo heapledger accept`.
+mod accept;
+/// `cargo heapledger diff`.
+mod diff;
 /// `cargo heapledger init`.
 mod init;
-/// Keeping figures.
-mod keep;
-/// Judging a run and showing it.
-mod outcome;
+/// `cargo heapledger merge`.
+mod merge;
+/// `cargo heapledger record`.
+mod record;
+/// `cargo heapledger review`.
+mod review;
 /// `cargo heapledger self-test`.
 mod self_test;
+/// `cargo heapledger test`.
+mod test;
+
+/// What users type, and which command it is.
+mod cli;
 
 pub use cli::main;

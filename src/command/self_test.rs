@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use anyhow::Context;
 
-use super::cli::Exit;
 use super::collect::{Ran, collect};
-use super::outcome::{self, Outcome};
-use crate::disk::{Book, FOLDER, POLICY, POLICY_AT, write_whole};
+use super::exit::Exit;
+use super::outcome::Outcome;
+use super::project::write;
+use super::terminal::say;
+use crate::disk::{Book, FOLDER, POLICY, POLICY_AT};
 use crate::front::budget::assert_budget;
 use crate::front::leak_test::LeakTest;
 use crate::judging::budget::Run;
@@ -32,7 +34,7 @@ const LIMITS: &str = "schema = 1\n[operation.\"planted\"]\nallocs = 2\n";
 pub(super) fn self_test() -> anyhow::Result<Exit> {
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
     let policy = folder.path().join(POLICY);
-    write_whole(&policy, LIMITS)?;
+    write(&policy, LIMITS)?;
     let book = Book::open(policy)?;
     let mut wrong = 0;
     for (what, expected) in PLANTS {
@@ -46,14 +48,14 @@ pub(super) fn self_test() -> anyhow::Result<Exit> {
         let ran = Ran { run: Run { complete: true, clean: true, ..run }, unseen, passed: status.success() };
         let got = Outcome::of(&book, &ran, true)?.exit();
         let verdict = if got == expected { "ok" } else { "WRONG" };
-        outcome::say(&format!("{what:<22} exit code {} expected, {} got: {verdict}\n", expected as u8, got as u8))?;
+        say(&format!("{what:<22} exit code {} expected, {} got: {verdict}\n", expected as u8, got as u8))?;
         wrong += usize::from(got != expected);
     }
     if wrong > 0 {
-        outcome::say(&format!("{wrong} of {} were judged wrong: do not trust this build\n", PLANTS.len()))?;
+        say(&format!("{wrong} of {} were judged wrong: do not trust this build\n", PLANTS.len()))?;
         return Ok(Exit::Failed);
     }
-    outcome::say("whatever must turn red does\n")?;
+    say("whatever must turn red does\n")?;
     Ok(Exit::Within)
 }
 

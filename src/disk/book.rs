@@ -1,4 +1,5 @@
-//! Where the policy and the recorded figures are: found from the package that is tested, read whole, and kept.
+//! Where the policy and the recorded figures are: found from the package that is tested, and read whole. What they say
+//! is `judging::budget`'s to understand; nothing is written here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use crate::words::{Cause, Error};
 
 /// The policy's file.
 pub(crate) const POLICY: &str = "heapledger.toml";
-/// Nothing that is read here is larger; what holds reports may be.
+/// No policy and no file of figures is larger.
 const LARGEST: u64 = 64 << 20;
 
 /// The policy, and where it is.
@@ -22,8 +23,8 @@ pub(crate) struct Book {
 }
 
 impl Book {
-    /// The policy for the package in `folder`, or nothing if there is none: in that folder or above it, up to the
-    /// workspace's, which is the one with the lock file.
+    /// The policy for the package in `folder`: the one in that folder or above it, up to the workspace's, which is the
+    /// one with the lock file. `None` where there is none.
     pub(crate) fn find(folder: &Path) -> Result<Option<Self>, Error> {
         if let Some(path) = std::env::var_os(POLICY_AT).filter(|path| !path.is_empty()) {
             return Self::open(PathBuf::from(path)).map(Some);
@@ -54,7 +55,7 @@ impl Book {
         folder.join(&self.policy.figures).join(format!("{}.toml", environment.key()))
     }
 
-    /// What was recorded in the environment; nothing where no file is.
+    /// What was recorded in the environment; `None` where there is no file.
     pub(crate) fn figures(&self, environment: &Environment) -> Result<Option<Figures>, Error> {
         let path = self.figures_at(environment);
         if fs::symlink_metadata(&path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {

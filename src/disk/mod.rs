@@ -2,22 +2,17 @@
 
 /// Where the policy and the recorded figures are.
 mod book;
-/// What the command and the test processes agree on: variables, and names of files.
+/// What the command and the test processes agree on: variables, and the files that one writes and the other reads.
 mod protocol;
 /// Files are read whole, and no more than is sensible.
 mod read;
 /// Files are written whole or not at all.
-#[cfg(feature = "cli")]
 mod write;
 
 pub(crate) use book::{Book, POLICY};
+pub(crate) use protocol::{Announced, FOLDER, RECORDING, UNNAMED};
 #[cfg(feature = "cli")]
-pub(crate) use protocol::POLICY_AT;
-#[cfg(feature = "serde")]
-pub(crate) use protocol::REPORT;
-#[cfg(any(feature = "cli", not(feature = "serde")))]
-pub(crate) use protocol::UNABLE;
-pub(crate) use protocol::{BEGUN, FOLDER, RECORDING};
+pub(crate) use protocol::{POLICY_AT, Trace, traces_in};
 #[cfg(feature = "cli")]
 pub(crate) use read::read;
 pub(crate) use read::shown;

@@ -1,9 +1,10 @@
-//! Reading files: real ones, whole, and no more than is sensible.
+//! Reading files: real ones, whole, and no more than is sensible. What stands in them is for others to understand.
 
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
+use crate::judging::budget::Place;
 use crate::words::{Cause, Error};
 
 /// Reads a file of text: a real file, of a sensible size.
@@ -15,7 +16,7 @@ pub(crate) fn read(path: &Path, largest: u64) -> Result<String, Error> {
         return Err(unreadable("is no file".into()));
     }
     let too_large = || unreadable(format!("has more than {largest} bytes: this is no such file"));
-    // Of a file with holes, so many bytes may be there and take no room but here.
+    // A file with holes may say so without taking that room on the disk; it would take it here.
     if known.len() > largest {
         return Err(too_large());
     }
@@ -29,7 +30,7 @@ pub(crate) fn read(path: &Path, largest: u64) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|error| {
         let (at, bytes) = (error.utf8_error().valid_up_to(), error.into_bytes());
         let before = String::from_utf8_lossy(&bytes[..at]);
-        let place = crate::judging::budget::Place::of(&shown(path), &before, at);
+        let place = Place::of(&shown(path), &before, at);
         Error(Cause::Unreadable { what: format!("{place}: is not text: byte {:#04x} is not UTF-8", bytes[at]) })
     })
 }
@@ -37,8 +38,8 @@ pub(crate) fn read(path: &Path, largest: u64) -> Result<String, Error> {
 /// A path as people read it: from where they are, if it is below.
 pub(crate) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    let plain: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
-    let below = plain.strip_prefix(&here).unwrap_or(&plain);
+    let path: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
+    let below = path.strip_prefix(&here).unwrap_or(&path);
     // Names of files may hold anything.
     if below.as_os_str().is_empty() {
         return ".".into();

@@ -34,4 +34,6 @@ pub use future::{Track, Tracked};
 pub use leak_test::{LeakReport, LeakTest};
 pub use name::Name;
 pub use operation::{Operation, current};
+#[cfg(feature = "cli")]
+pub(crate) use print::wants_colours;
 pub use scope::{Scope, is_installed, measure, track};

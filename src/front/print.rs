@@ -1,4 +1,5 @@
-//! Reports on the terminal and as text.
+//! Reports on the terminal and as text. Here a terminal is asked how wide it is and whether it wants colours; what a
+//! report looks like is `render::report`'s to say.
 
 use std::env;
 use std::fmt;
@@ -13,7 +14,7 @@ use crate::render::{DEFAULT_WIDTH, Look};
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let look = Look { width: f.width().unwrap_or(DEFAULT_WIDTH), colour: false, exact: f.alternate() };
-        f.write_str(&self.rendered(look))
+        f.write_str(&self.rendered(&look))
     }
 }
 
@@ -54,13 +55,13 @@ impl Report {
     }
 
     fn for_terminal(&self, terminal: bool, size: Option<(terminal_size::Width, terminal_size::Height)>) -> Own<String> {
-        let colour = terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let colour = wants_colours(terminal);
         let width = size.map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0));
-        self.rendered(Look { width, colour, exact: false })
+        self.rendered(&Look { width, colour, exact: false })
     }
 
     /// The table, which is the ledger's own memory: what it is written to is the caller's.
-    fn rendered(&self, look: Look) -> Own<String> {
+    fn rendered(&self, look: &Look) -> Own<String> {
         Own::new(|| {
             let mut text = String::new();
             // Writing to a string does not fail.
@@ -68,6 +69,11 @@ impl Report {
             text
         })
     }
+}
+
+/// Whether what is printed is to be in colour where nobody says otherwise: on a terminal, unless `NO_COLOR` is set.
+pub(crate) fn wants_colours(terminal: bool) -> bool {
+    terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn writeln(out: &mut impl io::Write, text: &str) -> io::Result<()> {

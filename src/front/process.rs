@@ -2,7 +2,6 @@
 //! environment variable names. A process that began and left no report is seen to be missing: the file that announces
 //! it stays. Files are written whole or not at all.
 
-use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -10,11 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use once_cell::race::OnceBox;
 
-#[cfg(feature = "serde")]
-use crate::disk::REPORT;
-#[cfg(not(feature = "serde"))]
-use crate::disk::UNABLE;
-use crate::disk::{BEGUN, FOLDER};
+use crate::disk::{Announced, FOLDER, UNNAMED};
 #[cfg(feature = "serde")]
 use crate::judging::budget::{Blind, Part, Run};
 use crate::judging::budget::{Denied, LeakTested, Measured};
@@ -31,9 +26,7 @@ static LOG: Mutex<Log> = Mutex::new(Log { measured: Vec::new(), leak_tests: Vec:
 
 /// A process that is to tell what it measured.
 struct Teller {
-    folder: PathBuf,
-    /// The report's file, less the ending.
-    name: String,
+    announced: Announced,
     program: String,
     /// A forked child has its parent's figures, and tells nothing.
     process: u32,
@@ -99,35 +92,30 @@ impl Teller {
         let folder = PathBuf::from(std::env::var_os(FOLDER).filter(|folder| !folder.is_empty())?);
         let program = std::env::args_os().next().map(PathBuf::from);
         let program = program.as_deref().and_then(Path::file_name);
-        let program = program.map_or("(unnamed)".into(), |name| name.to_string_lossy()).into_owned();
+        let program = program.map_or(UNNAMED.into(), |name| name.to_string_lossy()).into_owned();
         let process = std::process::id();
-        let began = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let name = format!("{process}-{}", began.as_nanos());
-        if let Err(error) = fs::write(folder.join(format!("{name}.{BEGUN}")), &program) {
-            complain(&folder, &error.to_string());
-            UNANNOUNCED.store(true, Relaxed);
-            return None;
-        }
+        let announced = match Announced::announce(folder.clone(), process, &program) {
+            Ok(announced) => announced,
+            Err(error) => {
+                complain(&folder, &error.to_string());
+                UNANNOUNCED.store(true, Relaxed);
+                return None;
+            }
+        };
         if !record::at_exit(tell) {
             complain(&folder, "there is no place for work at the end of a process here");
         }
-        Some(Self { folder, name, program, process })
+        Some(Self { announced, program, process })
     }
 
+    /// Writes the report, or says that there can be none.
     fn tell(&self) {
-        let file = |ending: &str| self.folder.join(format!("{}.{ending}", self.name));
         #[cfg(feature = "serde")]
-        let (text, ending) = (Run { complete: false, clean: true, parts: vec![self.part()] }.to_json(), REPORT);
+        let written = self.announced.report(&Run { complete: false, clean: true, parts: vec![self.part()] }.to_json());
         #[cfg(not(feature = "serde"))]
-        let (text, ending) = (self.program.clone(), UNABLE);
-        let unfinished = file("unfinished");
-        let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, file(ending)));
-        match written {
-            Ok(()) => drop(fs::remove_file(file(BEGUN))),
-            Err(error) => {
-                let _ = fs::remove_file(&unfinished);
-                complain(&self.folder, &error.to_string());
-            }
+        let written = self.announced.report_unable(&self.program);
+        if let Err(error) = written {
+            complain(self.announced.folder(), &error.to_string());
         }
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arrange::arrange;
 use super::report::{Data, Report};
+use super::row::Row;
 use crate::record::{Own, quietly};
 use crate::words::{Cause, Error, MAX_DEPTH, MAX_NAME, Tally};
 
@@ -123,7 +124,14 @@ fn beginning(path: &str) -> String {
     path.chars().take(LONGEST).collect()
 }
 
-/// Refuses what no ledger wrote, and computes the totals.
+/// Refuses counters that no longer fit when they are added up.
+fn add_up(rows: &[Row]) -> Result<(), Error> {
+    let what = "the report's counters overflow when they are added up: it was not written by heapledger";
+    let sum = rows.iter().try_fold(Tally::default(), |sum, row| sum.plus(&row.own));
+    sum.map(drop).ok_or_else(|| unreadable(what.into()))
+}
+
+/// Refuses what no ledger wrote, and computes what follows from the rest: what operations own, and the totals.
 pub(crate) fn check(data: &mut Data) -> Result<(), Error> {
     let mut paths = HashSet::new();
     for row in &data.rows {
@@ -131,20 +139,13 @@ pub(crate) fn check(data: &mut Data) -> Result<(), Error> {
         if !paths.insert(&row.path) {
             return Err(unreadable(format!("the report names operation {:?} twice", row.path)));
         }
-        // What it owns follows from the other counters, and is not believed.
-        if row.own.counts().tally(row.own.peak_bytes) != row.own {
-            return Err(unreadable(format!(
-                "the report's live figures of operation {:?} contradict its counters: it was not written by heapledger",
-                beginning(&row.path)
-            )));
-        }
     }
-    let sum = data.rows.iter().try_fold(Tally::default(), |sum, row| sum.plus(&row.own));
-    if sum.is_none() {
-        return Err(unreadable(
-            "the report's counters overflow when they are added up: it was not written by heapledger".into(),
-        ));
+    add_up(&data.rows)?;
+    for row in &mut data.rows {
+        // What the file says of live bytes and blocks is not believed.
+        row.own = row.own.counts().tally(row.own.peak_bytes);
     }
+    add_up(&data.rows)?;
     arrange(&mut data.rows);
     Ok(())
 }

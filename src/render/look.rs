@@ -1,18 +1,20 @@
-//! How tables and messages look: width, colour, and texts that fit.
+//! How tables look: width, colour, styles, and texts that fit into columns.
 
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
-/// How the table is to look.
-#[derive(Clone, Copy)]
+/// How a text is to look. Whoever asks for the text decides; nothing is asked of a terminal here.
 pub(crate) struct Look {
+    /// In columns of a terminal.
     pub(crate) width: usize,
     pub(crate) colour: bool,
+    /// Exact bytes and counts, instead of three digits and a unit.
     pub(crate) exact: bool,
 }
 
 impl Look {
-    pub(super) fn paint(self, style: Style, text: &str) -> String {
+    /// The text in that style, where colours are wanted.
+    pub(super) fn paint(&self, style: Style, text: &str) -> String {
         if self.colour { format!("{style}{text}{style:#}") } else { text.into() }
     }
 }
@@ -20,13 +22,17 @@ impl Look {
 /// The width where nobody says another one.
 pub(crate) const DEFAULT_WIDTH: usize = 100;
 
-pub(crate) const HEADER: Style = Style::new().bold();
-pub(crate) const FAINT: Style = Style::new().dimmed();
-pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
-pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// The titles of columns.
+pub(super) const HEADER: Style = Style::new().bold();
+/// What nobody needs to look at.
+pub(super) const FAINT: Style = Style::new().dimmed();
+/// What is as it should be.
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+/// What fails.
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// Cut or filled to `width` columns. A text is not always as wide as its characters one by one.
-pub(crate) fn padded(text: &str, width: usize) -> String {
+pub(super) fn padded(text: &str, width: usize) -> String {
     let mut padded = text.to_string();
     if padded.width() > width {
         while padded.width() >= width.max(1) {

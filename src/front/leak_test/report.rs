@@ -20,12 +20,6 @@ use crate::render;
 #[must_use = "a leak that nobody looks at passes: ask `passes` or `verdict`, or call `LeakTest::assert`"]
 pub struct LeakReport(pub(crate) Own<Findings>);
 
-/// A report may be sent to other threads and read by many.
-const _: () = {
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<LeakReport>();
-};
-
 impl LeakReport {
     /// The verdict.
     ///

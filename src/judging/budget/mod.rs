@@ -41,6 +41,8 @@ pub(crate) use judge::{Case, judge_assertion};
 #[cfg(feature = "cli")]
 pub(crate) use judge_run::{judge, missing, operations, to_record};
 pub(crate) use limit::Unlisted;
+#[cfg(all(test, feature = "cli"))]
+pub(crate) use measured::Observed;
 pub(crate) use measured::{Denied, LeakTested, LeakVerdict, Measured};
 pub(crate) use place::Place;
 pub(crate) use policy::{Policy, Rules};

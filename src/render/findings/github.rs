@@ -1,11 +1,11 @@
 //! Findings as workflow commands of GitHub Actions: what fails or warns, on the line of the code it is about.
 
-use super::failure::{counts, sentence};
-use super::table::details;
+use super::cells::details;
+use super::words::{counts, sentence};
 use crate::judging::budget::{Figure, Finding, Status};
 use crate::words::printable;
 
-/// A step shows no more of them.
+/// GitHub shows no more annotations of one step.
 const MOST: usize = 10;
 
 /// One command a line, the worst first. `prefix` leads from the repository's root to where the files' names begin.
@@ -42,7 +42,7 @@ fn annotation(finding: &Finding, prefix: &str, strict: bool) -> String {
     format!("::{} {place}title={title}::{message}\n", level(finding, strict))
 }
 
-/// As git names files. An absolute name stays as it is.
+/// The file's name as git has it. An absolute name stays as it is.
 fn within(prefix: &str, file: &str) -> String {
     let (prefix, file) = (prefix.replace('\\', "/"), file.replace('\\', "/"));
     let absolute = file.starts_with('/') || file.get(1..3) == Some(":/");
@@ -50,21 +50,21 @@ fn within(prefix: &str, file: &str) -> String {
     printable(&if prefix.is_empty() { file } else { format!("{prefix}/{file}") })
 }
 
-/// A command's text.
+/// Escaped as a command's text.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// A command's property.
+/// Escaped as a command's property.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::failure::examples::*;
     use super::*;
     use crate::judging::budget::Basis;
+    use crate::render::findings::examples::*;
     use crate::words::Site;
 
     #[test]

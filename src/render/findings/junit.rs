@@ -2,8 +2,8 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::failure::sentence;
-use super::table::details;
+use super::cells::details;
+use super::words::sentence;
 use crate::judging::budget::{Figure, Finding, Status};
 use crate::words::printable;
 
@@ -25,19 +25,19 @@ fn case(finding: &Finding, strict: bool) -> TestCase {
     let details = details.collect::<Vec<_>>().join("\n");
     let mut case = match finding.status {
         Status::NotRun | Status::Unlisted => {
-            let mut skipped = TestCaseStatus::skipped();
-            skipped.set_message(said).set_type(finding.status.name());
-            TestCase::new(name, skipped)
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(said).set_type(finding.status.name());
+            TestCase::new(name, status)
         }
-        status if status.fails(strict) => {
-            let mut failed = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            failed.set_message(format!("{name} {said}")).set_type(status.name()).set_description(details);
-            TestCase::new(name, failed)
+        verdict if verdict.fails(strict) => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(format!("{name} {said}")).set_type(verdict.name()).set_description(details);
+            TestCase::new(name, status)
         }
-        status => {
+        verdict => {
             let mut case = TestCase::new(name, TestCaseStatus::success());
-            if status != Status::Within {
-                case.set_system_out(format!("{}: {said}\n{details}", status.name()));
+            if verdict != Status::Within {
+                case.set_system_out(format!("{}: {said}\n{details}", verdict.name()));
             }
             case
         }
@@ -46,15 +46,15 @@ fn case(finding: &Finding, strict: bool) -> TestCase {
     case
 }
 
-/// What XML can hold. Control characters are shown as escapes, so that names stay apart; the two that are left are no
-/// characters at all.
+/// The text as XML can hold it. Control characters become escapes, so that names stay different. Two code points are
+/// left that XML forbids, and that no text has a use for.
 fn text(name: &str) -> String {
     printable(name).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::failure::examples::*;
+    use super::super::examples::*;
     use super::*;
 
     #[test]

@@ -1,6 +1,6 @@
 //! Findings as Markdown, for the summary of a CI job: what fails, what warns, and folded away what is well.
 
-use super::table::{TITLES, cells, details, is_quiet, summary};
+use super::cells::{TITLES, cells, details, is_quiet, summary};
 use crate::judging::budget::Finding;
 use crate::words::printable;
 
@@ -28,21 +28,21 @@ pub(crate) fn markdown(parts: &[(String, Vec<Finding>)], failed: bool) -> String
     text
 }
 
-/// What stands of one environment.
+/// What the summary says of one environment.
 struct Section<'a> {
     heading: String,
-    loud: Table<'a>,
-    quiet: Table<'a>,
+    loud: MarkdownTable<'a>,
+    quiet: MarkdownTable<'a>,
 }
 
 impl<'a> Section<'a> {
-    /// Nothing, where there is no room for an empty one.
+    /// `None` where there is no room even for one without rows.
     fn of((environment, findings): &'a (String, Vec<Finding>), room: &mut usize) -> Option<Self> {
         let heading = format!("\n### {}\n\n{}\n", code(environment), summary(findings.iter()));
         let (quiet, mut loud): (Vec<&Finding>, Vec<&Finding>) = findings.iter().partition(|finding| is_quiet(finding));
         loud.sort_by_key(|finding| std::cmp::Reverse(finding.status));
         let folded = format!("<details><summary>{}</summary>\n\n", summary(quiet.iter().copied()));
-        let section = Self { heading, loud: Table::of(loud, ""), quiet: Table::of(quiet, &folded) };
+        let section = Self { heading, loud: MarkdownTable::of(loud, ""), quiet: MarkdownTable::of(quiet, &folded) };
         *room = room.checked_sub(section.heading.len() + section.loud.frame() + section.quiet.frame())?;
         Some(section)
     }
@@ -55,14 +55,14 @@ impl<'a> Section<'a> {
 }
 
 /// A table, in parts that are written or left out as a whole.
-struct Table<'a> {
+struct MarkdownTable<'a> {
     findings: Vec<&'a Finding>,
     head: String,
     rows: Vec<String>,
     tail: &'static str,
 }
 
-impl<'a> Table<'a> {
+impl<'a> MarkdownTable<'a> {
     /// `folded` is how it begins where it is folded away.
     fn of(findings: Vec<&'a Finding>, folded: &str) -> Self {
         let titles = TITLES.join(" | ");
@@ -101,34 +101,34 @@ impl<'a> Table<'a> {
 }
 
 fn row(finding: &Finding) -> String {
-    // The words of the cells are ours.
+    // Nobody else chooses what the cells say: `<=` is all that could be markup.
     let cells = cells(finding).map(|cell| cell.replace('<', "&lt;")).join(" | ");
     let details = if is_quiet(finding) && finding.note.is_none() { Vec::new() } else { details(finding) };
-    let details = details.into_iter().map(|(label, said)| format!("{label} {}", plain(&said)));
+    let details = details.into_iter().map(|(label, said)| format!("{label} {}", escaped(&said)));
     let details = details.collect::<Vec<_>>().join("<br>");
     format!("| {} | {cells} | {details} |\n", code(&finding.path))
 }
 
 fn code(name: &str) -> String {
-    format!("<code>{}</code>", plain(&printable(name)))
+    format!("<code>{}</code>", escaped(&printable(name)))
 }
 
-/// Text that is nothing but text: whatever could be markup is a numbered character.
-fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
+/// The text, so that nothing in it is markup: whatever could be is a numbered character.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
     for one in text.chars() {
         match one {
-            _ if one.is_alphanumeric() || !one.is_ascii() || " /.,:-+()%'=;".contains(one) => plain.push(one),
-            _ => plain.push_str(&format!("&#{};", u32::from(one))),
+            _ if one.is_alphanumeric() || !one.is_ascii() || " /.,:-+()%'=;".contains(one) => escaped.push(one),
+            _ => escaped.push_str(&format!("&#{};", u32::from(one))),
         }
     }
-    // These become links.
-    plain.replace("://", "&#58;//")
+    // GitHub makes links of these.
+    escaped.replace("://", "&#58;//")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::failure::examples::*;
+    use super::super::examples::*;
     use super::*;
     use crate::judging::budget::{Basis, Figure};
 
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(row.matches('|').count(), 8, "{row}");
         assert!(!row.contains('`') && !row.contains("&#60;br") && !text.contains("<d>"), "{row}");
         assert!(text.chars().all(|one| one == '\n' || !one.is_control()), "{text:?}");
-        assert_eq!(plain("see https://a.b/_c_"), "see https&#58;//a.b/&#95;c&#95;");
+        assert_eq!(escaped("see https://a.b/_c_"), "see https&#58;//a.b/&#95;c&#95;");
     }
 
     #[test]
@@ -185,7 +185,7 @@ mod tests {
         let last = text.lines().last().expect("there are lines");
         let rows = text.lines().filter(|line| line.starts_with("| <code>")).count();
         assert_eq!(last, format!("{} more rows are left out: a summary holds 1 MiB.", 24_001 - rows));
-        // What is well makes room for what is not.
+        // The rows of what is well are left out first.
         assert_eq!((text.matches("| within |").count(), text.matches("| breach |").count()), (0, rows));
     }
 }

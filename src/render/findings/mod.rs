@@ -1,6 +1,15 @@
 //! Judged figures, one output a file.
 
-/// The message of an assertion, and the words that all outputs share.
+/// A finding in the cells of a table, and what there is to say beyond them.
+#[cfg(feature = "cli")]
+mod cells;
+/// What differs between two runs.
+#[cfg(feature = "cli")]
+mod difference;
+/// Findings that the tests of all outputs share.
+#[cfg(test)]
+mod examples;
+/// The message and the warning of an assertion.
 mod failure;
 /// Annotations of GitHub Actions.
 #[cfg(feature = "cli")]
@@ -14,9 +23,11 @@ mod markdown;
 /// Every judged figure on a line.
 #[cfg(feature = "cli")]
 mod table;
+/// The words that all outputs share.
+mod words;
 
 #[cfg(feature = "cli")]
-pub(crate) use failure::share;
+pub(crate) use difference::difference;
 pub(crate) use failure::{failure, warning};
 #[cfg(feature = "cli")]
 pub(crate) use github::annotations;

@@ -1,4 +1,4 @@
-//! The report as a table for people: a tree of operations, as wide as asked for, in colour only on a terminal.
+//! The report as a table for people: a tree of operations, as wide and as colourful as the look says.
 
 use std::fmt::{self, Write};
 
@@ -9,28 +9,34 @@ use crate::reading::{Data, Row};
 use crate::render::look::{BAD, FAINT, GOOD, HEADER, Look, padded};
 use crate::words::{Bytes, Count, LEDGER, Tally, counted, exact, printable};
 
+/// Names are cut to no less, however narrow the table: then they could not be told apart.
 const NARROWEST_NAME: usize = 16;
+/// Columns are left out until names have as much room. A name that is longer than most screens can spare is cut.
+const ROOM_FOR_NAMES: usize = 40;
+/// What is still owned is what a reader looks for first.
+const OWNED: Style = AnsiColor::Yellow.on_default();
 
-/// A column: its title, whether it is left out early when room is short (higher goes first), and its cells.
+/// A column of the table.
 struct Column {
     title: &'static str,
+    /// How early it is left out when room is short: higher goes first, and zero never goes.
     spare: u8,
     cells: Vec<String>,
     width: usize,
 }
 
-const OWNED: Style = AnsiColor::Yellow.on_default();
-
 /// One line of the table.
 struct Line {
+    /// With the branches of the tree in front of it.
     name: String,
+    /// `None` for the line of the total.
     row: Option<Row>,
     tally: Tally,
     peak_error: u64,
 }
 
 /// The whole table, and what stands below it.
-pub(crate) fn table(data: &Data, look: Look, out: &mut impl Write) -> fmt::Result {
+pub(crate) fn table(data: &Data, look: &Look, out: &mut impl Write) -> fmt::Result {
     let lines = lines(data);
     let columns = fit(columns(&lines, look), &lines, look.width);
     let taken: usize = columns.iter().map(|column| column.width + 2).sum();
@@ -112,7 +118,7 @@ fn lines(data: &Data) -> Vec<Line> {
     lines
 }
 
-fn columns(lines: &[Line], look: Look) -> Vec<Column> {
+fn columns(lines: &[Line], look: &Look) -> Vec<Column> {
     let size = |bytes: i128| if look.exact { exact(bytes) } else { Bytes(bytes).to_string() };
     let signed = |bytes: i64| format!("{}{}", if bytes > 0 { "+" } else { "" }, size(bytes.into()));
     let count = |count: u64| if look.exact { exact(count.into()) } else { Count(count.into()).to_string() };
@@ -143,7 +149,7 @@ fn columns(lines: &[Line], look: Look) -> Vec<Column> {
 
 /// Leaves out what can be spared, until the names have room.
 fn fit(mut columns: Vec<Column>, lines: &[Line], width: usize) -> Vec<Column> {
-    let names = lines.iter().map(|line| line.name.width()).max().unwrap_or(0).min(40);
+    let names = lines.iter().map(|line| line.name.width()).max().unwrap_or(0).min(ROOM_FOR_NAMES);
     loop {
         let taken: usize = columns.iter().map(|column| column.width + 2).sum();
         let most = columns.iter().map(|column| column.spare).max().unwrap_or(0);
@@ -155,7 +161,7 @@ fn fit(mut columns: Vec<Column>, lines: &[Line], width: usize) -> Vec<Column> {
 }
 
 /// What stands below the table: the law, what the ledger costs, what peaks are worth, and what went wrong.
-fn footer(data: &Data, total: &Tally, look: Look, out: &mut impl Write) -> fmt::Result {
+fn footer(data: &Data, total: &Tally, look: &Look, out: &mut impl Write) -> fmt::Result {
     let size =
         |bytes: u64| if look.exact { format!("{} B", exact(bytes.into())) } else { Bytes(bytes.into()).to_string() };
     let (net, live, process) = (total.net_bytes(), total.live_bytes, data.process_bytes);

@@ -1,0 +1,73 @@
+//! Where the command works: the policy, the folder for what it keeps from run to run, and files that are written. What
+//! stands in them is for others to know.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::disk::{Book, POLICY, shown};
+
+/// The project that the command was called in, and how the command is to look.
+pub(super) struct Project {
+    /// The policy that was asked for.
+    pub(super) policy: Option<PathBuf>,
+    pub(super) colour: bool,
+}
+
+impl Project {
+    /// The policy, which must be there.
+    pub(super) fn book(&self) -> anyhow::Result<Book> {
+        let book = match &self.policy {
+            Some(path) => Some(Book::open(path.clone())?),
+            None => Book::find(&std::env::current_dir()?)?,
+        };
+        match book {
+            Some(book) => Ok(book),
+            None => bail!(
+                "there is no {POLICY} here or above, up to the workspace: `cargo heapledger init` writes one from a first run"
+            ),
+        }
+    }
+
+    /// Where a first policy is to be: what was asked for, or the folder of the package here.
+    pub(super) fn new_policy(&self) -> anyhow::Result<PathBuf> {
+        if let Some(path) = &self.policy {
+            return Ok(path.clone());
+        }
+        match package(&std::env::current_dir()?) {
+            Some(package) => Ok(package.join(POLICY)),
+            None => bail!("there is no Cargo.toml here or above: run this in a package"),
+        }
+    }
+
+    /// The folder for what the command keeps from run to run: in cargo's target folder.
+    pub(super) fn scratch(&self) -> anyhow::Result<PathBuf> {
+        let folder = metadata()?.target_directory.into_std_path_buf().join("heapledger");
+        fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", shown(&folder)))?;
+        Ok(folder)
+    }
+}
+
+/// The folder of the package that `here` is in.
+pub(super) fn package(here: &Path) -> Option<&Path> {
+    here.ancestors().find(|folder| folder.join("Cargo.toml").exists())
+}
+
+/// What cargo knows of the workspace here.
+pub(super) fn metadata() -> anyhow::Result<cargo_metadata::Metadata> {
+    let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec();
+    metadata.context("cargo cannot say where this project is")
+}
+
+/// Whether this is a machine that builds for others: then nothing in the project is written.
+pub(super) fn in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
+}
+
+/// Writes a file whole or not at all, and the folders that lead to it.
+pub(super) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let written = folder.map_or(Ok(()), fs::create_dir_all).and_then(|()| crate::disk::write_whole(path, text));
+    written.with_context(|| format!("{} cannot be written", shown(path)))
+}
