@@ -1,144 +1,114 @@
-//! House rules as a test: layers, where unsafe code may stand, and what every file begins with. What fails says what
-//! to do.
+//! House rules as a test: one rule a test, every violation at once with its place and what to do about it. The layers
+//! stand in `docs/design.md`. Each rule is a function in `tests/tidy/`, where made-up files show that it is broken by
+//! what it forbids, and by nothing else.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+/// What may be named where: the world by judges and writers, printing, the lists of all counters.
+#[path = "tidy/bans.rs"]
+mod bans;
+/// No circles of files or sub-folders.
+#[path = "tidy/circles.rs"]
+mod circles;
+/// Folders, their order, and their doors.
+#[path = "tidy/layers.rs"]
+mod layers;
+/// The paths that code writes down.
+#[path = "tidy/paths.rs"]
+mod paths;
+/// The files of this repository.
+#[path = "tidy/repository.rs"]
+mod repository;
+/// Sizes of files, unit tests and lines.
+#[path = "tidy/sizes.rs"]
+mod sizes;
+/// What only tests compile.
+#[path = "tidy/test_code.rs"]
+mod test_code;
+/// The parsed crate, and where a path leads.
+#[path = "tidy/tree.rs"]
+mod tree;
+/// A type's name is there once.
+#[path = "tidy/type_names.rs"]
+mod type_names;
+/// Where unsafe code stands.
+#[path = "tidy/unsafe_code.rs"]
+mod unsafe_code;
 
-/// The layers of `docs/design.md`, first the ones that everything may name. A file names its own layer and those before.
-const LAYERS: [(&str, &[&str]); 9] = [
-    ("words", &["words"]),
-    ("record", &["record"]),
-    ("registry", &["registry"]),
-    ("reading", &["reading"]),
-    ("judging", &["judging"]),
-    ("render", &["render"]),
-    ("disk", &["disk"]),
-    ("front", &["front"]),
-    ("command", &["bin", "command"]),
-];
+use tree::Tree;
 
-fn sources() -> Vec<PathBuf> {
-    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).expect("the folder can be read") {
-            let path = entry.expect("the entry can be read").path();
-            if path.is_dir() {
-                walk(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(path);
-            }
-        }
-    }
-    let mut found = Vec::new();
-    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
-    assert!(found.len() > 10, "the sources were not found");
-    found
+fn sources() -> Tree {
+    Tree::parse(&repository::texts(|path| path.starts_with("src/") && path.ends_with(".rs")))
 }
 
-fn module_of(path: &Path) -> String {
-    let below = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).expect("it is a source");
-    let first = below.components().next().expect("it has a name").as_os_str().to_string_lossy().into_owned();
-    first.trim_end_matches(".rs").to_string()
+fn layers_in_order() -> Vec<Vec<String>> {
+    let design = repository::texts(|path| path == "docs/design.md");
+    layers::read_layers(&design[0].1)
 }
 
-fn layer_of(module: &str) -> Option<usize> {
-    LAYERS.iter().position(|(_, modules)| modules.contains(&module))
+/// Fails with all violations.
+#[track_caller]
+fn hold(violations: Vec<String>) {
+    assert!(violations.is_empty(), "{} violations:\n{}\n", violations.len(), violations.join("\n"));
 }
 
-/// The code of a file: neither comments nor what follows `#[cfg(test)]`.
-fn code_of(path: &Path) -> Vec<(usize, String)> {
-    let text = fs::read_to_string(path).expect("a source can be read");
-    let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.to_string()));
-    lines
-        .take_while(|(_, line)| line.trim() != "#[cfg(test)]")
-        .filter(|(_, line)| !line.trim_start().starts_with("//"))
-        .collect()
+#[test]
+fn src_holds_lib_rs_and_a_folder_for_every_layer() {
+    hold(layers::folders(&sources(), &layers_in_order()));
 }
 
 #[test]
 fn a_file_names_only_its_own_layer_and_those_before_it() {
-    let mut wrong = Vec::new();
-    for path in sources() {
-        let module = module_of(&path);
-        if module == "lib" {
-            continue;
-        }
-        let Some(layer) = layer_of(&module) else {
-            wrong.push(format!("{module} is in no layer: add it to LAYERS here and to docs/design.md"));
-            continue;
-        };
-        for (line, code) in code_of(&path) {
-            for named in code.split("crate::").skip(1) {
-                let named: String = named.chars().take_while(|&one| one.is_alphanumeric() || one == '_').collect();
-                match layer_of(&named) {
-                    Some(other) if other > layer => wrong.push(format!(
-                        "{}:{line}: `{module}` ({}) names `{named}` ({}), which comes after it: move the code, or pass a \
-                         value instead",
-                        path.display(),
-                        LAYERS[layer].0,
-                        LAYERS[other].0,
-                    )),
-                    Some(_) => {}
-                    None if named.is_empty() => {}
-                    None => wrong.push(format!(
-                        "{}:{line}: name the module, not `crate::{named}`, so that layers can be seen",
-                        path.display()
-                    )),
-                }
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    hold(layers::order(&sources(), &layers_in_order()));
+}
+
+#[test]
+fn names_go_through_the_doors_of_other_folders_and_never_through_the_own() {
+    hold(layers::doors(&sources()));
+}
+
+#[test]
+fn no_files_and_no_folders_of_a_layer_name_each_other_in_a_circle() {
+    hold(circles::circles(&sources()));
+}
+
+#[test]
+fn judges_and_writers_ask_neither_the_recorder_nor_the_machine() {
+    hold(bans::purity(&sources()));
+}
+
+#[test]
+fn only_named_files_print() {
+    hold(bans::printing(&sources(), &bans::PRINTING_FILES));
 }
 
 #[test]
 fn unsafe_code_is_in_the_recording_layer_alone() {
-    for path in sources().iter().filter(|path| module_of(path) != "record") {
-        for (line, code) in code_of(path) {
-            assert!(
-                !code.contains("unsafe ") && !code.contains("allow(unsafe_code"),
-                "{}:{line}: unsafe code belongs into src/record",
-                path.display()
-            );
-        }
-    }
+    hold(unsafe_code::unsafe_code(&sources(), &unsafe_code::UNSAFE_FILES));
 }
 
 #[test]
-fn the_recorder_neither_panics_nor_locks_nor_formats() {
-    const BANNED: [&str; 14] = [
-        ".unwrap()",
-        ".expect(",
-        "panic!(",
-        "assert!(",
-        "assert_eq!(",
-        "unreachable!(",
-        "todo!(",
-        "format!(",
-        "println!(",
-        "Mutex",
-        "RwLock",
-        "OnceLock",
-        "String",
-        "Vec<u8>",
-    ];
-    for path in sources().iter().filter(|path| module_of(path) == "record" && !path.ends_with("own.rs")) {
-        for (line, code) in code_of(path) {
-            let compile_time = code.contains("const ");
-            let found = BANNED.iter().find(|banned| code.contains(*banned));
-            assert!(
-                compile_time || found.is_none(),
-                "{}:{line}: the recorder runs inside the allocator and must not use `{}`",
-                path.display(),
-                found.unwrap_or(&"")
-            );
-        }
-    }
+fn files_and_the_unit_tests_in_them_are_short() {
+    hold(sizes::lengths(&sources()));
 }
 
 #[test]
-fn every_file_says_what_it_is_for() {
-    for path in sources() {
-        let text = fs::read_to_string(&path).expect("a source can be read");
-        assert!(text.starts_with("//!"), "{} begins with no `//!` line that says what it is for", path.display());
-    }
+fn lines_are_not_wide() {
+    let sources = repository::texts(|path| path.ends_with(".rs"));
+    hold(sources.iter().flat_map(|(path, text)| sizes::widths(path, text)).collect());
+}
+
+#[test]
+fn a_type_has_its_name_for_itself() {
+    hold(type_names::type_names(&sources()));
+}
+
+#[test]
+fn the_lists_of_all_counters_are_walked_in_one_place() {
+    hold(bans::shards(&sources()));
+}
+
+#[test]
+fn no_test_is_ignored_and_no_code_is_left_to_be_written() {
+    let sources = repository::texts(|path| path.ends_with(".rs"));
+    let tokens = |text: &str| text.parse().expect("the compiler has read it");
+    hold(sources.iter().flat_map(|(path, text)| bans::unfinished(path, tokens(text))).collect());
 }
