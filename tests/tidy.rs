@@ -8,12 +8,24 @@ mod bans;
 /// No circles of files or sub-folders.
 #[path = "tidy/circles.rs"]
 mod circles;
+/// What documents name is there.
+#[path = "tidy/doc_paths.rs"]
+mod doc_paths;
+/// What stands first in a file, and what in a door.
+#[path = "tidy/heads.rs"]
+mod heads;
 /// Folders, their order, and their doors.
 #[path = "tidy/layers.rs"]
 mod layers;
+/// What a document points at.
+#[path = "tidy/markdown.rs"]
+mod markdown;
 /// The paths that code writes down.
 #[path = "tidy/paths.rs"]
 mod paths;
+/// What the recorder must not do.
+#[path = "tidy/recorder.rs"]
+mod recorder;
 /// The files of this repository.
 #[path = "tidy/repository.rs"]
 mod repository;
@@ -23,6 +35,9 @@ mod sizes;
 /// What only tests compile.
 #[path = "tidy/test_code.rs"]
 mod test_code;
+/// Nothing of the machine on which it was written.
+#[path = "tidy/traces.rs"]
+mod traces;
 /// The parsed crate, and where a path leads.
 #[path = "tidy/tree.rs"]
 mod tree;
@@ -33,15 +48,47 @@ mod type_names;
 #[path = "tidy/unsafe_code.rs"]
 mod unsafe_code;
 
+use std::sync::{LazyLock, Mutex, mpsc};
+
+use repository::{files, texts};
 use tree::Tree;
 
-fn sources() -> Tree {
-    Tree::parse(&repository::texts(|path| path.starts_with("src/") && path.ends_with(".rs")))
+fn is_rust(path: &str) -> bool {
+    path.ends_with(".rs")
 }
 
-fn layers_in_order() -> Vec<Vec<String>> {
-    let design = repository::texts(|path| path == "docs/design.md");
-    layers::read_layers(&design[0].1)
+fn is_document(path: &str) -> bool {
+    matches!(path, "README.md" | "CHANGELOG.md") || path.starts_with("docs/") && path.ends_with(".md")
+}
+
+/// What the rules for `src/` look at.
+struct House {
+    tree: Tree,
+    layers: Vec<Vec<String>>,
+}
+
+type Rule = fn(&House) -> Vec<String>;
+
+/// A thread that has parsed `src/` once for all tests: a parsed file cannot go from one thread to another, a rule can.
+static HOUSE: LazyLock<Mutex<mpsc::Sender<(Rule, mpsc::Sender<Vec<String>>)>>> = LazyLock::new(|| {
+    let (sender, rules) = mpsc::channel::<(Rule, mpsc::Sender<Vec<String>>)>();
+    std::thread::spawn(move || {
+        let tree = Tree::parse(&texts(|path| path.starts_with("src/") && is_rust(path)));
+        let layers = layers::read_layers(&texts(|path| path == "docs/design.md")[0].1);
+        let house = House { tree, layers };
+        for (rule, answer) in rules {
+            let _ = answer.send(rule(&house));
+        }
+    });
+    Mutex::new(sender)
+});
+
+/// Fails with all violations of a rule for `src/`.
+#[track_caller]
+fn hold_in_src(rule: Rule) {
+    let (sender, answer) = mpsc::channel();
+    HOUSE.lock().expect("nothing panics while it is held").send((rule, sender)).expect("the sources are Rust");
+    hold(answer.recv().expect("the rule comes to an end"));
 }
 
 /// Fails with all violations.
@@ -52,63 +99,103 @@ fn hold(violations: Vec<String>) {
 
 #[test]
 fn src_holds_lib_rs_and_a_folder_for_every_layer() {
-    hold(layers::folders(&sources(), &layers_in_order()));
+    hold_in_src(|house| layers::folders(&house.tree, &house.layers));
 }
 
 #[test]
 fn a_file_names_only_its_own_layer_and_those_before_it() {
-    hold(layers::order(&sources(), &layers_in_order()));
+    hold_in_src(|house| layers::order(&house.tree, &house.layers));
 }
 
 #[test]
 fn names_go_through_the_doors_of_other_folders_and_never_through_the_own() {
-    hold(layers::doors(&sources()));
+    hold_in_src(|house| layers::doors(&house.tree));
 }
 
 #[test]
 fn no_files_and_no_folders_of_a_layer_name_each_other_in_a_circle() {
-    hold(circles::circles(&sources()));
+    hold_in_src(|house| circles::circles(&house.tree));
 }
 
 #[test]
 fn judges_and_writers_ask_neither_the_recorder_nor_the_machine() {
-    hold(bans::purity(&sources()));
+    hold_in_src(|house| bans::purity(&house.tree));
 }
 
 #[test]
 fn only_named_files_print() {
-    hold(bans::printing(&sources(), &bans::PRINTING_FILES));
+    hold_in_src(|house| bans::printing(&house.tree, &bans::PRINTING_FILES));
 }
 
 #[test]
 fn unsafe_code_is_in_the_recording_layer_alone() {
-    hold(unsafe_code::unsafe_code(&sources(), &unsafe_code::UNSAFE_FILES));
+    hold_in_src(|house| unsafe_code::unsafe_code(&house.tree, &unsafe_code::UNSAFE_FILES));
+}
+
+#[test]
+fn the_recorder_neither_panics_nor_locks_nor_formats() {
+    hold_in_src(|house| recorder::recorder(&house.tree, &recorder::NEVER_INSIDE));
 }
 
 #[test]
 fn files_and_the_unit_tests_in_them_are_short() {
-    hold(sizes::lengths(&sources()));
+    hold_in_src(|house| sizes::lengths(&house.tree));
 }
 
 #[test]
 fn lines_are_not_wide() {
-    let sources = repository::texts(|path| path.ends_with(".rs"));
-    hold(sources.iter().flat_map(|(path, text)| sizes::widths(path, text)).collect());
+    hold(texts(is_rust).iter().flat_map(|(path, text)| sizes::widths(path, text)).collect());
 }
 
 #[test]
 fn a_type_has_its_name_for_itself() {
-    hold(type_names::type_names(&sources()));
+    hold_in_src(|house| type_names::type_names(&house.tree));
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    hold(texts(is_rust).iter().flat_map(|(path, text)| heads::heads(path, text)).collect());
+}
+
+#[test]
+fn a_door_describes_its_rooms_and_holds_nothing_else() {
+    hold_in_src(|house| heads::rooms(&house.tree));
 }
 
 #[test]
 fn the_lists_of_all_counters_are_walked_in_one_place() {
-    hold(bans::shards(&sources()));
+    hold_in_src(|house| bans::shards(&house.tree));
 }
 
 #[test]
 fn no_test_is_ignored_and_no_code_is_left_to_be_written() {
-    let sources = repository::texts(|path| path.ends_with(".rs"));
-    let tokens = |text: &str| text.parse().expect("the compiler has read it");
-    hold(sources.iter().flat_map(|(path, text)| bans::unfinished(path, tokens(text))).collect());
+    hold(texts(is_rust).iter().flat_map(|(path, text)| bans::unfinished(path, text)).collect());
+}
+
+#[test]
+fn the_files_that_documents_and_comments_name_exist() {
+    let files = files();
+    let comments = texts(|path| is_rust(path) && !path.starts_with("tests/tidy/"));
+    let comments = comments.into_iter().map(|(path, text)| (path, markdown::comments_of(&text)));
+    let named = texts(is_document).into_iter().chain(comments);
+    hold(named.flat_map(|(path, text)| doc_paths::files_named(&path, &text, &files)).collect());
+}
+
+#[test]
+fn the_links_of_documents_lead_somewhere() {
+    hold(doc_paths::links(&texts(is_document), &files()));
+}
+
+#[test]
+fn the_items_that_documents_name_exist() {
+    hold_in_src(|house| {
+        let others = doc_paths::other_crates(&texts(|path| path == "Cargo.lock")[0].1);
+        let documents = texts(is_document);
+        documents.iter().flat_map(|(path, text)| doc_paths::items_named(path, text, &house.tree, &others)).collect()
+    });
+}
+
+#[test]
+fn no_file_tells_of_the_machine_it_was_written_on() {
+    hold(texts(|_| true).iter().flat_map(|(path, text)| traces::traces(path, text)).collect());
 }

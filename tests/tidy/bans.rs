@@ -1,6 +1,6 @@
 //! Rules about what may be named where: the world outside by judges and writers, printing, and the shards.
 
-use proc_macro2::TokenTree;
+use proc_macro2::{TokenStream, TokenTree};
 
 use super::paths::{each_token, is_punct};
 use super::tree::{SourceFile, Target, Tree};
@@ -127,8 +127,12 @@ pub fn shards(tree: &Tree) -> Vec<String> {
 }
 
 /// No test is switched off, and nothing is left to be written.
-pub fn unfinished(path: &str, tokens: proc_macro2::TokenStream) -> Vec<String> {
+pub fn unfinished(path: &str, text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
+    if !["ignore", "todo", "unimplemented"].iter().any(|word| text.contains(word)) {
+        return wrong;
+    }
+    let tokens: TokenStream = text.parse().unwrap_or_else(|error| panic!("{path} is no Rust: {error}"));
     each_token(tokens, &mut |tokens, at| match &tokens[at] {
         TokenTree::Group(group) if at > 0 && is_punct(tokens, at - 1, '#') => {
             let mut words = Vec::new();
@@ -234,7 +238,7 @@ mod tests {
 
     #[test]
     fn ignored_tests_and_promises_are_seen() {
-        let seen = |code: &str| unfinished("tests/a.rs", code.parse().expect("it is Rust"));
+        let seen = |code: &str| unfinished("tests/a.rs", code);
         let ignored = "tests/a.rs:2: a test that is ignored sees nothing: make it pass, or take it away";
         assert_eq!(seen("#[test]\n#[ignore] fn f() {}"), [ignored]);
         assert_eq!(seen("#[test]\n#[ignore = \"slow\"] fn f() {}"), [ignored]);

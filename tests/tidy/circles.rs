@@ -15,7 +15,7 @@ pub fn circles(tree: &Tree) -> Vec<String> {
         let home = tree.home(&target);
         let home = &home[..tree.modules_in(&home)];
         let target = &target[..tree.modules_in(&target)];
-        // What is named through a door beside the file stays with that door: the file behind it may be another folder's.
+        // What is named through a door beside the file stays with that door: what it shows may be another folder's.
         let shared = |path: &[String]| path.iter().zip(&file.module).take_while(|(one, other)| one == other).count();
         let named = if shared(target) < target.len() { target } else { home };
         let common = shared(named);

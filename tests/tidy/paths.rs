@@ -136,8 +136,8 @@ pub fn is_punct(tokens: &[TokenTree], at: usize, sign: char) -> bool {
 
 /// Whether `::` stands at `at`.
 fn is_separator(tokens: &[TokenTree], at: usize) -> bool {
-    matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == ':' && punct.spacing() == Spacing::Joint)
-        && is_punct(tokens, at + 1, ':')
+    let is_joint = matches!(tokens.get(at), Some(TokenTree::Punct(colon)) if colon.spacing() == Spacing::Joint);
+    is_joint && is_punct(tokens, at, ':') && is_punct(tokens, at + 1, ':')
 }
 
 /// Whether `>` stands at `at`, and not as the end of `->`.
