@@ -69,14 +69,17 @@ struct House {
 
 type Rule = fn(&House) -> Vec<String>;
 
+/// A rule, and where its violations go.
+type Question = (Rule, mpsc::Sender<Vec<String>>);
+
 /// A thread that has parsed `src/` once for all tests: a parsed file cannot go from one thread to another, a rule can.
-static HOUSE: LazyLock<Mutex<mpsc::Sender<(Rule, mpsc::Sender<Vec<String>>)>>> = LazyLock::new(|| {
-    let (sender, rules) = mpsc::channel::<(Rule, mpsc::Sender<Vec<String>>)>();
+static HOUSE: LazyLock<Mutex<mpsc::Sender<Question>>> = LazyLock::new(|| {
+    let (sender, questions) = mpsc::channel::<Question>();
     std::thread::spawn(move || {
         let tree = Tree::parse(&texts(|path| path.starts_with("src/") && is_rust(path)));
         let layers = layers::read_layers(&texts(|path| path == "docs/design.md")[0].1);
         let house = House { tree, layers };
-        for (rule, answer) in rules {
+        for (rule, answer) in questions {
             let _ = answer.send(rule(&house));
         }
     });

@@ -114,10 +114,9 @@ pub fn items_named(path: &str, text: &str, tree: &Tree, others: &HashSet<String>
             |word: &&str| !word.is_empty() && word.chars().all(|one| one.is_ascii_alphanumeric() || one == '_');
         let [module, item, ..] = segments[..] else { continue };
         // A type's own items are not followed: only where a module begins the path.
-        if !segments.iter().all(|word| is_word(word)) || module.starts_with(char::is_uppercase) {
+        if !segments.iter().all(is_word) || module.starts_with(char::is_uppercase) || module == "crate" {
             continue;
         }
-        let module = if module == "crate" || module == "heapledger" { continue } else { module };
         let files = tree.code_files().filter(|file| file.module.iter().any(|part| part == module));
         let mut is_module = false;
         let mut has_item = false;
