@@ -2,6 +2,7 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 
+use super::layers::spell;
 use super::paths::{each_token, is_punct};
 use super::tree::{SourceFile, Target, Tree};
 
@@ -27,8 +28,12 @@ pub fn purity(tree: &Tree) -> Vec<String> {
         for name in &file.names {
             let line = name.written.line;
             match tree.resolve(name) {
-                Target::Crate(path) if path.first().is_some_and(|first| LIVE.contains(&first.as_str())) => {
-                    tell(line, &format!("crate::{}", path.join("::")));
+                Target::Crate(path) => {
+                    // Also what another folder only hands on.
+                    let homes = [&path, &tree.home(&path)].map(|path| path.first().cloned().unwrap_or_default());
+                    if homes.iter().any(|folder| LIVE.contains(&folder.as_str())) {
+                        tell(line, &spell(&path));
+                    }
                 }
                 Target::Elsewhere(path) => {
                     let named: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -39,7 +44,6 @@ pub fn purity(tree: &Tree) -> Vec<String> {
                         tell(line, &path.join("::"));
                     }
                 }
-                Target::Crate(_) => {}
             }
         }
     }
@@ -48,8 +52,9 @@ pub fn purity(tree: &Tree) -> Vec<String> {
 }
 
 /// The files that print, and what.
-pub const PRINTING_FILES: [(&str, &str); 4] = [
+pub const PRINTING_FILES: [(&str, &str); 5] = [
     ("src/command/terminal.rs", "what the command says"),
+    ("src/front/budget/assertion.rs", "the warning of an assertion that holds"),
     ("src/front/leak_test/progress.rs", "the line that says how far a leak test is"),
     ("src/front/print.rs", "what users ask to have printed"),
     ("src/front/process.rs", "what a process tells when it ends"),
@@ -163,6 +168,7 @@ mod tests {
         for (code, name) in [
             ("use crate::record::Shard;", "crate::record::Shard"),
             ("use crate::{registry, words};", "crate::registry"),
+            ("use crate::reading::Shard;", "crate::reading::Shard"),
             ("fn f() { super::super::record::now() }", "crate::record::now"),
             ("use std::{collections::BTreeMap, env};", "std::env"),
             ("use std::{fs::{self, File}};", "std::fs"),
@@ -172,8 +178,13 @@ mod tests {
             ("fn f() { g!(std::thread::sleep(d)) }", "std::thread::sleep"),
             ("use std::time::SystemTime; fn f() { SystemTime::now() }", "std::time::SystemTime::now"),
         ] {
-            let tree =
-                Tree::parse(&[("src/record/mod.rs", ""), ("src/registry/mod.rs", ""), ("src/judging/a.rs", code)]);
+            let tree = Tree::parse(&[
+                ("src/record/mod.rs", "mod shard; pub use shard::Shard;"),
+                ("src/record/shard.rs", ""),
+                ("src/registry/mod.rs", ""),
+                ("src/reading/mod.rs", "pub use crate::record::Shard;"),
+                ("src/judging/a.rs", code),
+            ]);
             let told = "is not for a function of values: have the caller pass what it wants to know";
             assert_eq!(purity(&tree).first(), Some(&format!("src/judging/a.rs:1: `{name}` {told}")), "{code}");
         }

@@ -129,6 +129,7 @@ pub fn crate_names(tree: &Tree) -> Vec<(&SourceFile, usize, Vec<String>)> {
     found
 }
 
+/// A path below the crate, as code writes it.
 pub fn spell(path: &[String]) -> String {
     ["crate".to_string()].iter().chain(path).cloned().collect::<Vec<_>>().join("::")
 }

@@ -126,7 +126,7 @@ impl Written {
     }
 }
 
-pub fn is_ident(tokens: &[TokenTree], at: usize) -> bool {
+fn is_ident(tokens: &[TokenTree], at: usize) -> bool {
     matches!(tokens.get(at), Some(TokenTree::Ident(_)))
 }
 

@@ -3,7 +3,7 @@
 use proc_macro2::{Delimiter, TokenTree};
 use syn::visit::{self, Visit};
 
-use super::paths::{is_ident, is_punct};
+use super::paths::is_punct;
 use super::tree::Tree;
 
 /// Functions of `src/record/` that never run inside the allocator, and why. The name of a type stands for its methods.
@@ -123,7 +123,8 @@ impl Look<'_> {
                     let follows_value = match before {
                         Some(TokenTree::Ident(word)) => !["in", "mut", "return", "match"].iter().any(|key| word == key),
                         Some(TokenTree::Group(before)) => {
-                            before.delimiter() != Delimiter::Brace && !is_punct(&tokens, at - 2, '#')
+                            let is_attribute = at > 1 && is_punct(&tokens, at - 2, '#');
+                            before.delimiter() != Delimiter::Brace && !is_attribute
                         }
                         _ => false,
                     };
@@ -141,7 +142,7 @@ impl Look<'_> {
                     self.tell_if_listed(word, &METHODS, (".", "()"));
                     self.tell_if_listed(word, &TYPES, ("", ""));
                 }
-                TokenTree::Ident(word) if is_ident(&tokens, at) => self.tell_if_listed(word, &TYPES, ("", "")),
+                TokenTree::Ident(word) => self.tell_if_listed(word, &TYPES, ("", "")),
                 _ => {}
             }
         }
@@ -260,6 +261,7 @@ mod tests {
             ("fn f() {\na[b] }", "an index panics"),
             ("fn f() {\na.b[1..] = c; }", "an index panics"),
             ("macro_rules! m { ($a:expr) => {\n$a.b[0] } }", "an index panics"),
+            ("fn f() { g!((a)\n[0]) }", "an index panics"),
             ("macro_rules! m { () => {\nVec::new() } }", "`Vec` allocates"),
             ("fn f() { matches!(\na.unwrap(), b) }", "`.unwrap()` panics"),
         ] {
