@@ -100,7 +100,8 @@ fn main() -> tantivy::Result<()> {
     println!("{report}\n");
     assert!(report.passes());
 
-    // 4. In a test, say what you expect, and let it fail when that is not so: here 200 answers are to take up to 64 KiB.
+    // 4. In a test, say what you expect, and let it fail when that is not so: here 200 answers are to take up to 64
+    // KiB.
     let mut service = Service::new(200)?;
     LeakTest::new("answer").bounded(64 << 10).assert(|i| service.answer(&question(i)).unwrap().len());
     println!("In a test: LeakTest::new(\"answer\").bounded(64 << 10).assert(..) passes.");

@@ -1,5 +1,5 @@
-//! `assert_budget` and `budget`: what they measure is exact, whoever else is at work; what they judge is what the policy
-//! says; and what they say helps. Every test runs in a process of its own, for a process reads its policy once.
+//! `assert_budget` and `budget`: what they measure is exact, whoever else is at work; what they judge is what the
+//! policy says; and what they say helps. Every test runs in a process of its own, for a process reads its policy once.
 
 #![cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
 
@@ -560,8 +560,8 @@ allocs = '1 k'
         };
         assert_eq!(counting("third", &[9, 7, 4, 8, 4]), 5);
         assert_eq!(counting("third", &[9, 4, 4]), 3);
-        // The first run warms up, and is nothing that the others have to repeat; within its tolerance a count may wobble,
-        // and below a ceiling do what it likes.
+        // The first run warms up, and is nothing that the others have to repeat; within its tolerance a count may
+        // wobble, and below a ceiling do what it likes.
         assert_eq!(counting("wobbles", &[5000, 100, 101]), 3);
         assert_eq!(counting("ceiling", &[1000, 100, 101]), 3);
         let (said, _) = refused(|| counting("never", &[1, 9, 8, 7, 6, 5, 4, 3, 2]));

@@ -1,5 +1,5 @@
-//! The command `cargo heapledger`, end to end: on small real projects, driven as users do. What code allocates is turned
-//! with dials, in a file that the projects' tests read, so that one build serves many runs.
+//! The command `cargo heapledger`, end to end: on small real projects, driven as users do. What code allocates is
+//! turned with dials, in a file that the projects' tests read, so that one build serves many runs.
 
 #[path = "common/project.rs"]
 mod project;

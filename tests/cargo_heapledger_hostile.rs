@@ -1,6 +1,6 @@
-//! The command `cargo heapledger` against files, names, numbers and surroundings that nobody meant well: it says what is
-//! wrong and where, exits with 1, writes nothing, and leaves nothing behind. Most tests need no cargo project: they judge
-//! runs that they write themselves.
+//! The command `cargo heapledger` against files, names, numbers and surroundings that nobody meant well: it says what
+//! is wrong and where, exits with 1, writes nothing, and leaves nothing behind. Most tests need no cargo project: they
+//! judge runs that they write themselves.
 
 #![cfg(all(target_os = "linux", not(miri)))]
 
@@ -960,7 +960,8 @@ fn as_many_operations_as_there_can_be_are_judged_in_seconds() {
     for (count, outputs) in [(65_536, &["--markdown", "out.md"][..]), (4_096, &["--junit", "out.xml"])] {
         project.write("run.json", &part(count));
         let began = Instant::now();
-        // In a debug build it is a tenth as fast as users have it, and holds every figure as JSON, as a value and judged.
+        // In a debug build it is a tenth as fast as users have it, and holds every figure as JSON, as a value and
+        // judged.
         let mut command = limited(&project, 4 * MOST_KIB, 40);
         command.args(["merge", "run.json"]).args(outputs);
         let said = said_within(Duration::from_secs(240), command);

@@ -1,5 +1,5 @@
-//! `fork`: the child has the one thread that forked, and the ledger with it. It allocates, frees, opens scopes and reads
-//! the ledger, and tells by its exit code whether all of that was right.
+//! `fork`: the child has the one thread that forked, and the ledger with it. It allocates, frees, opens scopes and
+//! reads the ledger, and tells by its exit code whether all of that was right.
 
 #![cfg(unix)]
 #![allow(unsafe_code, reason = "calls fork")]
@@ -17,8 +17,8 @@ use heapledger::{current, measure, snapshot, track};
 #[global_allocator]
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
 
-/// Forks, runs `work` in the child, and returns what it returned: less than 128. `None` when the child did not end well:
-/// it was killed by a signal, or did not end within twenty seconds.
+/// Forks, runs `work` in the child, and returns what it returned: less than 128. `None` when the child did not end
+/// well: it was killed by a signal, or did not end within twenty seconds.
 fn in_a_child(work: impl FnOnce() -> u8) -> Option<u8> {
     // SAFETY: the child only does what this crate promises for it, and ends by `_exit`.
     let child = unsafe { libc::fork() };

@@ -1,5 +1,6 @@
-//! Sizes and alignments: every block is the inner allocator's own, at its own place, aligned, zeroed and lazily paged as
-//! the inner allocator makes it, resized in place where it can be, with an owner tag right behind it wherever that is.
+//! Sizes and alignments: every block is the inner allocator's own, at its own place, aligned, zeroed and lazily paged
+//! as the inner allocator makes it, resized in place where it can be, with an owner tag right behind it wherever that
+//! is.
 
 #![allow(unsafe_code, reason = "calls the allocator directly, to see each of its four methods alone")]
 

@@ -1,10 +1,10 @@
 //! Leak tests on a real search engine: tantivy.
 //!
 //! The four ways in which a search system leaks, each planted, found, and judged beside its repaired twin: an indexing
-//! job that piles up temporary data, a result cache without bound, writers and files that stay open, a background thread
-//! that keeps references. Then tantivy itself, used as its documentation says: every loop gets the verdict that it
-//! deserves, and where that is a leak of tantivy's, the loop beside it shows the way around. What was found, with the
-//! lines in tantivy's source, stands in `docs/finding-leaks.md`.
+//! job that piles up temporary data, a result cache without bound, writers and files that stay open, a background
+//! thread that keeps references. Then tantivy itself, used as its documentation says: every loop gets the verdict that
+//! it deserves, and where that is a leak of tantivy's, the loop beside it shows the way around. What was found, with
+//! the lines in tantivy's source, stands in `docs/finding-leaks.md`.
 //!
 //! Every test prints its report: `cargo test --test tantivy_leaks -- --nocapture`.
 
@@ -73,8 +73,8 @@ fn judged<R>(test: LeakTest, closure: impl FnMut(usize) -> R) -> LeakReport {
     report
 }
 
-/// A test of work that commits: slow, because tantivy starts its workers anew and, in a folder, waits for the disk. So the
-/// windows are short: 2 iterations of warm-up, then 4, 8 and 16.
+/// A test of work that commits: slow, because tantivy starts its workers anew and, in a folder, waits for the disk. So
+/// the windows are short: 2 iterations of warm-up, then 4, 8 and 16.
 fn slow(name: &str) -> LeakTest {
     LeakTest::new(name).iterations(4)
 }
@@ -334,7 +334,8 @@ fn a_result_cache_without_bound_is_found() {
         assert_eq!(service.search(&words(i)), 1);
     });
     let left = assert_leaks(&report);
-    // The vector and the one id in it come from the search, and stay in the cache with the words, which are there twice.
+    // The vector and the one id in it come from the search, and stay in the cache with the words, which are there
+    // twice.
     assert_eq!(left.blocks, 4.0, "{left:?}");
     assert_eq!(grows_most(&report), ("search, cache without bound/cache".into(), 2.0));
 

@@ -105,7 +105,8 @@ fn next(sources: &mut Sources) -> Option<Text> {
 impl Built {
     fn add(&self, writer: &IndexWriter, text: Text) -> anyhow::Result<()> {
         let _op = track("add");
-        // tantivy copies the text. Bound after the scope, it is dropped before the scope ends; an argument would not be.
+        // tantivy copies the text. Bound after the scope, it is dropped before the scope ends; an argument would not
+        // be.
         let Text { path, body } = text;
         writer.add_document(doc!(self.path => path.to_string_lossy().as_ref(), self.body => body))?;
         Ok(())

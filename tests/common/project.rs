@@ -1,5 +1,5 @@
-//! Small cargo projects in temporary folders, for tests that run the built command `cargo heapledger` as users do. It says
-//! what came of a command; what should come of it is for the tests to say.
+//! Small cargo projects in temporary folders, for tests that run the built command `cargo heapledger` as users do. It
+//! says what came of a command; what should come of it is for the tests to say.
 
 #![allow(dead_code, reason = "every test binary uses its own part of this")]
 

@@ -98,8 +98,8 @@ fn what_is_left_without_old_blocks_must_be_decided() {
     assert_eq!(verdict_without_taken_over(&rising), None);
 }
 
-/// Whether five blocks that every iteration takes over are fresh, if the giver makes so many more or fewer than it gives
-/// until each end of a window.
+/// Whether five blocks that every iteration takes over are fresh, if the giver makes so many more or fewer than it
+/// gives until each end of a window.
 fn are_fresh_if_changed(more: [u64; 4], fewer: [u64; 4]) -> bool {
     let at = |of: [u64; 4], n| ENDS.iter().position(|&end| end == n).map_or(0, |end| of[end]);
     takes_fresh_blocks(&evidence(3, |n| WindowEnd {
@@ -212,8 +212,8 @@ fn blocks_of_which_another_thread_frees_more_than_half_are_none() {
     assert!(with([32, 64]).is_some(), "only the last window counts");
 }
 
-/// What takers leak if every iteration gives five blocks to them, and if at the end of every window the thread that takes
-/// them has kept so many, and another one has freed so many.
+/// What takers leak if every iteration gives five blocks to them, and if at the end of every window the thread that
+/// takes them has kept so many, and another one has freed so many.
 fn leak_if_kept(kept: [u64; 4], lost: [u64; 4]) -> Option<Verdict> {
     leak_owned_by_others(&evidence(3, |n| {
         let at = |of: [u64; 4]| ENDS.iter().position(|&end| end == n).map_or(0, |end| of[end]);
