@@ -3,6 +3,8 @@
 
 /// Sizes, counts and percentages, exactly as they are written.
 mod amount;
+/// The `cfg` expressions of `[target]`.
+mod cfgs;
 /// What people wrote, made short and harmless for messages.
 mod message;
 /// Globs: which paths of operations a pattern reaches.
@@ -18,8 +20,6 @@ mod samples;
 mod setting;
 /// One table of limits, as it stands in the file.
 mod table;
-/// The `cfg` expressions of `[target]`.
-mod target;
 /// Values of one TOML type, and what is said of others.
 mod value;
 

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use toml::de::{DeTable, DeValue};
 
+use super::cfgs::expression;
 use super::message::{quoted, short};
 use super::pattern::{Glob, glob, normalized};
 use super::rules::Policy;
 use super::table::RuleTable;
-use super::target::expression;
 use super::value::{Reader, TomlKey, TomlValue, in_order};
 use crate::judging::budget::figure::Figure;
 use crate::judging::budget::limit::Unlisted;

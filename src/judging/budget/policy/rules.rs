@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use cfg_expr::Expression;
 
+use super::cfgs::Targets;
 use super::pattern::{Glob, Reach, normalized};
 use super::table::RuleTable;
-use super::target::Targets;
 use crate::judging::budget::figure::Figure;
 use crate::judging::budget::limit::{FigureLimit, Unlisted};
 #[cfg(feature = "cli")]
