@@ -2,7 +2,7 @@
 
 use crate::words::{Site, Tally};
 
-/// One operation in a [`Snapshot`] or a [`Report`](crate::Report).
+/// One operation in a [`Snapshot`](crate::Snapshot) or a [`Report`](crate::Report).
 ///
 /// ```
 /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

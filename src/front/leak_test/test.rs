@@ -8,10 +8,11 @@ use crate::judging::leak::MOST;
 /// A test that a closure gives back what it takes.
 ///
 /// Runs the closure in windows of iterations, each twice as long as the one before, reads between iterations what the
-/// operation owns, and judges growth by the doubling test: [`Verdict`]. By default until some 4,000 iterations or one
-/// second, at least three windows. What grows goes on: a leak until some 65,000 iterations while there is time, so that
-/// a cache that fills is told from it; growth that has not stopped, or that contradicts itself, while there is time and
-/// three windows more. Never more than some ten times the planned time, or 1,048,576 iterations.
+/// operation owns, and judges growth by the doubling test: [`Verdict`](crate::Verdict). By default until some 4,000
+/// iterations or one second, at least three windows. What grows goes on: a leak until some 65,000 iterations while
+/// there is time, so that a cache that fills is told from it; growth that has not stopped, or that contradicts itself,
+/// while there is time and three windows more. Never more than some ten times the planned time, or 1,048,576
+/// iterations.
 ///
 /// Works in plain `#[test]` functions beside other tests: only the operation of this test is judged, on every thread
 /// that it is carried to, and other tests are other operations. Files are the process's: when their number grows, a
