@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use crate::judging::leak::{Findings, Live, Verdict};
+use crate::judging::leak::{Findings, Live, Verdict, Warning};
 use crate::words::{Bytes, counted, exact, printable};
 
 /// Names shown of a list that may be long.
@@ -38,8 +38,40 @@ pub(crate) fn leak(found: &Findings, out: &mut impl Write) -> fmt::Result {
     writeln!(out, "  outside  (unattributed) moved by {} {over}", live(found.unattributed))?;
     list(out, "  threads  still running: ", &found.threads)?;
     list(out, "  files    opened meanwhile, still open: ", &found.files)?;
+    for warning in &found.warnings {
+        writeln!(out, "  warning  {}", warned_of(warning))?;
+    }
     writeln!(out, "  hidden   {}", what_could_hide(found))?;
     write!(out, "  next     {}", advice(found))
+}
+
+/// What a test that passes says all the same.
+pub(crate) fn warnings(found: &Findings) -> String {
+    let name = printable(&found.name);
+    let lines = found.warnings.iter().map(|warning| format!("leak test \"{name}\": {}", warned_of(warning)));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn warned_of(warning: &Warning) -> String {
+    match warning {
+        Warning::OutsideInStep { path, per_iteration } => format!(
+            "outside, {} grows by {} per iteration, in step with the test: is it the test's doing?",
+            printable(path),
+            live(*per_iteration)
+        ),
+        Warning::UnseenThreads { count } => format!(
+            "{} began meanwhile whose memory is not counted: carry the operation to them with `tracked` or \
+             `Operation::run`, or use the feature `threads`",
+            counted(*count, "thread")
+        ),
+        Warning::UnknownFiles { names } => {
+            let names = names.iter().take(SHOWN).map(|name| printable(name)).collect::<Vec<_>>().join(", ");
+            format!("more and more files are open, and nobody could be asked who opens them: {names}")
+        }
+        Warning::CHeap { bytes_per_iteration } => {
+            format!("outside the Rust heap, C code keeps {} B per iteration", figure(*bytes_per_iteration))
+        }
+    }
 }
 
 /// The names, each once, with how often.
@@ -98,6 +130,17 @@ pub(crate) fn sentence(found: &Findings) -> String {
             figure(*max),
             figure(*median)
         ),
+        Verdict::Undecided { bytes_per_iteration, blocks_per_iteration, events, .. } => format!(
+            "undecided: it grows in step with the iterations, by about {} B in {} blocks each, but only {} tell so",
+            figure(*bytes_per_iteration),
+            figure(*blocks_per_iteration),
+            counted(*events, "event")
+        ),
+        Verdict::Violated { blocks, by } => format!(
+            "violated: {} freed or resized without a valid owner, by {}",
+            counted(*blocks, "block"),
+            by.iter().take(SHOWN).map(|name| printable(name)).collect::<Vec<_>>().join(", ")
+        ),
         Verdict::Unsettled { by } => {
             let by = by.iter().take(SHOWN).map(|name| printable(name)).collect::<Vec<_>>().join(", ");
             format!("unsettled: no reading could be trusted, because these kept moving: {by}")
@@ -150,6 +193,12 @@ fn advice(found: &Findings) -> &'static str {
             "track(..) the steps inside, so that the growing one stands alone; a cache that is to fill wants `.bounded(bytes)`"
         }
         Verdict::Unstable { .. } => "give it more `.time(..)`, or make what the closure does the same every time",
+        Verdict::Undecided { .. } => {
+            "give it more `.time(..)`, or say what is expected: `.bounded(bytes)` for a cache that fills"
+        }
+        Verdict::Violated { .. } => {
+            "free every block with the layout that it was made with: run the test under Miri or the address sanitizer"
+        }
         Verdict::Unsettled { .. } => "join or pause what runs in the background, inside the closure",
         _ => "see what the first iterations keep, or allow more",
     }

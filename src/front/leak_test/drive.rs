@@ -8,7 +8,6 @@ use super::report::LeakReport;
 use super::run::LeakRun;
 use super::test::LeakTest;
 use crate::front::future::Tracked;
-use crate::front::process;
 use crate::front::scope::Scope;
 use crate::words::Node;
 
@@ -99,8 +98,7 @@ impl LeakTest {
     #[track_caller]
     pub fn assert<R>(self, closure: impl FnMut(usize) -> R) {
         let report = self.run(closure);
-        process::leak_tested(|| report.as_tested());
-        assert!(report.passes(), "{report}");
+        report.end_assertion();
     }
 }
 

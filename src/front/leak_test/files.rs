@@ -20,6 +20,11 @@ pub(super) fn open_files() -> OpenFiles {
     entries.filter_map(Result::ok).filter_map(file).collect()
 }
 
+/// How many threads the process has, on Linux; zero elsewhere.
+pub(super) fn process_threads() -> usize {
+    fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
+}
+
 /// The name of a thread, on Linux; its number elsewhere, and where the thread has ended.
 pub(super) fn thread_name(thread: Tid) -> String {
     let name = fs::read_to_string(format!("/proc/self/task/{thread}/comm"));

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use crate::front::process;
 use crate::judging::budget::{LeakTested, LeakVerdict};
 use crate::judging::leak::{Findings, Verdict};
-use crate::record::Own;
+use crate::record::{self, Own};
 use crate::render;
 
 /// What a [`LeakTest`](crate::LeakTest) found.
@@ -77,12 +78,24 @@ impl LeakReport {
 }
 
 impl LeakReport {
+    /// Ends an assertion: panics unless the test passes, and says on standard error what it warns of if it does.
+    #[track_caller]
+    pub(super) fn end_assertion(&self) {
+        process::leak_tested(|| self.as_tested());
+        assert!(self.passes(), "{self}");
+        if !self.0.warnings.is_empty() {
+            // Where output is captured, whoever is active would pay for it.
+            record::quietly(|| eprintln!("{}", render::warnings(&self.0)));
+        }
+    }
+
     /// What the process tells of it when it ends.
-    pub(super) fn as_tested(&self) -> LeakTested {
+    fn as_tested(&self) -> LeakTested {
         let found = &self.0;
         let (verdict, bytes_per_iteration) = match found.verdict {
             _ if found.passes() => (LeakVerdict::Passed, 0.0),
             Verdict::Unstable { median, .. } => (LeakVerdict::Unstable, median),
+            Verdict::Undecided { bytes_per_iteration, .. } => (LeakVerdict::Unstable, bytes_per_iteration),
             Verdict::Unsettled { .. } => (LeakVerdict::Unstable, 0.0),
             Verdict::Leak { bytes_per_iteration, .. } => (LeakVerdict::Leak, bytes_per_iteration),
             _ => (LeakVerdict::Leak, 0.0),
@@ -107,6 +120,6 @@ impl fmt::Display for LeakReport {
 
 impl fmt::Debug for LeakReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        crate::record::quietly(|| f.debug_tuple("LeakReport").field(&*self.0).finish())
+        record::quietly(|| f.debug_tuple("LeakReport").field(&*self.0).finish())
     }
 }

@@ -1,10 +1,11 @@
 //! A leak test under way: iterations, the readings between them, windows, and the report at the end. Collects the
 //! evidence; it judges nothing of it.
 
+use std::collections::BTreeMap;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use super::files::{FileWatch, open_files, runs_alone, thread_name};
+use super::files::{FileWatch, open_files, process_threads, runs_alone, thread_name};
 use super::progress::Progress;
 use super::report::LeakReport;
 use super::settle::{Settling, most_threads_end};
@@ -175,7 +176,9 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             live: Live::from(&total),
             taken_over: Live { bytes: total.taken_over_bytes as i64, blocks: total.taken_over_blocks as i64 },
             unattributed: Live::from(&ledger.total_of(&UNATTRIBUTED)),
+            outside: self.outside(&ledger),
             threads,
+            process_threads: process_threads(),
             files,
             moves,
         });
@@ -186,6 +189,14 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
         if notes.snapshots.len() > 2 {
             notes.snapshots.remove(0);
         }
+    }
+
+    /// What every operation outside the test owns, but the ledger's own and `(unattributed)`.
+    fn outside(&self, ledger: &Snapshot) -> BTreeMap<OperationId, Live> {
+        let rows = ledger
+            .rows()
+            .filter(|(node, _)| !node.is_within(self.node) && node.id != LEDGER.id && node.id != UNATTRIBUTED.id);
+        rows.map(|(node, row)| (node.id, Live::from(&row.own))).collect()
     }
 
     /// Ends the run with its report.
@@ -243,6 +254,8 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             counts_threads: self.test.threads,
             allowed_warmup: evidence.allowed_warmup,
             bounded: evidence.bounded,
+            warnings: Vec::new(),
+            strict: self.test.strict,
         };
         if let [before, last] = notes.snapshots.as_slice() {
             let did = last - before;

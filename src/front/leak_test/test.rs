@@ -47,6 +47,7 @@ pub struct LeakTest {
     pub(super) whole_process: bool,
     pub(super) allowed_warmup: Option<u64>,
     pub(super) bounded: Option<u64>,
+    pub(super) strict: bool,
 }
 
 impl LeakTest {
@@ -70,6 +71,7 @@ impl LeakTest {
             whole_process: false,
             allowed_warmup: None,
             bounded: None,
+            strict: false,
         }
     }
 
@@ -153,6 +155,17 @@ impl LeakTest {
     #[deprecated(since = "0.1.0", note = "renamed `allow_warmup`; this alias goes in 0.2")]
     pub fn allow_warm_up(self, bytes: u64) -> Self {
         self.allow_warmup(bytes)
+    }
+
+    /// Fails the assertion also where the report only warns: of what grew outside in step with the iterations, and of
+    /// threads, files and C memory that the test cannot judge.
+    ///
+    /// ```
+    /// let strict = heapledger::LeakTest::new("search").strict();
+    /// ```
+    pub fn strict(mut self) -> Self {
+        self.strict = true;
+        self
     }
 
     /// Expects a cache of up to `bytes`: growth below it is bounded, however long the cache takes to fill, and growth

@@ -19,8 +19,12 @@ pub(crate) struct WindowEnd {
     pub(crate) taken_over: Live,
     /// What is owned by `(unattributed)`.
     pub(crate) unattributed: Live,
+    /// What every other operation outside the test owns, but the ledger's own.
+    pub(crate) outside: BTreeMap<OperationId, Live>,
     /// Threads that began in the test and run.
     pub(crate) threads: usize,
+    /// All threads of the process; zero where the system does not tell.
+    pub(crate) process_threads: usize,
     /// Files that the process has open.
     pub(crate) files: FileCounts,
     /// What every operation did on every thread since the test began.

@@ -15,6 +15,20 @@ pub(crate) struct Growth {
     pub(crate) live: Live,
 }
 
+/// Something that the verdict does not rest on and that a user must know all the same. Said when a test passes, too;
+/// under `strict` it fails the test.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Warning {
+    /// An operation outside the test grew in step with its iterations, while other tests ran in the process.
+    OutsideInStep { path: String, per_iteration: Live },
+    /// Threads began in the process during the test whose memory is not counted for it.
+    UnseenThreads { count: u64 },
+    /// The number of files of these names grew, and nobody could be asked who opens them.
+    UnknownFiles { names: Vec<String> },
+    /// The C heap outside the Rust allocator grew in step with the iterations.
+    CHeap { bytes_per_iteration: f64 },
+}
+
 /// What a leak test found.
 #[derive(Clone, Debug)]
 pub(crate) struct Findings {
@@ -46,17 +60,27 @@ pub(crate) struct Findings {
     pub(crate) counts_threads: bool,
     pub(crate) allowed_warmup: Option<u64>,
     pub(crate) bounded: Option<u64>,
+    pub(crate) warnings: Vec<Warning>,
+    /// A warning fails the test.
+    pub(crate) strict: bool,
 }
 
 impl Findings {
     /// Whether the test passes: it keeps nothing, or no more than was allowed.
     pub(crate) fn passes(&self) -> bool {
         let within = |bytes: i64, allowed: Option<u64>| allowed.is_none_or(|allowed| bytes <= allowed as i64);
+        if self.strict && !self.warnings.is_empty() {
+            return false;
+        }
         match self.verdict {
             Verdict::Clean => true,
             Verdict::WarmUp { bytes, .. } => within(bytes, self.allowed_warmup),
             Verdict::Bounded { bytes, .. } => within(bytes, self.bounded),
-            Verdict::Leak { .. } | Verdict::Unstable { .. } | Verdict::Unsettled { .. } => false,
+            Verdict::Leak { .. }
+            | Verdict::Unstable { .. }
+            | Verdict::Undecided { .. }
+            | Verdict::Violated { .. }
+            | Verdict::Unsettled { .. } => false,
         }
     }
 

@@ -24,7 +24,7 @@ pub use verdict::Verdict;
 
 pub(crate) use curve::{Live, Window};
 pub(crate) use evidence::{Evidence, WindowEnd};
-pub(crate) use findings::{Findings, as_expected};
+pub(crate) use findings::{Findings, Warning, as_expected};
 pub(crate) use left_open::{OpenFiles, Openings, count_names, is_shown, learn_who_opens_files, without_ended_threads};
 pub(crate) use owners::freers_in_last_window;
 pub(crate) use patience::{MOST, NextStep, Spent, is_out_of_iterations, next_step};

@@ -61,6 +61,30 @@ pub enum Verdict {
         /// The most.
         max: f64,
     },
+    /// Growth in step with the iterations that rests on too few events to tell a leak from a pool or a cache that fills.
+    /// Figures are averages over the longest window.
+    #[non_exhaustive]
+    Undecided {
+        /// Bytes that every iteration leaves behind.
+        bytes_per_iteration: f64,
+        /// Blocks that every iteration leaves behind.
+        blocks_per_iteration: f64,
+        /// Threads that every iteration leaves running.
+        threads_per_iteration: f64,
+        /// File descriptors that every iteration leaves open.
+        files_per_iteration: f64,
+        /// How often something grew: what the figures rest on.
+        events: u64,
+    },
+    /// Blocks came back without a valid owner: freed or resized with another size than they were made with, or something
+    /// wrote behind them. No figure can be trusted.
+    #[non_exhaustive]
+    Violated {
+        /// How many of them the operations of the test freed or resized.
+        blocks: u64,
+        /// The operations that did, by name.
+        by: Vec<String>,
+    },
     /// Other threads kept moving what is judged, so that no reading could be trusted.
     #[non_exhaustive]
     Unsettled {

@@ -24,6 +24,8 @@ fn findings(verdict: Verdict, allowed_warmup: Option<u64>, bounded: Option<u64>)
         counts_threads: false,
         allowed_warmup,
         bounded,
+        warnings: Vec::new(),
+        strict: false,
     }
 }
 
