@@ -43,7 +43,7 @@ struct Log {
 /// somebody asked for that.
 #[inline]
 pub(crate) fn begun() -> bool {
-    record::begun(|| {
+    record::installed_after(|| {
         teller();
     })
 }
