@@ -126,7 +126,7 @@ impl Snapshot {
     pub fn operation(&self, path: &str) -> Option<Row> {
         // What is inside an operation that is private to a test is found by no name.
         let private = || self.0.nodes.iter().copied().find(|node| registry::has_private() && node.is_at(path));
-        let node = registry::known(path).or_else(private)?;
+        let node = registry::find_by_path(path).or_else(private)?;
         // An operation made after the snapshot is not in it.
         self.0.nodes.get(node.id.index())?;
         if !registry::has_private() {
