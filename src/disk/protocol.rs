@@ -1,5 +1,5 @@
 //! What `cargo heapledger` and the test processes agree on: variables of the environment, and the files in the folder
-//! that one of them names. What a process writes there and what the command finds there stand beside each other.
+//! that one of them names. This file has both what a process writes there and what the command finds there.
 //! `judging::budget::Run` says what is in a report.
 //!
 //! A process that is asked to report writes a file that announces it, then measures. Where it ends well, its report
@@ -26,8 +26,8 @@ const BEGUN: &str = "begun";
 /// Ends the name of a report.
 #[cfg(feature = "serde")]
 const REPORT: &str = "json";
-/// Ends the name of a file that stands for a report which could not be written, for want of the feature `serde`. It
-/// holds the program's name.
+/// Ends the name of a file that stands for a report which could not be written, because the feature `serde` is missing.
+/// It holds the program's name.
 #[cfg(any(feature = "cli", not(feature = "serde")))]
 const UNABLE: &str = "unable";
 

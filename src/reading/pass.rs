@@ -24,7 +24,7 @@ pub(super) struct Pass {
     pub(super) torn: bool,
 }
 
-/// Whether what one shard counted agrees with itself.
+/// The sums of one shard, which agree with each other where nothing is under way.
 #[derive(Default)]
 struct Balance {
     net: i64,

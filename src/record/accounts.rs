@@ -10,9 +10,9 @@ const LEAF: usize = 16;
 const BRANCH: usize = 128;
 /// How many branches the root links to: enough for every id.
 const ROOT: usize = 2048;
-/// An id without so many of its low bits says which branch.
+/// An id that is shifted right by so many bits is the number of its branch.
 const ABOVE_BRANCH: u32 = (LEAF * BRANCH).trailing_zeros();
-/// An id without so many of its low bits says which leaf.
+/// An id that is shifted right by so many bits is the number of its leaf.
 const ABOVE_LEAF: u32 = LEAF.trailing_zeros();
 
 const _: () = assert!(LEAF * BRANCH * ROOT == 1 << ID_BITS);

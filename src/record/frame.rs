@@ -26,7 +26,7 @@ pub(crate) struct Frame {
     before: Activity<Alone>,
     /// The level it shares with the threads spawned in it.
     shared: Link<SharedLevel>,
-    /// What is to fail in it while it is the innermost.
+    /// Which allocations are to fail while it is the innermost.
     plan: Plan,
     /// The frame around it; of an unused frame, the next unused one; of the base, none.
     pub(super) below: Link<Frame>,

@@ -33,7 +33,7 @@ pub(crate) struct SharedLevel {
     users: AtomicUsize,
     /// Threads that began in it, or in a level inside it, and still run.
     threads: AtomicU64,
-    /// The most of them at once. A thread that ends tells all its bytes, so it adds no error afterwards.
+    /// The most of them at once. A thread that ends tells all its bytes, so it adds no error after its end.
     most: AtomicU64,
     /// Whether the scope has ended: then no new thread starts in it.
     ended: AtomicBool,

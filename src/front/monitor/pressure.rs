@@ -110,7 +110,7 @@ impl Limit {
     fn live_bytes(&self) -> u64 {
         let live = match &self.operation {
             Some(path) => snapshot().operation(path).map_or(0, |row| row.total.live_bytes),
-            // Far below the limit, the level that threads last told is exact enough.
+            // Below half the limit, the level that threads last told is exact enough.
             None if live_bytes_about() < self.bytes as i64 / 2 => live_bytes_about(),
             None => snapshot().process(),
         };

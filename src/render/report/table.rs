@@ -11,7 +11,7 @@ use crate::words::{Bytes, Count, LEDGER, Tally, counted, exact, printable};
 
 /// The least width of names, in columns, however narrow the table: shorter names could not be told apart.
 const NARROWEST_NAME: usize = 16;
-/// Columns are left out until names have as much room. A name that is longer than most screens can spare is cut.
+/// Columns of figures are left out until names have this width. A longer name is cut: most screens have no room for it.
 const ROOM_FOR_NAMES: usize = 40;
 /// The style of what is still owned, which a reader looks for first.
 const OWNED: Style = AnsiColor::Yellow.on_default();
