@@ -13,7 +13,7 @@ use super::scope::{Scope, track};
 use crate::judging::budget::Denied;
 use crate::judging::{Allocated, Violation, allocated_between};
 use crate::record::{self, Own};
-use crate::words::{LEDGER, Node, OperationId, Tally};
+use crate::words::{Counts, LEDGER, Node, OperationId, Tally};
 use crate::{registry, render};
 
 /// Enters the operation `name` within the active one, and denies it allocations until the guard is dropped. Dropping
@@ -159,14 +159,14 @@ impl Drop for DenyAlloc {
 
 /// What this thread has allocated so far in each operation, by id.
 fn allocated_by_operation() -> BTreeMap<OperationId, Allocated> {
-    let mut all = BTreeMap::new();
+    let mut all: BTreeMap<OperationId, Counts> = BTreeMap::new();
     record::for_each_account_here(|account, read| {
         let id = registry::owner_of(account);
         if id != LEDGER.id {
-            all.insert(id, Allocated::of(&read.counts));
+            all.entry(id).or_default().add(&read.counts);
         }
     });
-    all
+    all.into_iter().map(|(id, counts)| (id, Allocated::of(&counts))).collect()
 }
 
 impl fmt::Display for Violation {

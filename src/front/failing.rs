@@ -105,13 +105,13 @@ impl Scope {
     /// ```
     #[track_caller]
     pub fn failed(&self) -> u64 {
-        process::must_see();
+        process::must_be_installed();
         self.opened.and_then(|opened| opened.failed()).unwrap_or(0)
     }
 
     #[track_caller]
     fn fail(self, failures: Failures) -> Self {
-        process::must_see();
+        process::must_be_installed();
         if let Some(opened) = self.opened {
             opened.fail(failures);
         }

@@ -1,6 +1,5 @@
 //! Names of operations as callers write them: strings, and names that are formatted in the call.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::fmt::Write as _;
 
@@ -21,20 +20,22 @@ pub(crate) mod sealed {
 }
 use sealed::Sealed;
 
-macro_rules! names {
-    ($($type:ty),+) => { $(
-        impl Name for $type {}
-        impl Sealed for $type {
-            #[inline]
-            fn with<R>(self, see: impl FnOnce(&str) -> R) -> R {
-                let name: &str = self.as_ref();
-                if name.len() <= MAX_NAME { see(name) } else { with_written(format_args!("{name}"), see) }
-            }
-        }
-    )+ };
+impl<T: AsRef<str> + ?Sized> Name for &T {}
+impl<T: AsRef<str> + ?Sized> Sealed for &T {
+    #[inline]
+    fn with<R>(self, see: impl FnOnce(&str) -> R) -> R {
+        let name = self.as_ref();
+        if name.len() <= MAX_NAME { see(name) } else { with_written(format_args!("{name}"), see) }
+    }
 }
 
-names!(&str, &String, String, &Cow<'_, str>);
+impl Name for String {}
+impl Sealed for String {
+    #[inline]
+    fn with<R>(self, see: impl FnOnce(&str) -> R) -> R {
+        self.as_str().with(see)
+    }
+}
 
 impl Name for fmt::Arguments<'_> {}
 impl Sealed for fmt::Arguments<'_> {

@@ -48,6 +48,17 @@ pub(crate) fn announced_and_installed() -> bool {
     })
 }
 
+/// The gate for whatever means nothing without the allocator.
+///
+/// # Panics
+/// When heapledger is not the global allocator.
+#[track_caller]
+pub(crate) fn must_be_installed() {
+    if !record::installed() {
+        panic!("{}", Error(Cause::NotInstalled));
+    }
+}
+
 /// The gate for everything that judges: a check that cannot see must not pass.
 ///
 /// # Panics
@@ -56,8 +67,8 @@ pub(crate) fn announced_and_installed() -> bool {
 pub(crate) fn must_see() {
     if !announced_and_installed() {
         ASSERTED_BLINDLY.store(true, Relaxed);
-        panic!("{}", Error(Cause::NotInstalled));
     }
+    must_be_installed();
     assert!(!UNANNOUNCED.load(Relaxed), "what this process measures is asked for, and cannot be written");
 }
 

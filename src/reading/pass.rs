@@ -56,13 +56,15 @@ impl Pass {
         self.sums.clear();
         (self.process, self.misnested, self.shards, self.torn) = (0, 0, 0, false);
         for writer in sweep() {
-            let may_move = writer.may_move();
+            let moved_before = writer.may_move();
             let mut balance = Balance::default();
             writer.for_each_account(|id, account| {
                 self.sums_of(registry::owner_of(id)).add(&account);
                 balance.add(&account.counts);
             });
             let witness = writer.witness();
+            // A thread may also have begun or ended meanwhile.
+            let may_move = moved_before || writer.may_move();
             self.torn |= !balance.holds(witness) && may_move;
             writer.read_running(running);
             self.process = self.process.wrapping_add(witness);

@@ -29,7 +29,8 @@ impl Writer {
         }
     }
 
-    /// Whether another thread may be recording here at this moment. To be asked before the accounts are read.
+    /// Whether another thread may be recording here at this moment. To be asked before the accounts are read, and
+    /// after: threads begin and end meanwhile.
     pub(super) fn may_move(self) -> bool {
         match self {
             Self::Thread(shard) => shard.is_claimed() && !record::is_mine(shard),
