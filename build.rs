@@ -1,5 +1,5 @@
-//! Asks the target what it can do, and what figures measured on it depend on; and holds `links = "heapledger"`, which
-//! keeps two versions of the ledger out of one program.
+//! Finds out what the target can do, and what figures measured on it depend on. Cargo.toml says `links = "heapledger"`,
+//! which keeps two versions of the ledger out of one program and needs a build script.
 
 use std::env;
 use std::process::Command;
@@ -12,7 +12,9 @@ fn main() {
     if env::var_os("CARGO_FEATURE_THREADS").is_some() && interposable() {
         println!("cargo::rustc-cfg=heapledger_interpose");
     }
-    for (name, value) in [("TARGET", variable("TARGET")), ("PROFILE", profile()), ("RUSTC", rustc()), ("CFG", cfgs())] {
+    for (name, value) in
+        [("TARGET", variable("TARGET")), ("PROFILE", profile()), ("RUSTC", rustc_version()), ("CFG", target_cfgs())]
+    {
         println!("cargo::rustc-env=HEAPLEDGER_{name}={value}");
     }
 }
@@ -25,14 +27,14 @@ fn cfg(name: &str) -> String {
     variable(&format!("CARGO_CFG_{name}"))
 }
 
-fn miri() -> bool {
+fn under_miri() -> bool {
     env::var_os("CARGO_CFG_MIRI").is_some()
 }
 
-/// Inline assembly on stable Rust; Miri interprets none.
+/// Whether stable Rust has inline assembly for the target. Miri interprets none.
 fn has_assembly() -> bool {
     let known = ["x86", "x86_64", "arm", "aarch64", "riscv32", "riscv64", "loongarch64", "s390x"];
-    known.contains(&cfg("TARGET_ARCH").as_str()) && !miri()
+    known.contains(&cfg("TARGET_ARCH").as_str()) && !under_miri()
 }
 
 /// Whether `pthread_create` can be interposed: in a plain dynamic glibc program. Not with a static libc (no
@@ -42,7 +44,7 @@ fn interposable() -> bool {
         && cfg("TARGET_ENV") == "gnu"
         && !cfg("TARGET_FEATURE").split(',').any(|feature| feature == "crt-static")
         && cfg("SANITIZE").is_empty()
-        && !miri()
+        && !under_miri()
 }
 
 /// The name of the profile's folder, which alone tells custom profiles apart: `<target>/<profile>/build/..`.
@@ -53,8 +55,8 @@ fn profile() -> String {
     profile.map_or_else(|| variable("PROFILE"), String::from)
 }
 
-/// `1.95.0`; of a nightly `1.97.0-nightly.2026-05-01`.
-fn rustc() -> String {
+/// The version of rustc: `1.95.0`, or with the date for a nightly, `1.97.0-nightly.2026-05-01`.
+fn rustc_version() -> String {
     let said = Command::new(variable("RUSTC")).arg("-V").output();
     let said = said.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     let mut words = said.split_whitespace().skip(1);
@@ -66,9 +68,11 @@ fn rustc() -> String {
     }
 }
 
-/// The `cfg`s that cargo tells of, apart by unit separators. Features and the like are the package's own, not the
-/// target's.
-fn cfgs() -> String {
+/// Separates `cfg`s, which `reading/environment.rs` splits again: ASCII's unit separator, which no `cfg` holds.
+const SEPARATOR: &str = "\u{1f}";
+
+/// The `cfg`s of the target, separated by [`SEPARATOR`]. Features and other `cfg`s of the package itself are left out.
+fn target_cfgs() -> String {
     let mut cfgs = Vec::new();
     for (name, values) in env::vars().filter(|(name, _)| name.starts_with("CARGO_CFG_")) {
         let name = name["CARGO_CFG_".len()..].to_ascii_lowercase();
@@ -82,5 +86,5 @@ fn cfgs() -> String {
         }
     }
     cfgs.sort();
-    cfgs.join("\u{1f}")
+    cfgs.join(SEPARATOR)
 }

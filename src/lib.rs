@@ -40,15 +40,16 @@
 //! The ledger keeps two accounts of everything. **Activity** is what happened while an operation was active:
 //! `allocated`, `freed`, and their difference `net`, whoever owned the blocks. **Ownership** is what an operation
 //! allocated and nobody has freed yet: `live`. A document that one operation allocates and a worker thread frees later
-//! is `net` in the one, minus `net` in the other, and `live` in neither.
+//! adds to the `net` of the one, is subtracted from the `net` of the other, and is `live` in neither.
 //!
 //! Both add up to the same: over all operations, the sum of `net`, the sum of `live` and the live bytes of the process,
-//! which threads count for themselves, are equal. [`Snapshot::check`] says so. What happens outside every scope is the
-//! operation `(unattributed)`; the ledger's own memory is `(heapledger)`.
+//! which each thread counts separately, are equal. [`Snapshot::check`] verifies it. What happens outside every scope is
+//! the operation `(unattributed)`; the ledger's own memory is `(heapledger)`.
 //!
-//! "The process" is what the global allocator handed out. What C code takes with `malloc`, what is mapped, and the few
-//! blocks that std takes from the system's allocator itself (thread handles, lists of thread-local destructors) are
-//! outside. The optimizer may remove an allocation together with its free: counts are not the same in every profile.
+//! "The process" is what the global allocator handed out. Not part of it are what C code takes with `malloc`, mapped
+//! memory, and the few blocks that std takes from the system's allocator itself (thread handles, lists of thread-local
+//! destructors). The optimizer may remove an allocation together with its free: counts are not the same in every
+//! profile.
 //!
 //! # Other threads, and futures
 //!
@@ -68,7 +69,7 @@
 //! | | |
 //! |---|---|
 //! | [`LeakTest`] | runs a closure over and over, and tells warm-up, bounded caches and leaks apart |
-//! | [`assert_budget`], [`budget`] | hold what a closure or a block measures against `heapledger.toml` |
+//! | [`assert_budget`], [`budget`] | compare what a closure or a block did with the limits in `heapledger.toml` |
 //! | [`deny_alloc`] | a scope that must not allocate |
 //!
 //! [`Scope::fail_nth`] and [`Scope::fail_fraction`] make allocations of one operation fail, to test what a program does
@@ -78,16 +79,16 @@
 //!
 //! - `threads`: `Scope::with_threads()`. Interposes `pthread_create`, so it is for programs and test binaries on Linux
 //!   with a dynamic glibc. Elsewhere the call does not compile.
-//! - `serde`: `Report::to_json` and `Report::from_json`, and what test processes tell `cargo heapledger`.
+//! - `serde`: `Report::to_json` and `Report::from_json`, and reports of test processes for `cargo heapledger`.
 //! - `cli`: the command `cargo heapledger`, for `cargo install`.
 //!
 //! # Without the allocator
 //!
-//! Where heapledger is not the global allocator, everything compiles and costs next to nothing, and whatever would
-//! judge fails: [`Snapshot::check`] returns an error, [`LeakTest`], [`assert_budget`] and
-//! [`monitor::MemoryMonitor::new`] panic. A check that cannot see must not pass. So it is in a plug-in (cdylib) that
-//! brings a second copy of this crate, and under Miri unless `--cfg heapledger_miri` and Tree Borrows ask for the real
-//! thing.
+//! Where heapledger is not the global allocator, everything compiles and costs next to nothing, and everything that
+//! judges fails: [`Snapshot::check`] returns an error, [`LeakTest`], [`assert_budget`] and
+//! [`monitor::MemoryMonitor::new`] panic. A check that cannot see must not pass. The same holds in a plug-in (cdylib)
+//! that brings a second copy of this crate, and under Miri unless `--cfg heapledger_miri` and Tree Borrows ask for the
+//! real thing.
 
 /// What things are called, in code and in every output.
 mod words;

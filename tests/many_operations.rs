@@ -3,8 +3,9 @@
 
 mod common;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 use std::thread::Builder;
 
 use common::{alone, balanced, in_its_own_process, row, tally};
@@ -223,4 +224,22 @@ fn a_name_of_ten_megabytes_keeps_its_start_and_stays_itself() {
     assert_eq!(row("(other)").own.allocs, before);
     let read = Report::from_json(&report().to_json()).expect("it is our own");
     assert!(read.operation(&first.path()).is_some());
+}
+
+#[test]
+fn every_reference_to_text_is_a_name() {
+    let (boxed, shared): (Box<str>, Arc<str>) = ("search".into(), "search".into());
+    let text: &&str = &"search";
+    let (owned, borrowed) = (String::from("search"), Cow::Borrowed("search"));
+    let scopes = [
+        track("search").finish(),
+        track(text).finish(),
+        track(&owned).finish(),
+        track(&boxed).finish(),
+        track(&shared).finish(),
+        track(&borrowed).finish(),
+        track(owned.clone()).finish(),
+        track(format_args!("{owned}")).finish(),
+    ];
+    assert_eq!(row("search").scopes, scopes.len() as u64);
 }

@@ -8,11 +8,11 @@ mod common;
 use std::cell::RefCell;
 use std::ffi::c_void;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::thread::{Builder, JoinHandle};
 
 use common::{alone, balanced, in_its_own_process, must_pass_again, plays, row, tally};
-use heapledger::{Scope, current, measure, report, track};
+use heapledger::{Scope, current, measure, report, snapshot, track};
 
 #[global_allocator]
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -352,4 +352,27 @@ fn the_law_holds_when_only_dead_threads_remain() {
     drop(kept);
     let many = row("many");
     assert_eq!((many.total.live_blocks, many.total.live_bytes, many.total.freed_elsewhere_blocks), (0, 0, 64));
+}
+
+#[test]
+fn threads_that_begin_and_end_during_a_reading_never_look_like_a_violated_law() {
+    in_its_own_process("threads_that_begin_and_end_during_a_reading_never_look_like_a_violated_law", || {
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !over.load(Relaxed) {
+                        let block = std::thread::spawn(|| vec![1u8; 100]).join().unwrap();
+                        drop(block);
+                    }
+                });
+            }
+            for _ in 0..1_000 {
+                if let Err(error) = snapshot().check() {
+                    assert!(!error.is_violated(), "{error}");
+                }
+            }
+            over.store(true, Relaxed);
+        });
+    });
 }

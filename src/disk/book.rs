@@ -1,5 +1,5 @@
-//! Where the policy and the recorded figures are: found from the package that is tested, and read whole. What they say
-//! is `judging::budget`'s to understand; nothing is written here.
+//! Finds the policy and the recorded figures from the package that is tested, and reads them whole. `judging::budget`
+//! understands what they say; nothing is written here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::words::{Cause, Error};
 
 /// The policy's file.
 pub(crate) const POLICY: &str = "heapledger.toml";
-/// No policy and no file of figures is larger.
+/// The most bytes of a policy or of a file of figures: none comes near.
 const LARGEST: u64 = 64 << 20;
 
 /// The policy, and where it is.
@@ -32,7 +32,7 @@ impl Book {
         let mut folder = folder;
         loop {
             let path = folder.join(POLICY);
-            // What is there and cannot be read is an error; a link that leads nowhere is there.
+            // A file that is there and cannot be read is an error, and so is a link that leads nowhere.
             if fs::symlink_metadata(&path).is_ok() {
                 return Self::open(path).map(Some);
             }

@@ -1,4 +1,4 @@
-//! The only place of the library that opens files, but for what Linux tells of a process in `/proc`.
+//! The only place of the library that opens files, except for what Linux shows of a process in `/proc`.
 
 /// Where the policy and the recorded figures are.
 mod book;

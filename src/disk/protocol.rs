@@ -1,9 +1,9 @@
 //! What `cargo heapledger` and the test processes agree on: variables of the environment, and the files in the folder
-//! that one of them names. What a process writes there and what the command finds there stand beside each other. What
-//! is in a report is `judging::budget::Run`'s to say.
+//! that one of them names. This file has both what a process writes there and what the command finds there.
+//! `judging::budget::Run` says what is in a report.
 //!
 //! A process that is asked to report writes a file that announces it, then measures. Where it ends well, its report
-//! takes the place of the announcement. So an announcement that stays tells of a report that is missing.
+//! takes the place of the announcement. So an announcement that stays means that a report is missing.
 
 use std::fs;
 use std::io;
@@ -26,21 +26,21 @@ const BEGUN: &str = "begun";
 /// Ends the name of a report.
 #[cfg(feature = "serde")]
 const REPORT: &str = "json";
-/// Ends the name of a file that stands for a report which could not be written, for want of the feature `serde`. It
-/// holds the program's name.
+/// Ends the name of a file that stands for a report which could not be written, because the feature `serde` is missing.
+/// It holds the program's name.
 #[cfg(any(feature = "cli", not(feature = "serde")))]
 const UNABLE: &str = "unable";
 
-/// A program whose name nobody knows.
+/// Stands for the name of a program where it is not known.
 pub(crate) const UNNAMED: &str = "(unnamed)";
-/// No name of a program is longer.
+/// The most bytes of a program's name: none comes near.
 #[cfg(feature = "cli")]
 const LONGEST_PROGRAM: u64 = 1 << 16;
 
 /// A process that has announced itself: the command expects its report.
 pub(crate) struct Announced {
     folder: PathBuf,
-    /// The names of its files, less the ending. No other process has the same.
+    /// The names of its files, without the ending. No other process has the same.
     name: String,
 }
 
@@ -72,7 +72,7 @@ impl Announced {
 
     fn replace_announcement(&self, ending: &str, text: &str) -> io::Result<()> {
         write_whole_for_now(&self.file(ending), text)?;
-        // If it stays, the command counts the process as missing: too much is said, but nothing is believed.
+        // If the announcement stays, the command counts the process as missing: a false alarm, but never a false pass.
         let _ = fs::remove_file(self.file(BEGUN));
         Ok(())
     }
@@ -148,14 +148,14 @@ mod tests {
         fs::remove_dir(announced.file(REPORT)).expect("it is empty");
         let missing = Trace::Missing { program: "budgets".into() };
         assert_eq!(traces_in(folder.path()).expect("it can be read"), [missing]);
-        // Nobody makes the folder again that the command has taken away.
+        // The folder that the command has removed is not made again.
         fs::remove_dir_all(folder.path()).expect("it is ours");
         announced.report("{}").expect_err("the folder is gone");
         assert!(!folder.path().exists());
     }
 
     #[test]
-    fn files_are_told_apart_by_their_endings_and_others_are_nobodys() {
+    fn files_are_told_apart_by_their_endings_and_others_are_ignored() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let file = |name: &str| folder.path().join(name);
         let files =

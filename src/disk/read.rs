@@ -1,4 +1,4 @@
-//! Reading files: real ones, whole, and no more than is sensible. What stands in them is for others to understand.
+//! Reading files: real ones, whole, and no more than is sensible. Others understand what they say.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -16,7 +16,7 @@ pub(crate) fn read(path: &Path, largest: u64) -> Result<String, Error> {
         return Err(unreadable("is no file".into()));
     }
     let too_large = || unreadable(format!("has more than {largest} bytes: this is no such file"));
-    // A file with holes may say so without taking that room on the disk; it would take it here.
+    // A file with holes may be so long without taking that room on the disk, but would take it in memory.
     if known.len() > largest {
         return Err(too_large());
     }
@@ -35,12 +35,12 @@ pub(crate) fn read(path: &Path, largest: u64) -> Result<String, Error> {
     })
 }
 
-/// A path as people read it: from where they are, if it is below.
+/// A path as people read it: relative to the current folder, if it is below that.
 pub(crate) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let path: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
     let below = path.strip_prefix(&here).unwrap_or(&path);
-    // Names of files may hold anything.
+    // Names of files may hold any character.
     if below.as_os_str().is_empty() {
         return ".".into();
     }

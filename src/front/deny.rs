@@ -1,5 +1,6 @@
-//! `deny_alloc`: an operation that must not allocate, and the panic when it does. The scope counts; here is what is
-//! read before and after it, and when it is judged. What the readings say is for `judging`, the message for `render`.
+//! `deny_alloc`: an operation that must not allocate, and the panic when it does. The scope counts; this file reads
+//! before and after it, and has it judged when it ends. `judging` says what the readings mean, and `render` writes the
+//! message.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,11 +13,12 @@ use super::scope::{Scope, track};
 use crate::judging::budget::Denied;
 use crate::judging::{Allocated, Violation, allocated_between};
 use crate::record::{self, Own};
-use crate::words::{LEDGER, Node, OperationId, Tally};
+use crate::words::{Counts, LEDGER, Node, OperationId, Tally};
 use crate::{registry, render};
 
-/// Enters the operation `name` within the active one, and denies it allocations until the guard is dropped: that panics
-/// if this thread allocated or resized a block meanwhile, in the operation or in any scope begun inside it.
+/// Enters the operation `name` within the active one, and denies it allocations until the guard is dropped. Dropping
+/// the guard panics if this thread allocated or resized a block meanwhile, in the operation or in any scope begun
+/// inside it.
 ///
 /// The panic comes when the scope has ended, so that no work is cut short, and its message says how much, where, and
 /// which operations did it. Frees are allowed, and so is what other threads do. A guard that is dropped while its
@@ -55,7 +57,7 @@ pub fn deny_alloc(name: impl Name) -> DenyAlloc {
     process::must_see();
     let scope = track(name);
     assert!(scope.opened.is_some(), "no memory is left to see allocations with");
-    // Read inside: a thread that ends may have taken its shard for this scope alone.
+    // Read inside the scope, because a thread that ends may have taken its shard for this scope alone.
     let before = Own::new(allocated_by_operation);
     DenyAlloc { scope: Some(scope), node: record::active(), before, allowed: 0, caller: Location::caller() }
 }
@@ -82,7 +84,7 @@ pub struct DenyAlloc {
 }
 
 impl DenyAlloc {
-    /// Permits so many allocations and resizes, together; one more is one too many.
+    /// Permits up to `allocs` allocations and resizes, counted together.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -116,7 +118,7 @@ impl DenyAlloc {
     /// Ends the scope, then judges it; once.
     #[track_caller]
     fn end(&mut self) -> Tally {
-        let violation = self.violated();
+        let violation = self.violation_so_far();
         let tally = self.scope.take().map_or_else(Tally::default, Scope::finish);
         if let Some(violation) = violation {
             process::denied(|| denied_of(&violation));
@@ -127,8 +129,8 @@ impl DenyAlloc {
         tally
     }
 
-    /// What the scope did that it must not, so far.
-    fn violated(&self) -> Option<Own<Violation>> {
+    /// What the scope did so far that it must not; `None` if it did no such thing.
+    fn violation_so_far(&self) -> Option<Own<Violation>> {
         let did = Allocated::of(&self.scope.as_ref()?.so_far()?.activity.counts());
         if did.calls() <= self.allowed {
             return None;
@@ -143,7 +145,7 @@ impl DenyAlloc {
     }
 }
 
-/// What the process tells of a violation when it ends.
+/// What the process reports of a violation when it ends.
 fn denied_of(violation: &Violation) -> Denied {
     let Violation { path, caller, did, .. } = violation;
     Denied { path: path.clone(), allocs: did.calls(), allocated_bytes: did.bytes, site: Some((*caller).into()) }
@@ -157,19 +159,19 @@ impl Drop for DenyAlloc {
 
 /// What this thread has allocated so far in each operation, by id.
 fn allocated_by_operation() -> BTreeMap<OperationId, Allocated> {
-    let mut all = BTreeMap::new();
+    let mut all: BTreeMap<OperationId, Counts> = BTreeMap::new();
     record::for_each_account_here(|account, read| {
         let id = registry::owner_of(account);
         if id != LEDGER.id {
-            all.insert(id, Allocated::of(&read.counts));
+            all.entry(id).or_default().add(&read.counts);
         }
     });
-    all
+    all.into_iter().map(|(id, counts)| (id, Allocated::of(&counts))).collect()
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The text that is written belongs to the caller; what it is made of is the ledger's own memory.
+        // What the text is written to belongs to the caller; the text itself is the ledger's own memory.
         let text = Own::new(|| {
             let mut text = String::new();
             // Writing to a string does not fail.

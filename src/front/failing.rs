@@ -1,29 +1,29 @@
 //! Allocations that fail on purpose, for tests of what a program does when memory runs out. Here is only what users
-//! call; the recorder refuses.
+//! call; the recorder makes them fail.
 
 use super::process;
 use super::scope::Scope;
 use crate::record::{Failures, WHOLE};
 
-/// Failures on purpose, for code that goes on without memory: `try_reserve`, and whatever passes its error on.
+/// Failures on purpose, for code that goes on without memory: `try_reserve`, and code that passes its error on.
 ///
-/// A scope refuses while it is the innermost one of its thread. Scopes begun inside it, other threads in the same
-/// operation and the ledger's own work get their memory, and so does everybody once the scope has ended. A refused
-/// allocation changes no counter, no owner and no peak; a refused resize leaves the block as it is, and its owner's.
-/// Frees never fail. What cannot do without memory, as `Box::new` and `Vec::push`, ends the program when it is refused:
-/// std calls `handle_alloc_error`.
+/// Allocations of a scope fail while it is the innermost one of its thread. Scopes begun inside it, other threads in
+/// the same operation and the ledger's own work get their memory, and so does everything once the scope has ended. An
+/// allocation that fails changes no counter, no owner and no peak; a resize that fails leaves the block and its owner
+/// as they are. Frees never fail. Code that cannot go on without memory, such as `Box::new` and `Vec::push`, ends the
+/// program: std calls `handle_alloc_error`.
 ///
-/// The optimizer may take an allocation that nobody needs for granted and remove it, which cannot fail then: assert
+/// The optimizer may remove an allocation that the program does not need, and what is removed cannot fail: assert
 /// [`failed`](Scope::failed), and use what you allocate (`std::hint::black_box`).
 ///
 /// Costs nothing where no failures are planned. Where they are, every allocation and free of the scope takes some
 /// nanoseconds more.
 impl Scope {
-    /// Has the `n`-th allocation from now on fail, and no other: null is returned to whoever asked. `alloc`,
-    /// `alloc_zeroed` and `realloc` count alike, from one. Takes the place of failures planned for this scope before.
+    /// Makes the `n`-th allocation from now on fail, and no other: the code that asked for it gets null. `alloc`,
+    /// `alloc_zeroed` and `realloc` count alike, from one. Replaces failures that were planned for this scope before.
     ///
-    /// Counts what this scope's thread asks for while the scope is the innermost. What the allocator beneath refuses by
-    /// itself may count or not.
+    /// Counts what this scope's thread asks for while the scope is the innermost. An allocation that fails in the inner
+    /// allocator may count or not.
     ///
     /// # Panics
     /// When `n` is zero, and where heapledger is not the global allocator.
@@ -58,9 +58,9 @@ impl Scope {
         self.fail(Failures::Nth(n))
     }
 
-    /// Has that `fraction` of the allocations from now on fail, chosen by a pseudo-random sequence that `seed` fixes:
-    /// the same seed chooses the same ones. 0.0 fails none, 1.0 all. Counts as [`fail_nth`](Self::fail_nth) does, and
-    /// takes the place of failures planned for this scope before.
+    /// Makes this `fraction` of the allocations from now on fail, chosen by a pseudo-random sequence that `seed` fixes:
+    /// the same seed chooses the same allocations. 0.0 fails none, 1.0 all. Counts as [`fail_nth`](Self::fail_nth)
+    /// does, and replaces failures that were planned for this scope before.
     ///
     /// # Panics
     /// When `fraction` is not within 0.0 and 1.0, and where heapledger is not the global allocator.
@@ -75,12 +75,13 @@ impl Scope {
     #[track_caller]
     pub fn fail_fraction(self, fraction: f64, seed: u64) -> Self {
         assert!((0.0..=1.0).contains(&fraction), "fail_fraction({fraction}, ..): a fraction is within 0.0 and 1.0");
-        // Rounded up: a fraction above zero is never none.
+        // Rounded up, so that a fraction above zero never becomes zero.
         let share = (fraction * WHOLE as f64).ceil() as u64;
         self.fail(Failures::Share { share, seed })
     }
 
-    /// How many allocations this scope has refused so far: a test that expects a failure asserts that it came.
+    /// How many allocations of this scope have failed on purpose so far. A test that expects a failure should assert
+    /// that it came.
     ///
     /// # Panics
     /// Where heapledger is not the global allocator.
@@ -104,13 +105,13 @@ impl Scope {
     /// ```
     #[track_caller]
     pub fn failed(&self) -> u64 {
-        process::must_see();
+        process::must_be_installed();
         self.opened.and_then(|opened| opened.failed()).unwrap_or(0)
     }
 
     #[track_caller]
     fn fail(self, failures: Failures) -> Self {
-        process::must_see();
+        process::must_be_installed();
         if let Some(opened) = self.opened {
             opened.fail(failures);
         }

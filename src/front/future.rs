@@ -28,8 +28,8 @@ use crate::{record, registry};
 /// ```
 pub trait Track: Future + Sized {
     /// The operation `name` within the one that is active now is active on every poll of this future, on whatever
-    /// thread, and when it is dropped. The peak goes from poll to poll: it is that of the whole future. Waking costs
-    /// what entering a scope costs.
+    /// thread, and when it is dropped. The peak is carried from poll to poll: it is that of the whole future. Each poll
+    /// costs what entering a scope costs.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -45,7 +45,7 @@ pub trait Track: Future + Sized {
     #[track_caller]
     fn tracked(self, name: impl Name) -> Tracked<Self> {
         let place = Some(Location::caller());
-        let node = if process::begun() {
+        let node = if process::announced_and_installed() {
             name.with(|name| registry::operation(record::active(), name, place))
         } else {
             current().0
@@ -70,7 +70,7 @@ pin_project! {
         #[pin]
         future: Option<F>,
         node: &'static Node,
-        // The net of all polls so far; nothing before the first.
+        // The net of all polls so far; `None` before the first.
         carried: Option<i64>,
     }
 

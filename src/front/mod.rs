@@ -1,4 +1,4 @@
-//! What users call, and what a process tells when it ends.
+//! What users call, and what a process reports when it ends.
 
 /// Budgets in tests.
 pub(crate) mod budget;
@@ -18,7 +18,7 @@ mod name;
 mod operation;
 /// Reports on the terminal and as text.
 mod print;
-/// What a process tells when it ends, and the gate for whatever judges.
+/// What a process reports when it ends, and the gate for everything that judges.
 mod process;
 /// What the public types promise of threads.
 mod promises;

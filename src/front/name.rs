@@ -1,16 +1,15 @@
-//! Names of operations as callers write them: strings, and names that are made up on the way.
+//! Names of operations as callers write them: strings, and names that are formatted in the call.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::fmt::Write as _;
 
 use crate::words::{MAX_NAME, Written};
 
-/// Names of operations: strings, and `format_args!(..)` for names that are made up on the way.
+/// Names of operations: strings, and `format_args!(..)` for names that are formatted in the call.
 ///
 /// ```
 /// let id = 7;
-/// let _op = heapledger::track(format_args!("query:{id}")); // no String of yours
+/// let _op = heapledger::track(format_args!("query:{id}")); // allocates no String
 /// ```
 pub trait Name: sealed::Sealed {}
 
@@ -21,20 +20,22 @@ pub(crate) mod sealed {
 }
 use sealed::Sealed;
 
-macro_rules! names {
-    ($($type:ty),+) => { $(
-        impl Name for $type {}
-        impl Sealed for $type {
-            #[inline]
-            fn with<R>(self, see: impl FnOnce(&str) -> R) -> R {
-                let name: &str = self.as_ref();
-                if name.len() <= MAX_NAME { see(name) } else { written(format_args!("{name}"), see) }
-            }
-        }
-    )+ };
+impl<T: AsRef<str> + ?Sized> Name for &T {}
+impl<T: AsRef<str> + ?Sized> Sealed for &T {
+    #[inline]
+    fn with<R>(self, see: impl FnOnce(&str) -> R) -> R {
+        let name = self.as_ref();
+        if name.len() <= MAX_NAME { see(name) } else { with_written(format_args!("{name}"), see) }
+    }
 }
 
-names!(&str, &String, String, &Cow<'_, str>);
+impl Name for String {}
+impl Sealed for String {
+    #[inline]
+    fn with<R>(self, see: impl FnOnce(&str) -> R) -> R {
+        self.as_str().with(see)
+    }
+}
 
 impl Name for fmt::Arguments<'_> {}
 impl Sealed for fmt::Arguments<'_> {
@@ -42,14 +43,15 @@ impl Sealed for fmt::Arguments<'_> {
     fn with<R>(self, see: impl FnOnce(&str) -> R) -> R {
         match self.as_str() {
             Some(name) => name.with(see),
-            None => written(self, see),
+            None => with_written(self, see),
         }
     }
 }
 
-fn written<R>(name: fmt::Arguments<'_>, see: impl FnOnce(&str) -> R) -> R {
+/// Calls `see` with a name that has to be written down first.
+fn with_written<R>(name: fmt::Arguments<'_>, see: impl FnOnce(&str) -> R) -> R {
     let mut written = Written::new();
-    // A `Display` that fails gives the name as far as it came.
+    // Where `Display` fails, the name is what it wrote before.
     let _ = written.write_fmt(name);
     see(written.as_str())
 }

@@ -1,5 +1,5 @@
-//! Reports on the terminal and as text. Here a terminal is asked how wide it is and whether it wants colours; what a
-//! report looks like is `render::report`'s to say.
+//! Reports on the terminal and as text. This file asks a terminal how wide it is and whether it takes colours;
+//! `render::report` says what a report looks like.
 
 use std::env;
 use std::fmt;
@@ -23,7 +23,7 @@ impl Report {
     /// set).
     ///
     /// # Errors
-    /// What writing to standard output says.
+    /// When standard output cannot be written to.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -40,7 +40,7 @@ impl Report {
     /// Prints the report to standard error, as [`print`](Self::print) does.
     ///
     /// # Errors
-    /// What writing to standard error says.
+    /// When standard error cannot be written to.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -60,7 +60,7 @@ impl Report {
         self.rendered(&Look { width, colour, exact: false })
     }
 
-    /// The table, which is the ledger's own memory: what it is written to is the caller's.
+    /// The table as a text. The text is the ledger's own memory; what it is written to is the caller's.
     fn rendered(&self, look: &Look) -> Own<String> {
         Own::new(|| {
             let mut text = String::new();
@@ -71,7 +71,7 @@ impl Report {
     }
 }
 
-/// Whether what is printed is to be in colour where nobody says otherwise: on a terminal, unless `NO_COLOR` is set.
+/// Whether to print in colour, unless the user says otherwise: on a terminal, unless `NO_COLOR` is set.
 pub(crate) fn wants_colours(terminal: bool) -> bool {
     terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

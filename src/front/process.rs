@@ -1,6 +1,6 @@
-//! What a process tells when it ends: everything it measured, written for `cargo heapledger` into the folder that an
-//! environment variable names. A process that began and left no report is seen to be missing: the file that announces
-//! it stays. Files are written whole or not at all.
+//! What a process reports when it ends: everything it measured, written for `cargo heapledger` into the folder that an
+//! environment variable names. The file that announces a process stays until the report is written, so a process that
+//! left no report is seen to be missing. Reports are written whole or not at all.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,62 +16,73 @@ use crate::judging::budget::{Denied, LeakTested, Measured};
 use crate::record;
 use crate::words::{Cause, Error};
 
-/// The process could not announce itself, so nobody will miss its report.
+/// Whether the process could not announce itself: then its report would not be missed.
 static UNANNOUNCED: AtomicBool = AtomicBool::new(false);
-/// Something was asserted, and nothing could be seen.
+/// Whether something was asserted although no allocation could be seen.
 static ASSERTED_BLINDLY: AtomicBool = AtomicBool::new(false);
-/// Nobody, if nobody asked.
-static TELLER: OnceBox<Option<Teller>> = OnceBox::new();
+/// The reporter of this process; holds `None` if no report is asked for.
+static REPORTER: OnceBox<Option<Reporter>> = OnceBox::new();
 static LOG: Mutex<Log> = Mutex::new(Log { measured: Vec::new(), leak_tests: Vec::new(), denied: Vec::new() });
 
-/// A process that is to tell what it measured.
-struct Teller {
+/// A process that is to report what it measured.
+struct Reporter {
     announced: Announced,
     program: String,
-    /// A forked child has its parent's figures, and tells nothing.
+    /// The process that announced itself. A child that it forks has its figures, and must not report them.
     process: u32,
 }
 
-/// What assertions found, until it is told. The ledger's own memory.
+/// What assertions found, until it is reported. The ledger's own memory.
 struct Log {
     measured: Vec<(String, Measured)>,
     leak_tests: Vec<LeakTested>,
     denied: Vec<Denied>,
 }
 
-/// Whether heapledger is the global allocator. The first to ask has the process tell what it measured when it ends, if
-/// somebody asked for that.
+/// Whether heapledger is the global allocator. Before this returns, the process has announced itself, if a report is
+/// asked for.
 #[inline]
-pub(crate) fn begun() -> bool {
-    record::begun(|| {
-        teller();
+pub(crate) fn announced_and_installed() -> bool {
+    record::installed_after(|| {
+        reporter();
     })
 }
 
-/// For whatever judges: a check that cannot see must not pass.
+/// The gate for whatever means nothing without the allocator.
 ///
 /// # Panics
-/// When heapledger is not the global allocator, and when what is measured is asked for and cannot be told.
+/// When heapledger is not the global allocator.
 #[track_caller]
-pub(crate) fn must_see() {
-    if !begun() {
-        ASSERTED_BLINDLY.store(true, Relaxed);
+pub(crate) fn must_be_installed() {
+    if !record::installed() {
         panic!("{}", Error(Cause::NotInstalled));
     }
+}
+
+/// The gate for everything that judges: a check that cannot see must not pass.
+///
+/// # Panics
+/// When heapledger is not the global allocator, and when a report is asked for and cannot be written.
+#[track_caller]
+pub(crate) fn must_see() {
+    if !announced_and_installed() {
+        ASSERTED_BLINDLY.store(true, Relaxed);
+    }
+    must_be_installed();
     assert!(!UNANNOUNCED.load(Relaxed), "what this process measures is asked for, and cannot be written");
 }
 
-/// Whoever tells. Others wait while one finds out, so that nothing is missed; a fork waits too, so that the child does
-/// not wait for ever.
-fn teller() -> Option<&'static Teller> {
-    if let Some(teller) = TELLER.get() {
-        return teller.as_ref();
+/// The reporter of this process; `None` if no report is asked for. Other threads wait while one finds out, so that no
+/// finding is missed. A fork waits too, so that the child does not wait for ever.
+fn reporter() -> Option<&'static Reporter> {
+    if let Some(reporter) = REPORTER.get() {
+        return reporter.as_ref();
     }
-    record::quietly(|| record::lock_over_forks(|| TELLER.get_or_init(|| Box::new(Teller::announced())).as_ref()))
+    record::quietly(|| record::lock_over_forks(|| REPORTER.get_or_init(|| Box::new(Reporter::announced())).as_ref()))
 }
 
 fn complain(folder: &Path, what: &str) {
-    // Nobody may be there to read it.
+    // Standard error may be closed.
     let _ = writeln!(
         std::io::stderr(),
         "heapledger: the report of this process could not be written to {}: {what}",
@@ -79,15 +90,17 @@ fn complain(folder: &Path, what: &str) {
     );
 }
 
-extern "C" fn tell() {
-    // Unwinding stops here; the announcement that stays says that something is missing.
+extern "C" fn report_at_exit() {
+    // Unwinding stops here. The announcement then stays, and shows that the report is missing.
     let _ = std::panic::catch_unwind(|| {
-        record::quietly(|| teller().filter(|teller| teller.process == std::process::id()).map(Teller::tell));
+        record::quietly(|| {
+            reporter().filter(|reporter| reporter.process == std::process::id()).map(Reporter::write_report)
+        });
     });
 }
 
-impl Teller {
-    /// Announces this process, if somebody wants to know of it.
+impl Reporter {
+    /// Announces this process, if a report is asked for.
     fn announced() -> Option<Self> {
         let folder = PathBuf::from(std::env::var_os(FOLDER).filter(|folder| !folder.is_empty())?);
         let program = std::env::args_os().next().map(PathBuf::from);
@@ -102,14 +115,14 @@ impl Teller {
                 return None;
             }
         };
-        if !record::at_exit(tell) {
+        if !record::at_exit(report_at_exit) {
             complain(&folder, "there is no place for work at the end of a process here");
         }
         Some(Self { announced, program, process })
     }
 
-    /// Writes the report, or says that there can be none.
-    fn tell(&self) {
+    /// Writes the report, or the note that there can be none.
+    fn write_report(&self) {
         #[cfg(feature = "serde")]
         let written = self.announced.report(&Run { complete: false, clean: true, parts: vec![self.part()] }.to_json());
         #[cfg(not(feature = "serde"))]
@@ -121,7 +134,7 @@ impl Teller {
 
     #[cfg(feature = "serde")]
     fn part(&self) -> Part {
-        // What one test has for itself it tells itself.
+        // A private operation is left out: the test that has it notes its figures itself.
         let shared = crate::reading::snapshot().report_of(|node| !node.private);
         let mut report = crate::reading::Data::clone(&shared.0);
         let mut blind = Vec::new();
@@ -145,24 +158,24 @@ impl Teller {
     }
 }
 
-/// Takes note of a finding, if it is to be told.
+/// Notes a finding, if it is to be reported.
 fn note(add: impl FnOnce(&mut Log)) {
-    if teller().is_some_and(|teller| teller.process == std::process::id()) {
+    if reporter().is_some_and(|reporter| reporter.process == std::process::id()) {
         record::quietly(|| add(&mut LOG.lock().unwrap_or_else(PoisonError::into_inner)));
     }
 }
 
-/// Takes note of what an assertion measured.
+/// Notes what an assertion measured.
 pub(crate) fn measured(measured: &std::collections::BTreeMap<String, Measured>) {
     note(|log| log.measured.extend(measured.iter().map(|(path, measured)| (path.clone(), measured.clone()))));
 }
 
-/// Takes note of what an asserted leak test found.
+/// Notes what an asserted leak test found.
 pub(crate) fn leak_tested(found: impl FnOnce() -> LeakTested) {
     note(|log| log.leak_tests.push(found()));
 }
 
-/// Takes note of a scope that allocated, and must not have.
+/// Notes that a scope allocated although it must not.
 pub(crate) fn denied(found: impl FnOnce() -> Denied) {
     note(|log| log.denied.push(found()));
 }

@@ -1,4 +1,4 @@
-//! What the public types promise of threads. The compiler holds it; nothing here runs.
+//! What the public types promise of threads. The compiler checks it; nothing here runs.
 
 use super::budget::Budget;
 use super::deny::DenyAlloc;
@@ -12,7 +12,7 @@ use crate::reading::{Report, Row, Snapshot};
 use crate::record::Allocator;
 use crate::words::{Error, Site, Tally};
 
-/// Values that any thread may have.
+/// Values that may be sent to any thread and shared with it.
 const _: () = {
     const fn are_send_and_sync<T: Send + Sync>() {}
     are_send_and_sync::<Allocator>();

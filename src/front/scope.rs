@@ -33,7 +33,7 @@ pub fn track(name: impl Name) -> Scope {
 
 /// Not generic, so that it is compiled here, in one piece.
 fn enter(name: &str, place: &'static Location<'static>) -> Scope {
-    if !process::begun() {
+    if !process::announced_and_installed() {
         return Scope::inert();
     }
     Scope::enter(registry::operation(record::active(), name, Some(place)))
@@ -79,7 +79,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// A scope of nothing, where the ledger does not serve.
+    /// A scope that does nothing, for where heapledger is not the global allocator.
     pub(super) fn inert() -> Self {
         Self { opened: None, _not_send: PhantomData }
     }
@@ -102,6 +102,7 @@ impl Scope {
         Vec::new()
     }
 
+    /// What the scope did so far; `None` if it does nothing or has ended.
     pub(crate) fn so_far(&self) -> Option<ScopeReading> {
         self.opened?.read()
     }

@@ -50,7 +50,7 @@ impl Scope {
     }
 }
 
-/// This target.
+/// Stands for this target in the bound of `with_threads()`.
 #[cfg(not(heapledger_interpose))]
 #[doc(hidden)]
 #[derive(Debug)]

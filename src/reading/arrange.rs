@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::row::Row;
 use crate::words::{BUILTINS, LEDGER, Tally};
 
-/// One row for each path, which has what all rows of that path have together; `None` where that overflows.
+/// Merges all rows of a path into one; `None` where a counter overflows.
 pub(super) fn merge_by_path(rows: impl Iterator<Item = Row>) -> Option<Vec<Row>> {
     let mut merged: Vec<Row> = Vec::new();
     let mut at: HashMap<String, usize> = HashMap::new();
@@ -74,7 +74,8 @@ fn parent_of(path: &str) -> Option<&str> {
     path.rsplit_once('/').map(|(parent, _)| parent)
 }
 
-/// What matters first: what it still owns, then what it allocated; the ledger's own operations last.
+/// What rows are sorted by: the most that an operation still owns first, then the most that it allocated; the ledger's
+/// own operations last.
 fn order(row: &Row) -> (Option<usize>, Reverse<(i64, u64)>, &str) {
     // `(heapledger)` ends the list, after `(foreign)`, `(other)` and `(unattributed)`.
     let builtin = BUILTINS.iter().position(|builtin| builtin.name == row.path);

@@ -4,7 +4,10 @@ use std::fmt;
 
 use crate::record::allocator_name;
 
-/// What figures depend on besides the code: they are recorded apart for each.
+/// What `build.rs` puts between two `cfg`s: ASCII's unit separator.
+const CFG_SEPARATOR: char = '\u{1f}';
+
+/// What figures depend on besides the code: they are recorded separately for each environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Environment {
@@ -21,9 +24,9 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// That of this process.
+    /// The environment of this process.
     pub(crate) fn here() -> Self {
-        let mut cfg: Vec<String> = env!("HEAPLEDGER_CFG").split('\u{1f}').map(String::from).collect();
+        let mut cfg: Vec<String> = env!("HEAPLEDGER_CFG").split(CFG_SEPARATOR).map(String::from).collect();
         if cfg!(debug_assertions) {
             cfg.push("debug_assertions".into());
         }
@@ -36,10 +39,10 @@ impl Environment {
         }
     }
 
-    /// The name of the file of its figures, less the ending. Whatever the fields hold, it is the name of a file and no
-    /// way to another folder.
+    /// The name of the file of its figures, without the ending. Whatever the fields hold, it names a file and leads to
+    /// no other folder.
     pub(crate) fn key(&self) -> String {
-        [&self.target, &self.profile, &self.allocator, &self.rustc].map(|part| plain(part)).join("_")
+        [&self.target, &self.profile, &self.allocator, &self.rustc].map(|part| file_name_part(part)).join("_")
     }
 }
 
@@ -49,18 +52,22 @@ impl fmt::Display for Environment {
     }
 }
 
-/// Letters, digits, and what stands in versions and triples; no dot in front.
-fn plain(part: &str) -> String {
+/// The most characters of one part: four parts and an ending stay below 255 bytes, the most that file systems allow.
+const LONGEST_PART: usize = 50;
+
+/// The part with only letters, digits and what stands in versions and triples. It begins with no dot and is not empty.
+fn file_name_part(part: &str) -> String {
     let kept = part.chars().map(|one| if one.is_ascii_alphanumeric() || "-_.+".contains(one) { one } else { '-' });
-    let plain: String = kept.take(50).collect();
-    match plain.strip_prefix('.') {
+    let short: String = kept.take(LONGEST_PART).collect();
+    match short.strip_prefix('.') {
         Some(rest) => format!("-{rest}"),
-        None if plain.is_empty() => "-".into(),
-        None => plain,
+        None if short.is_empty() => "-".into(),
+        None => short,
     }
 }
 
-/// `System` of `std::alloc::System`; `StatsAlloc<System>` of `&stats_alloc::StatsAlloc<std::alloc::System>`.
+/// A type's name without paths: `System` for `std::alloc::System`, `StatsAlloc<System>` for
+/// `&stats_alloc::StatsAlloc<std::alloc::System>`.
 fn short_name(path: &str) -> String {
     let mut short = String::new();
     for part in path.trim_start_matches('&').split_inclusive(['<', '>', ',', ' ']) {

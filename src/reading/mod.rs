@@ -6,7 +6,7 @@ mod arrange;
 mod environment;
 /// What every operation did on every thread.
 mod moves;
-/// One pass over everything that is recorded, and what it is worth.
+/// One pass over everything that is recorded, and whether it can be trusted.
 mod pass;
 /// What is known of the process as a whole without a reading.
 mod process;

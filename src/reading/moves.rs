@@ -1,5 +1,5 @@
-//! What every operation did on every thread, as plain values. A leak test tells from them who took blocks over, gave
-//! them away or freed them. Reads and subtracts only: nothing is judged here.
+//! What every operation did on every thread, as plain values. A leak test finds from them which operations took blocks
+//! over, gave them away or freed them. Reads and subtracts only: nothing is judged here.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::words::{Counts, LEDGER, OperationId};
 /// What one thread did for one operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Move {
-    /// Tells threads apart. All threads that had no shard when they recorded something are one.
+    /// Tells threads apart. All threads that had no shard when they recorded something count as one.
     pub(crate) thread: WriterId,
     pub(crate) operation: OperationId,
     pub(crate) counts: Counts,

@@ -1,5 +1,5 @@
-//! One pass over everything that is recorded, and what it is worth: whether it balances, and whether somebody stood in
-//! the middle of recording.
+//! One pass over everything that is recorded, and whether it can be trusted: whether it balances, and whether a thread
+//! stood in the middle of recording.
 
 use super::sums::Sums;
 use super::sweep::{Writer, sweep};
@@ -24,7 +24,7 @@ pub(super) struct Pass {
     pub(super) torn: bool,
 }
 
-/// Whether what one shard counted agrees with itself.
+/// The sums of one shard, which agree with each other where nothing is under way.
 #[derive(Default)]
 struct Balance {
     net: i64,
@@ -43,7 +43,8 @@ impl Balance {
 }
 
 impl Pass {
-    /// Before anything is read, with room for `operations`: a pass that has to allocate changes what it reads.
+    /// A pass in which nothing is read yet. It has room for `operations`, because a pass that has to allocate changes
+    /// what it reads.
     pub(super) fn with_room(operations: usize) -> Self {
         let sums = Vec::with_capacity(operations + SPARE_ROOM);
         Self { sums, process: 0, process_peak: None, misnested: 0, shards: 0, torn: false }
@@ -55,13 +56,15 @@ impl Pass {
         self.sums.clear();
         (self.process, self.misnested, self.shards, self.torn) = (0, 0, 0, false);
         for writer in sweep() {
-            let may_move = writer.may_move();
+            let moved_before = writer.may_move();
             let mut balance = Balance::default();
             writer.for_each_account(|id, account| {
                 self.sums_of(registry::owner_of(id)).add(&account);
                 balance.add(&account.counts);
             });
             let witness = writer.witness();
+            // A thread may also have begun or ended meanwhile.
+            let may_move = moved_before || writer.may_move();
             self.torn |= !balance.holds(witness) && may_move;
             writer.read_running(running);
             self.process = self.process.wrapping_add(witness);
@@ -69,7 +72,7 @@ impl Pass {
             self.shards += u64::from(matches!(writer, Writer::Thread(_)));
         }
         for scope in running.iter() {
-            self.sums_of(scope.node.id).peak_so_far(scope.peak);
+            self.sums_of(scope.node.id).add_peak_so_far(scope.peak);
         }
         self.process_peak = Some(PROCESS.peak().max(self.process.max(0) as u64));
     }
@@ -82,7 +85,7 @@ impl Pass {
         &mut self.sums[at]
     }
 
-    /// The same counters: peaks and what the reading itself takes aside.
+    /// Whether both have the same counters. Peaks and the memory of the reading itself do not matter.
     pub(super) fn agrees(&self, other: &Self) -> bool {
         let seen = |pass: &Self| {
             let sums = pass.sums.iter().enumerate();
@@ -92,7 +95,8 @@ impl Pass {
         seen(self) == seen(other)
     }
 
-    /// The law, and at rest the rest of it.
+    /// Checks the law, and that no block is foreign. Unless it is a `difference`, also checks that no operation owns
+    /// less than zero.
     pub(super) fn check(&self, nodes: &[&Node], difference: bool) -> Result<(), Cause> {
         let net = self.sums.iter().fold(0i64, |sum, one| sum.wrapping_add(one.counts.net_bytes()));
         let tallies = self.sums.iter().map(Sums::tally);

@@ -2,7 +2,7 @@
 
 use crate::record::PROCESS;
 
-/// Live bytes of the process, as its threads last told them: off by at most 64 KiB for each thread.
+/// Live bytes of the process, as its threads last told their shared level: off by at most 64 KiB for each thread.
 pub(crate) fn live_bytes_about() -> i64 {
     PROCESS.value()
 }

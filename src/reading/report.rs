@@ -10,7 +10,7 @@ use crate::words::{Cause, Error, LEDGER, Node, Tally, UNATTRIBUTED};
 ///
 /// [`Display`](std::fmt::Display) gives a table, as wide as `{:120}` says (100 by default), with exact bytes for
 /// `{:#}`; [`Report::print`] fits it to the terminal, in colour if it is one. With the feature `serde`, `to_json` and
-/// `from_json` keep it. What each line means: `docs/reading-a-report.md`.
+/// `from_json` store it and read it back. What each line means: `docs/reading-a-report.md`.
 ///
 /// ```
 /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -25,14 +25,14 @@ pub struct Report(pub(crate) Own<Data>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Data {
-    /// How many processes it tells of.
+    /// How many processes it covers.
     pub(crate) processes: u64,
     pub(crate) difference: bool,
     /// Live bytes of the process, as its threads counted them.
     pub(crate) process_bytes: i64,
     pub(crate) process_peak_bytes: Option<u64>,
     pub(crate) process_peak_error: u64,
-    /// Why the reading is not to be trusted.
+    /// Why the reading is not to be trusted; `None` if it can be.
     pub(crate) problem: Option<String>,
     pub(crate) misnested: u64,
     /// Scopes that fell into `(other)`.
@@ -69,11 +69,11 @@ impl Snapshot {
         self.report_of(|_| true)
     }
 
-    /// The report of some operations.
+    /// The report of the operations that are `wanted`.
     pub(crate) fn report_of(&self, wanted: impl Fn(&Node) -> bool) -> Report {
         Report(Own::new(|| {
             let rows = self.rows().filter(|(node, _)| wanted(node)).map(|(_, row)| row);
-            let rows = rows.filter(|row| row.scopes > 0 || !row.own.is_idle() || always_there(&row.path));
+            let rows = rows.filter(|row| row.scopes > 0 || !row.own.is_idle() || is_always_shown(&row.path));
             // No counter of one process overflows when it is added up.
             let mut rows = merge_by_path(rows).unwrap_or_default();
             arrange(&mut rows);
@@ -95,7 +95,7 @@ impl Snapshot {
     }
 }
 
-fn always_there(path: &str) -> bool {
+fn is_always_shown(path: &str) -> bool {
     path == UNATTRIBUTED.name || path == LEDGER.name
 }
 
@@ -166,7 +166,7 @@ impl Report {
         self.0.shard_bytes
     }
 
-    /// Scopes that ended while one begun after them was open. Where this is not zero, somebody held a scope across
+    /// Scopes that ended while one begun after them was open. Where this is not zero, the program held a scope across
     /// `.await` or dropped scopes out of order, and figures of the operations involved may be charged to each other.
     ///
     /// ```
@@ -178,6 +178,7 @@ impl Report {
     }
 
     /// Why the figures are not to be trusted: the allocator is not installed, other threads moved, or the law broke.
+    /// `None` if they can be.
     ///
     /// ```
     /// assert!(heapledger::report().problem().unwrap().contains("not the global allocator"));
@@ -186,11 +187,11 @@ impl Report {
         self.0.problem.as_deref()
     }
 
-    /// Adds what `other` tells, so that the reports of many processes read as one. Counters add up; of peaks the
+    /// Adds the figures of `other`, so that the reports of many processes read as one. Counters add up; of peaks the
     /// highest stays, for processes do not peak together.
     ///
     /// # Errors
-    /// When a counter would overflow; `self` is as before then.
+    /// When a counter would overflow; then `self` stays as it is.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

@@ -1,4 +1,4 @@
-//! The report as JSON, with a schema version, and back; and what a run measured, likewise.
+//! The report as JSON, with a schema version, and back. The JSON of what a run measured has the same frame.
 
 use std::collections::HashSet;
 
@@ -19,7 +19,7 @@ pub(crate) const SCHEMA: u32 = 1;
 #[derive(Serialize, Deserialize)]
 pub(crate) struct File<D> {
     pub(crate) schema: u32,
-    /// Who wrote it.
+    /// The version of heapledger that wrote it.
     pub(crate) heapledger: String,
     #[serde(flatten)]
     pub(crate) data: D,
@@ -32,7 +32,7 @@ struct Version {
 }
 
 impl Report {
-    /// The report as JSON, on one line, without anything lost: [`from_json`](Self::from_json) reads it back.
+    /// The report as JSON, on one line and without loss: [`from_json`](Self::from_json) reads it back.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -47,7 +47,7 @@ impl Report {
     ///
     /// # Errors
     /// When the text is not JSON (with line and column), not a report, of a newer schema, or names an operation that
-    /// cannot be.
+    /// cannot exist.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -67,7 +67,8 @@ impl Report {
 
 pub(crate) fn text_of(file: &impl Serialize) -> String {
     let json = serde_json::to_string(file).expect("integers, strings, and lists and maps of them, always serialize");
-    // JSON may hold these raw, but then a terminal that shows it obeys them. They only stand within strings.
+    // JSON may hold these characters as they are, but a terminal that shows them obeys them. They only stand within
+    // strings.
     let raw = |one: char| matches!(one, '\u{7f}'..='\u{9f}');
     if !json.contains(raw) {
         return json;
@@ -118,13 +119,13 @@ pub(crate) fn possible(path: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// As much of a path as a message bears.
+/// The start of a path, short enough for a message.
 fn beginning(path: &str) -> String {
     const LONGEST: usize = 100;
     path.chars().take(LONGEST).collect()
 }
 
-/// Refuses counters that no longer fit when they are added up.
+/// Refuses counters whose sum does not fit.
 fn add_up(rows: &[Row]) -> Result<(), Error> {
     let what = "the report's counters overflow when they are added up: it was not written by heapledger";
     let sum = rows.iter().try_fold(Tally::default(), |sum, row| sum.plus(&row.own));
@@ -142,7 +143,7 @@ pub(crate) fn check(data: &mut Data) -> Result<(), Error> {
     }
     add_up(&data.rows)?;
     for row in &mut data.rows {
-        // What the file says of live bytes and blocks is not believed.
+        // The file's live bytes and blocks are computed anew, not believed.
         row.own = row.own.counts().tally(row.own.peak_bytes);
     }
     add_up(&data.rows)?;

@@ -1,11 +1,12 @@
-//! Whether an operation is at rest. It reads and changes nothing; which operations to use again is for whoever asks.
+//! Whether an operation is at rest. It only reads; the caller decides which operations to use again.
 
 use super::sweep::sweep;
 use super::watch::Watch;
 use crate::words::Node;
 
-/// Whether the operation's counters can no longer change: it owns no block that somebody may free, and no thread is in
-/// it. A thread that began in it and still runs is seen by what it owns: the block that its `JoinHandle` waits for.
+/// Whether the operation's counters cannot change any more: it owns no block that could be freed, and no thread is in
+/// it. A thread that began in it and still runs shows by a block that the operation owns: the one that the `JoinHandle`
+/// waits for.
 pub(crate) fn is_at_rest(node: &'static Node) -> bool {
     let owns = Watch::new(node, false).read().tally(None);
     let mut running = Vec::new();

@@ -25,7 +25,7 @@ pub struct Row {
     /// Where it was first entered. `None` for the ledger's own, and for operations that were never entered.
     #[cfg_attr(feature = "serde", serde(default))]
     pub site: Option<Site>,
-    /// The operation alone. Its peak, as every scope's, has everything inside it.
+    /// The operation alone. Its peak, like that of every scope, includes everything inside it.
     pub own: Tally,
     /// The operation and all operations below it.
     pub total: Tally,

@@ -1,8 +1,8 @@
 //! The counters of all operations at one moment, and the difference of two.
 //!
-//! A pass walks every thread's shard while the threads go on. Passes that do not balance, or in which somebody owns
-//! less than nothing, are made again: either another thread moved between two reads, then two passes differ; or it
-//! stands still in the middle of recording, then its own shard does not balance; or the ledger is wrong. Snapshots are
+//! A pass walks every thread's shard while the threads go on. A pass that does not balance, or in which an operation
+//! owns less than zero, is made again. Either another thread moved between two reads: then two passes differ. Or it
+//! stands still in the middle of recording: then its own shard does not balance. Or the ledger is wrong. Snapshots are
 //! the ledger's own memory, also when they are dropped.
 
 use std::ops::Sub;
@@ -18,7 +18,9 @@ use crate::words::{Cause, Counts, Error, FOREIGN, Node, Site, Tally};
 
 /// How often a reading that does not balance is taken again.
 const READINGS: u32 = 12;
-/// The wait before the fourth reading; it doubles, to some 25 ms in all.
+/// After so many readings the thread waits; before, it only yields.
+const WITHOUT_WAIT: u32 = 3;
+/// The first wait. It doubles before every further reading, to some 25 ms in all.
 const WAIT: Duration = Duration::from_micros(50);
 
 /// The counters of every operation at one moment, or between two.
@@ -58,9 +60,9 @@ struct Inner {
 
 /// Reads the counters of every operation.
 ///
-/// Costs time proportional to the accounts in use (operations x threads that touched them), stops nobody, and takes
+/// Costs time proportional to the accounts in use (operations x threads that touched them), stops no thread, and takes
 /// the reading up to twelve times, within some 25 ms, while other threads make it inconsistent. Never fails:
-/// [`Snapshot::check`] says what the reading is worth.
+/// [`Snapshot::check`] says whether the reading can be trusted.
 ///
 /// ```
 /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -79,7 +81,8 @@ pub fn snapshot() -> Snapshot {
             readings += 1;
             let nodes = registry::all();
             let law = pass.check(&nodes, false);
-            // Two equal passes are the truth, whether it balances or not, unless somebody stands in the middle.
+            // Two equal passes are believed, whether they balance or not, unless a thread stands in the middle of
+            // recording.
             let stands = law.is_ok() || (readings > 1 && !pass.torn && pass.agrees(&last));
             if stands || readings == READINGS {
                 let law = match law {
@@ -91,7 +94,7 @@ pub fn snapshot() -> Snapshot {
                 return Inner { nodes, pass, law, difference: false, overflowed, outside };
             }
             std::mem::swap(&mut last, &mut pass);
-            match readings.checked_sub(3) {
+            match readings.checked_sub(WITHOUT_WAIT) {
                 None => std::thread::yield_now(),
                 Some(doublings) => std::thread::sleep(WAIT * (1 << doublings)),
             }
@@ -100,8 +103,9 @@ pub fn snapshot() -> Snapshot {
 }
 
 impl Snapshot {
-    /// The conservation law: sum of net == sum of live == live bytes of the process, counted three ways. Of a snapshot
-    /// that is no difference also: nobody owns less than nothing. Of any: no block came back without a valid tag.
+    /// Checks the conservation law: sum of net == sum of live == live bytes of the process, counted three ways. Also
+    /// checks that no block came back without a valid tag and, unless the snapshot is a difference, that no operation
+    /// owns less than zero.
     ///
     /// # Errors
     /// [`Error::is_not_installed`], [`Error::is_unsettled`] (other threads moved memory during every reading), or
@@ -124,9 +128,9 @@ impl Snapshot {
     /// assert!(heapledger::snapshot().operation("never/ran").is_none());
     /// ```
     pub fn operation(&self, path: &str) -> Option<Row> {
-        // What is inside an operation that is private to a test is found by no name.
+        // No name finds what is inside an operation that is private to a test.
         let private = || self.0.nodes.iter().copied().find(|node| registry::has_private() && node.is_at(path));
-        let node = registry::known(path).or_else(private)?;
+        let node = registry::find_by_path(path).or_else(private)?;
         // An operation made after the snapshot is not in it.
         self.0.nodes.get(node.id.index())?;
         if !registry::has_private() {
@@ -154,7 +158,7 @@ impl Snapshot {
     fn row(&self, node: &Node, own: &Sums, total: Tally) -> Row {
         let mut own = *own;
         if node.is_builtin() {
-            // The ledger enters its own operations for its own ends: they have no scopes to speak of.
+            // Scopes of the ledger's own operations come from its own work: they mean nothing to a reader.
             (own.scopes, own.peak) = (0, None);
         }
         Row {
@@ -230,7 +234,7 @@ impl Snapshot {
         self.0.difference
     }
 
-    /// What happened since `earlier`; nothing if it is the later one.
+    /// What happened since `earlier`; `None` if that is the later one.
     fn since(&self, earlier: &Self) -> Option<Inner> {
         let (now, then) = (&self.0.pass, &earlier.0.pass);
         let mut sums = Vec::with_capacity(now.sums.len());

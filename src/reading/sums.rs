@@ -15,7 +15,7 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// Adds what one account says.
+    /// Adds the figures of one account.
     pub(super) fn add(&mut self, account: &AccountReading) {
         self.counts.add(&account.counts);
         self.scopes += account.scopes;
@@ -24,8 +24,8 @@ impl Sums {
         self.peak_error = self.peak_error.max(account.peak_error);
     }
 
-    /// A scope that still runs has peaked so far.
-    pub(super) fn peak_so_far(&mut self, peak: Peak) {
+    /// Adds the peak so far of a scope that still runs.
+    pub(super) fn add_peak_so_far(&mut self, peak: Peak) {
         self.peak = self.peak.max(Some(peak.bytes));
         self.peak_error = self.peak_error.max(peak.error);
     }

@@ -1,21 +1,21 @@
 //! The walk over everything that is recorded: every shard there ever was, then the overflow. All readings go through
-//! it, so that none of them can miss a part. It stops nobody, allocates nothing and judges nothing.
+//! it, so that none of them can miss a part. It stops no thread, allocates nothing and judges nothing.
 
 use crate::record::{self, AccountReading, OVERFLOW, Running, SHARDS, Shard};
 use crate::words::AccountId;
 
-/// Who records: a thread in its shard, one after the other; or all threads that have none.
+/// Who records: the threads that have one shard after each other, or all threads that have none.
 #[derive(Clone, Copy)]
 pub(super) enum Writer {
     Thread(&'static Shard),
     Threadless,
 }
 
-/// Names a [`Writer`]; the same for all threads that had one shard.
+/// Names a [`Writer`]; the same for all threads that had one shard after each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct WriterId(pub(crate) usize);
 
-/// Everybody who records, or ever did.
+/// All who record, or ever did.
 pub(super) fn sweep() -> impl Iterator<Item = Writer> {
     SHARDS.iter().map(Writer::Thread).chain([Writer::Threadless])
 }
@@ -29,7 +29,8 @@ impl Writer {
         }
     }
 
-    /// Whether somebody else may be recording here at this moment. To be asked before the accounts are read.
+    /// Whether another thread may be recording here at this moment. To be asked before the accounts are read, and
+    /// after: threads begin and end meanwhile.
     pub(super) fn may_move(self) -> bool {
         match self {
             Self::Thread(shard) => shard.is_claimed() && !record::is_mine(shard),
@@ -44,7 +45,7 @@ impl Writer {
         }
     }
 
-    /// Net bytes, counted apart from all accounts.
+    /// Net bytes, which are counted apart from all accounts.
     pub(super) fn witness(self) -> i64 {
         match self {
             Self::Thread(shard) => shard.witness(),
@@ -59,7 +60,7 @@ impl Writer {
         }
     }
 
-    /// Adds the scopes that run. False when they could not be read.
+    /// Adds the scopes that run. `false` when they could not be read.
     pub(super) fn read_running(self, into: &mut Vec<Running>) -> bool {
         match self {
             Self::Thread(shard) => shard.read_running(into),

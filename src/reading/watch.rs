@@ -10,7 +10,7 @@ pub(crate) struct Watch {
     root: &'static Node,
     /// By operation id: whether it is the root or below it.
     inside: Vec<bool>,
-    /// Judge every operation but the ledger's own.
+    /// Whether every operation but the ledger's own is watched.
     everything: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What is recorded for one account: by one thread, or by all that have no shard.
+//! What is recorded for one account: by one thread, or by all threads that have no shard.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
@@ -94,7 +94,7 @@ impl<C: Register> Account<C> {
         self.tag.load(Relaxed) != 0
     }
 
-    /// Belongs to `id` from now on.
+    /// Makes it the account with this id.
     pub(super) fn begin(&self, id: AccountId) {
         self.tag.store(Tag::of(id).bits(), Relaxed);
     }
@@ -116,13 +116,13 @@ impl Account {
         self.counters.activity.read()
     }
 
-    /// A scope begins.
+    /// Counts a scope that begins.
     #[inline]
     pub(super) fn entered(&self) {
         self.scopes.add(1);
     }
 
-    /// A thread is here; `thread` is its number.
+    /// Counts the thread with the number `thread`, unless it is the one that was counted last.
     #[inline]
     pub(super) fn visited(&self, thread: u32) {
         if self.visitor.load(Relaxed) != thread {
@@ -131,7 +131,7 @@ impl Account {
         }
     }
 
-    /// A scope has ended that peaked at so many bytes, exactly.
+    /// Notes the exact peak of a scope that has ended.
     #[inline]
     pub(super) fn peaked(&self, bytes: u64) {
         if bytes >= self.peak.load(Relaxed) {
@@ -139,7 +139,7 @@ impl Account {
         }
     }
 
-    /// A scope has ended whose peak may be off.
+    /// Notes the peak of a scope that has ended, where it may be off.
     pub(super) fn peaked_about(&self, peak: Peak) {
         self.peaked(peak.bytes);
         if peak.error > self.peak_error.load(Relaxed) {

@@ -4,12 +4,15 @@ use super::account::Account;
 use super::memory::{Link, Zeroed, new_permanent, zeroed};
 use crate::words::{AccountId, ID_BITS, Register};
 
-/// Accounts with neighbouring ids, made at once.
+/// How many accounts with neighbouring ids a leaf has: they are made at once.
 const LEAF: usize = 16;
+/// How many leaves a branch links to.
 const BRANCH: usize = 128;
+/// How many branches the root links to: enough for every id.
 const ROOT: usize = 2048;
-/// Bits of an id that say which branch.
+/// An id that is shifted right by so many bits is the number of its branch.
 const ABOVE_BRANCH: u32 = (LEAF * BRANCH).trailing_zeros();
+/// An id that is shifted right by so many bits is the number of its leaf.
 const ABOVE_LEAF: u32 = LEAF.trailing_zeros();
 
 const _: () = assert!(LEAF * BRANCH * ROOT == 1 << ID_BITS);
@@ -47,7 +50,7 @@ impl<C: Zeroed + Register> Accounts<C> {
         Self { first: Branch { leaves: [const { Link::none() }; BRANCH] }, root: Link::none() }
     }
 
-    /// The account `id`, made if need be; `None` when the system is out of memory.
+    /// The account `id`, made if it is new; `None` when the system is out of memory.
     #[inline]
     pub(super) fn of(&self, id: AccountId) -> Option<&'static Account<C>> {
         let number = id.number();
@@ -94,7 +97,8 @@ impl<C: Zeroed + Register> Accounts<C> {
     }
 }
 
-/// What is linked, made first if there is none. Two threads may race in the overflow; the loser's memory stays unused.
+/// What is linked, made first if there is none. Two threads may race in the overflow: one links what it made, and the
+/// memory that the other one took stays unused.
 fn linked_or_new<T: Zeroed>(link: &Link<T>) -> Option<&'static T> {
     link.get().or_else(|| {
         let new = new_permanent()?;

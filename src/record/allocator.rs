@@ -1,5 +1,5 @@
-//! The allocator: forwards to the inner one with four more bytes, writes the owner's tag into them, and tells the
-//! recorder. Counts only what succeeded; a failure changes nothing.
+//! The allocator: forwards to the inner one with four more bytes, writes the owner's tag into them, and has the
+//! recorder count the call. Counts only what succeeded; a failure changes nothing.
 
 #![allow(unsafe_code, reason = "it is the allocator")]
 
@@ -29,18 +29,18 @@ use crate::words::Tag;
 /// # }
 /// ```
 ///
-/// All operations are safe from any thread, at any time of a thread's and the process's life. Failures are the inner
-/// allocator's, or a test's that asks for them ([`Scope::fail_nth`](crate::Scope::fail_nth)): null is passed on and
-/// counts nothing. A request so large that four more bytes overflow `isize` is
-/// refused with null. Under Miri it passes everything through unseen (tags need Tree Borrows), and whatever would
-/// judge says so; `--cfg heapledger_miri` together with `-Zmiri-tree-borrows` records there too.
+/// Its methods may be called from any thread, at any time in the life of a thread and of the process. An allocation
+/// fails where the inner allocator fails, or where a test asks for that ([`Scope::fail_nth`](crate::Scope::fail_nth)):
+/// then the caller gets null, and no counter moves. A request so large that four more bytes overflow `isize` is refused
+/// with null. Under Miri it passes everything through unseen (tags need Tree Borrows), and everything that judges says
+/// so; `--cfg heapledger_miri` together with `-Zmiri-tree-borrows` records there too.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Allocator<A = System> {
     inner: A,
 }
 
 impl Allocator {
-    /// Over the system's allocator.
+    /// Wraps the system's allocator.
     ///
     /// ```
     /// #[global_allocator]
@@ -53,7 +53,7 @@ impl Allocator {
 }
 
 impl<A> Allocator<A> {
-    /// Over `inner`.
+    /// Wraps `inner`.
     ///
     /// ```
     /// use mimalloc::MiMalloc;
@@ -67,7 +67,7 @@ impl<A> Allocator<A> {
     }
 }
 
-/// Whether tags are written and read: not under Miri, unless asked for.
+/// Whether tags are written and read: not under Miri, unless `--cfg heapledger_miri` asks for it.
 const RECORDS: bool = cfg!(any(not(miri), heapledger_miri));
 
 /// The layout of `size` bytes with room for the tag; `None` where that would overflow.
@@ -85,7 +85,7 @@ unsafe fn tagged(size: usize, align: usize) -> Option<Layout> {
     Some(unsafe { Layout::from_size_align_unchecked(size, align) })
 }
 
-/// The same for a layout that was allocated here before, so that it cannot overflow.
+/// The layout of a block that was allocated here, with room for its tag: that cannot overflow.
 ///
 /// # Safety
 /// A block was allocated by this allocator with `layout`.
@@ -95,11 +95,11 @@ unsafe fn tagged_before(layout: Layout) -> Layout {
     unsafe { Layout::from_size_align_unchecked(layout.size() + tag::SIZE, layout.align()) }
 }
 
-/// Says what the inner allocator is called: a `fn() -> &'static str` of the first allocator that was used, which is the
-/// global one; null before.
+/// A `fn() -> &'static str` that returns the name of the inner allocator's type. It belongs to the first [`Allocator`]
+/// that was used, which is the global one; null before that.
 static NAME: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
-/// The type of the inner allocator, once it has been used.
+/// The name of the inner allocator's type; `None` before it is used.
 pub(crate) fn allocator_name() -> Option<&'static str> {
     let name = NAME.load(Relaxed);
     if name.is_null() {
@@ -110,12 +110,13 @@ pub(crate) fn allocator_name() -> Option<&'static str> {
     Some(name())
 }
 
-/// Whether the inner allocator frees a block whatever alignment it is told: `System` where it is C's `free`.
+/// Whether the inner allocator frees a block correctly whatever alignment it gets: `System` where it is C's `free`.
 fn frees_at_any_alignment<A: 'static>() -> bool {
     cfg!(unix) && TypeId::of::<A>() == TypeId::of::<System>()
 }
 
-/// The rest of an allocation that the fast path could not count: apart, so that the fast path stays short.
+/// Finishes an allocation that the fast path could not count. It is a function of its own, so that the fast path stays
+/// short.
 ///
 /// # Safety
 /// `inner` made the block for `size + tag::SIZE` bytes at `align`.
@@ -126,7 +127,7 @@ unsafe fn record_slowly<A: GlobalAlloc>(inner: &A, block: *mut u8, size: usize, 
     unsafe { count_or_fail(inner, block, size, align) }
 }
 
-/// The same above `System`, where it frees at any alignment: with few arguments, so that callers are inlined.
+/// Does the same for a `System` that frees at any alignment. It has few arguments, so that its callers are inlined.
 ///
 /// # Safety
 /// `System` made the block for `size + tag::SIZE` bytes.
@@ -157,11 +158,11 @@ unsafe fn count_or_fail<A: GlobalAlloc>(inner: &A, block: *mut u8, size: usize, 
     unsafe { tag::write(block, size, count::allocated_slowly(size)) }
 }
 
-/// What allocators give without being asked; `System` has another way for more.
+/// The alignment that allocators give without being asked. `System` takes another path for more.
 const USUAL_ALIGN: usize = 16;
 
-/// The rest of a free that the fast path could not count: apart, so that the fast path ends in a jump. The block comes
-/// first, so that it stays in its register.
+/// Finishes a free that the fast path could not count. It is a function of its own, so that the fast path ends in a
+/// jump. The block is its first argument, so that it stays in its register.
 ///
 /// # Safety
 /// `inner` made the block with this layout.
@@ -195,8 +196,8 @@ impl<A: GlobalAlloc + 'static> Allocator<A> {
         }
     }
 
-    /// An allocation with more than the usual alignment, or of nearly all memory: apart, so that callers need not
-    /// inline both ways of `System`.
+    /// Allocates with more than the usual alignment, or nearly all memory. It is a function of its own, so that callers
+    /// need not inline both paths of `System`.
     ///
     /// # Safety
     /// As `GlobalAlloc::alloc`.
@@ -233,7 +234,8 @@ impl<A: GlobalAlloc + 'static> Allocator<A> {
         moved
     }
 
-    /// A resize that may have to fail on purpose: apart, so that the fast path keeps nothing for it.
+    /// Resizes a block where that may have to fail on purpose. It is a function of its own, so that the fast path pays
+    /// nothing for it.
     ///
     /// # Safety
     /// As `GlobalAlloc::realloc`.

@@ -9,21 +9,21 @@ use super::shard::UNATTACHED;
 use super::slot::{SLOT, Slot};
 use crate::words::{AccountId, BUILTIN, FOREIGN, Tag};
 
-/// How many accounts there are; a tag with a higher number is not ours.
+/// How many accounts exist. Their numbers are lower, so a tag with this number or a higher one is not the ledger's.
 static ISSUED: AtomicU32 = AtomicU32::new(BUILTIN as u32);
 
-/// Says that `account`, and all with a lower number, exist.
+/// Notes that `account`, and every account with a lower number, exists.
 pub(crate) fn issue(account: AccountId) {
     ISSUED.fetch_max(account.number() + 1, Relaxed);
 }
 
-/// The account that a tag names: the foreign one, if the tag is not one of ours.
+/// The account that a tag names; the foreign one if the tag is not the ledger's.
 fn owner_of(tag: Tag) -> AccountId {
     tag.account().filter(|account| account.number() < ISSUED.load(Relaxed)).unwrap_or(FOREIGN.account())
 }
 
-/// A block of `size` bytes was allocated: counts it if that is quick, and returns its owner's tag. If not,
-/// [`allocated_slowly`] is to be called.
+/// Counts a block of `size` bytes that was allocated, if that is quick, and returns its owner's tag. After `None` the
+/// caller must call [`allocated_slowly`].
 #[inline]
 pub(super) fn allocated(size: usize) -> Option<Tag> {
     SLOT.with(|slot| {
@@ -36,8 +36,8 @@ pub(super) fn allocated(size: usize) -> Option<Tag> {
     })
 }
 
-/// A block of `size` bytes that carried `tag` is about to be freed: counts it if that is quick. If not,
-/// [`freed_slowly`] is to be called.
+/// Counts a block of `size` bytes that carried `tag` and is about to be freed, if that is quick. After `false` the
+/// caller must call [`freed_slowly`].
 #[inline]
 #[must_use]
 pub(super) fn freed(tag: Tag, size: usize) -> bool {
@@ -51,7 +51,7 @@ pub(super) fn freed(tag: Tag, size: usize) -> bool {
     })
 }
 
-/// A block that carried `tag` was resized: counts it, and returns its new owner's tag.
+/// Counts the resize of a block that carried `tag`, and returns its new owner's tag.
 #[inline]
 pub(super) fn resized(tag: Tag, old: usize, new: usize) -> Tag {
     SLOT.with(|slot| {
@@ -64,19 +64,19 @@ pub(super) fn resized(tag: Tag, old: usize, new: usize) -> Tag {
     })
 }
 
-/// Whether [`fails_now`] may say yes: only where every call takes the slow path.
+/// Whether [`fails_now`] may return `true`: only where every call takes the slow path.
 #[inline]
 pub(super) fn may_fail() -> bool {
     SLOT.with(|slot| std::ptr::eq(slot.hot.get(), &UNATTACHED))
 }
 
-/// Whether the allocation or resize that is asked for now is to fail on purpose: then it counts as failed.
+/// Whether the allocation or resize that is asked for now is to fail on purpose. If so, counts it as failed.
 pub(super) fn fails_now() -> bool {
     SLOT.with(Slot::fails_now)
 }
 
-/// Counts an allocation that [`allocated`] did not: one past the peak, or on a thread without a shard, or that is
-/// watched and did not fail on purpose.
+/// Counts an allocation that [`allocated`] did not: one past the peak, one on a thread without a shard, or one that was
+/// to be looked at and does not fail on purpose.
 pub(super) fn allocated_slowly(size: usize) -> Tag {
     SLOT.with(|slot| slot.allocated_slowly(size))
 }
@@ -103,7 +103,8 @@ impl Slot {
     #[inline(never)]
     fn freed_slowly(&self, tag: Tag, size: usize) {
         let own = self.account.get().tag() == tag;
-        // Of its own block the level has moved already, the shard's or a stand-in's; of another one it moves now.
+        // For a block of the active account, `freed` has moved the level already, that of the shard or of its stand-in.
+        // For a block of another account, the level moves here.
         let settled = !own && self.hot.get().level.fall(size as i64);
         if !settled {
             let Some(shard) = self.attached(|shard| shard.level.fall(size as i64)) else {
@@ -123,12 +124,12 @@ impl Slot {
         }
     }
 
-    /// Whether what is asked for now is to fail on purpose.
+    /// Whether what is asked for now is to fail on purpose. If so, counts it as failed.
     #[cold]
     #[inline(never)]
     fn fails_now(&self) -> bool {
         let shard = self.shard.get();
-        // What the ledger does for itself is nobody's plan.
+        // The ledger's own work never fails on purpose.
         if !self.is_watched() || shard.level.is_quiet() {
             return false;
         }
@@ -162,7 +163,7 @@ fn resized_slowly(slot: &Slot, tag: Tag, old: usize, new: usize) -> Tag {
     account.tag()
 }
 
-/// Shows `see` what this thread did for each account.
+/// Calls `see` with what this thread did for each account.
 pub(crate) fn for_each_account_here(see: impl FnMut(AccountId, super::account::AccountReading)) {
     SLOT.with(|slot| slot.shard.get().for_each_account(see));
 }

@@ -20,13 +20,13 @@ pub(crate) struct Frame {
     account: Link<Account>,
     /// The thread's level when the scope began, less what a future carried in.
     start: AtomicI64,
-    /// The highest level while this frame was the innermost and is so no more.
+    /// The highest level in the scope until a scope directly inside it last began or ended.
     high: AtomicI64,
     /// What the thread had done when the scope began.
     before: Activity<Alone>,
     /// The level it shares with the threads spawned in it.
     shared: Link<SharedLevel>,
-    /// What is to fail in it while it is the innermost.
+    /// Which allocations are to fail while it is the innermost.
     plan: Plan,
     /// The frame around it; of an unused frame, the next unused one; of the base, none.
     pub(super) below: Link<Frame>,
@@ -58,7 +58,7 @@ impl Frame {
         }
     }
 
-    /// Whether scope `serial` is the one that it is for, and has not ended.
+    /// Whether it is the frame of scope `serial`, and that has not ended.
     #[inline]
     pub(super) fn is_open(&self, serial: u64) -> bool {
         self.serial.load(Relaxed) == serial
@@ -78,7 +78,7 @@ impl Frame {
         self.account.get()
     }
 
-    /// The operation and its account change under it: it is the base of its thread.
+    /// Changes the operation and its account. Only for the frame that is the base of its thread.
     pub(super) fn rebase(&self, node: &'static Node, account: &'static Account) {
         self.node.set(Some(node));
         self.account.set(Some(account));
@@ -108,8 +108,8 @@ impl Frame {
         self.serial.store(0, Relaxed);
     }
 
-    /// What the scope did, where the whole thread has done `done` and its level is `level`; `high` is the highest in
-    /// it.
+    /// What the scope did, if the whole thread has done `done`, its level is `level`, and the highest level in the
+    /// scope was `high`.
     pub(super) fn read(&self, done: Activity<u64>, level: i64, high: i64) -> ScopeReading {
         ScopeReading {
             activity: done.minus(self.before.read()),
@@ -136,7 +136,7 @@ impl Frame {
         (high - self.start.load(Relaxed)).max(0) as u64
     }
 
-    /// The scope's peak: with the threads that began in it, if any did; else exactly.
+    /// The scope's peak: that of all its threads together if any began in it, else the exact one of this thread.
     pub(super) fn peak(&self, high: i64) -> Peak {
         match self.shared.get() {
             Some(shared) if shared.tellers() > 1 => Peak { bytes: shared.peak(), error: shared.tellers() * BOUND },
@@ -166,12 +166,12 @@ impl Frame {
         self.plan.is_armed()
     }
 
-    /// An allocation is asked for while it is the innermost: whether that is to fail.
+    /// Whether the allocation that is asked for now, while it is the innermost, is to fail.
     pub(super) fn fails_now(&self) -> bool {
         self.plan.fails_now()
     }
 
-    /// Has allocations fail in scope `serial`, if it has not ended.
+    /// Makes allocations fail in scope `serial`, if it has not ended.
     pub(super) fn plan(&self, serial: u64, failures: Failures) {
         if self.is_open(serial) {
             self.plan.set(failures);

@@ -12,7 +12,7 @@ use crate::words::LEDGER;
 const UNKNOWN: u8 = 0;
 const ABSENT: u8 = 1;
 const INSTALLED: u8 = 2;
-/// It is installed, and what is to be done before the first operation has been done.
+/// It is installed, and the work that must come before the first operation has been done.
 const BEGUN: u8 = 3;
 
 static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
@@ -26,9 +26,10 @@ pub(crate) fn installed() -> bool {
     }
 }
 
-/// The same, for whoever enters operations or judges: has `first` run before, once or more often.
+/// Whether the ledger serves `std::alloc`, for code that enters operations or judges. Before this returns, `first` has
+/// run at least once.
 #[inline]
-pub(crate) fn begun(first: fn()) -> bool {
+pub(crate) fn installed_after(first: fn()) -> bool {
     STATE.load(Relaxed) == BEGUN || begin(first)
 }
 
@@ -43,7 +44,7 @@ fn begin(first: fn()) -> bool {
     installed
 }
 
-/// Asks `std::alloc` itself, and sees whether the recorder heard it.
+/// Allocates through `std::alloc`, and looks whether the recorder saw it.
 #[cold]
 fn probe() -> bool {
     let served = SLOT.with(|slot| {
@@ -64,7 +65,7 @@ fn probe() -> bool {
     });
     if let Some(served) = served {
         let known = if served { INSTALLED } else { ABSENT };
-        // Whoever came first has said it, and may have gone further.
+        // Another thread may have stored the answer already, or `BEGUN`.
         let _ = STATE.compare_exchange(UNKNOWN, known, Relaxed, Relaxed);
     }
     served == Some(true)

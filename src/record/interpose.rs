@@ -90,22 +90,22 @@ extern "C" fn begin(spawned: *mut c_void) -> *mut c_void {
     start(argument)
 }
 
-/// Whether threads that std spawns in this program come through here; asks by spawning one, the first time. From a
-/// thread of the ledger's own, so that no scope of this thread hears of it.
+/// Whether threads that std spawns in this program come through here; found out once, by spawning one. A thread of the
+/// ledger's own spawns it, so that no scope of this thread counts it.
 pub(crate) fn is_active() -> bool {
     static ACTIVE: OnceBool = OnceBool::new();
-    ACTIVE.get_or_init(|| quietly(|| asked_on(probe)))
+    ACTIVE.get_or_init(|| quietly(|| answer_of_new_thread(probe)))
 }
 
 fn probe() -> bool {
     adopt(&LEDGER);
     let Some(opened) = open(&LEDGER, None) else { return false };
-    let active = opened.share() && asked_on(began_in_scope);
+    let active = opened.share() && answer_of_new_thread(began_in_scope);
     opened.close();
     active
 }
 
-/// What a new thread says.
-fn asked_on(question: fn() -> bool) -> bool {
+/// What `question` returns on a new thread; `false` where none can be spawned.
+fn answer_of_new_thread(question: fn() -> bool) -> bool {
     std::thread::Builder::new().spawn(question).is_ok_and(|thread| thread.join().unwrap_or(false))
 }

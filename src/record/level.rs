@@ -1,11 +1,11 @@
-//! The level of one thread: its net bytes, what its scopes peak at, and what others know of it.
+//! The level of one thread: its net bytes, the peak of its scopes, and what its shared level was told.
 //!
 //! `threshold - room` is the thread's net bytes, not counting the ledger's own. `room` is what the thread may still
-//! allocate before its level passes `peak` or strays too far from what it last told `sink`; past either end the slow
-//! path looks at it. So the hot path pays one subtraction for the peak, the shared level and the process witness
-//! together.
+//! allocate before its level passes `peak` or strays too far from what it last told `sink`; when it leaves its range at
+//! either end, the slow path looks at the level. So the hot path pays one subtraction for the peak, the shared level
+//! and the process witness together.
 //!
-//! One thread writes a level; everybody may read it.
+//! One thread writes a level; any thread may read it.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicI64};
@@ -20,20 +20,22 @@ pub(super) struct Level {
     threshold: AtomicI64,
     /// The highest level since the innermost scope began, or since a scope inside it ended.
     peak: AtomicI64,
-    /// The level that `sink` knows.
+    /// The level that `sink` was last told.
     synced: AtomicI64,
     /// Net bytes of the ledger's own operation on this thread.
     ledgers_own: AtomicI64,
     /// While the ledger works on this thread: the peak it had before.
     quiet_peak: AtomicI64,
-    /// Where the level is added up across threads; none where that is the process alone.
+    /// The shared level that this thread tells its level; none where that is `PROCESS`.
     pub(super) sink: Link<SharedLevel>,
-    /// The ledger works on this thread.
+    /// Whether the ledger works on this thread.
     quiet: AtomicBool,
 }
 
 zeroed!(Level { room, threshold, peak, synced, ledgers_own, quiet_peak, sink, quiet });
 
+/// The most room that needs no look: [`STEP`] says why it is two steps.
+const MOST_ROOM: u64 = 2 * STEP as u64;
 /// Room so far below zero that every call takes the slow path.
 const NO_ROOM: i64 = i64::MIN / 2;
 
@@ -51,24 +53,24 @@ impl Level {
         }
     }
 
-    /// A level that never has room, so that every call is looked at.
+    /// A level that never has room, so that every call takes the slow path.
     pub(super) const fn without_room() -> Self {
         Self::with_room(NO_ROOM)
     }
 
-    /// Forgets what a level without room was told, so that however much it is, it never makes room.
+    /// Resets a level without room, so that however much is freed, it never has room.
     pub(super) fn forget(&self) {
         self.room.store(NO_ROOM, Relaxed);
     }
 
-    /// A thread has it from now on.
+    /// Prepares the level for a thread that has it from now on.
     pub(super) fn begin(&self) {
         let level = self.value();
         self.synced.store(level, Relaxed);
         self.begin_peak(level);
     }
 
-    /// Takes note of bytes allocated; false when the slow path must look.
+    /// Notes that `size` bytes were allocated; `false` when the slow path must look.
     #[inline(always)]
     pub(super) fn rise(&self, size: usize) -> bool {
         let room = self.room.load(Relaxed).wrapping_sub(size as i64);
@@ -76,15 +78,16 @@ impl Level {
         room >= 0
     }
 
-    /// Takes note of bytes freed, or of a resize that gives `size` back (negative when it grew).
+    /// Notes that `size` bytes were freed, or that a resize gave them back (negative when the block grew); `false` when
+    /// the slow path must look.
     #[inline(always)]
     pub(super) fn fall(&self, size: i64) -> bool {
         let room = self.room.load(Relaxed).wrapping_add(size);
         self.room.store(room, Relaxed);
-        room as u64 <= 2 * STEP as u64
+        room as u64 <= MOST_ROOM
     }
 
-    /// Net bytes of this thread, the ledger's own memory apart.
+    /// Net bytes of this thread, without the ledger's own memory.
     #[inline]
     pub(super) fn value(&self) -> i64 {
         self.threshold.load(Relaxed).wrapping_sub(self.room.load(Relaxed))
@@ -105,10 +108,10 @@ impl Level {
         if self.is_quiet() { self.quiet_peak.load(Relaxed) } else { self.peak() }
     }
 
-    /// The peak begins anew at `level`, which is the thread's.
+    /// Begins a new peak at `level`, which is the thread's level now.
     #[inline]
     pub(super) fn begin_peak(&self, level: i64) {
-        // Room counts from here on: what the thread has not told must not add up from scope to scope.
+        // `room` counts from this level on: moves of which the sink was not told must not add up from scope to scope.
         if level.wrapping_sub(self.synced.load(Relaxed)).unsigned_abs() >= STEP as u64 {
             self.sync();
         }
@@ -117,7 +120,7 @@ impl Level {
         self.room.store(0, Relaxed);
     }
 
-    /// The peak is at least `to`. `room` may be less than could be had, until the slow path looks.
+    /// Raises the peak to `to`. `room` may be smaller than it could be until the slow path looks.
     #[inline]
     pub(super) fn raise_peak(&self, to: i64) {
         self.peak.store(to, Relaxed);
@@ -144,7 +147,7 @@ impl Level {
         self.room.store(threshold - level, Relaxed);
     }
 
-    /// Tells the sink by how much the level moved since it was last told.
+    /// Tells the sink how far the level moved since it was last told.
     pub(super) fn sync(&self) {
         let level = self.value();
         let moved = level - self.synced.load(Relaxed);
@@ -157,7 +160,7 @@ impl Level {
         self.quiet.load(Relaxed)
     }
 
-    /// The ledger begins to work on this thread. Says what [`end_quiet`](Self::end_quiet) wants to know.
+    /// The ledger begins to work on this thread. Returns what [`end_quiet`](Self::end_quiet) needs.
     pub(super) fn begin_quiet(&self) -> BeforeQuiet {
         let before = BeforeQuiet { level: self.value(), peak: self.peak(), quiet: self.is_quiet() };
         if !before.quiet {
@@ -167,7 +170,7 @@ impl Level {
         before
     }
 
-    /// The ledger has done its work: its own net bytes since then are set apart, so that no scope's peak knows them.
+    /// The ledger has done its work: its own net bytes since then are kept apart, so that they are in no scope's peak.
     pub(super) fn end_quiet(&self, before: BeforeQuiet) {
         let BeforeQuiet { level, peak, quiet } = before;
         let own = self.value() - level;

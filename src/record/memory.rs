@@ -35,11 +35,11 @@ unsafe impl<T: Sync> Zeroed for Link<T> {}
 unsafe impl<T: Zeroed, const N: usize> Zeroed for [T; N] {}
 // SAFETY: the list of counters makes a struct of fields that all have the type `C`.
 unsafe impl<C: Zeroed> Zeroed for Activity<C> {}
-// SAFETY: as above.
+// SAFETY: the list of counters makes a struct of two structs whose fields all have the type `C`.
 unsafe impl<C: Zeroed> Zeroed for Counters<C> {}
 
-/// Says that zero is a value of a struct, if it is one of each of its fields, which must all be named. So the compiler
-/// proves it: a field of another type, or a field that is left out, does not compile.
+/// Implements [`Zeroed`] for a struct all of whose fields are [`Zeroed`]. They must all be named, so the compiler
+/// proves it: a field of another type, or one that is left out, does not compile.
 macro_rules! zeroed {
     (for $counter:ident, $name:ident { $($field:ident),+ $(,)? }) => {
         zeroed!(@ ($counter: $crate::record::memory::Zeroed) $name ($counter) { $($field),+ });
@@ -85,7 +85,7 @@ impl<T> Link<T> {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 
-    /// Acquire: whoever sees the link sees what was written before it was set.
+    /// What is linked. Acquire: whoever sees the link sees what was written before it was set.
     #[inline]
     pub(crate) fn get(&self) -> Option<&'static T> {
         // SAFETY: only `&'static T` are ever stored, or null.
@@ -97,7 +97,7 @@ impl<T> Link<T> {
         self.0.store(as_ptr(to), Ordering::Release);
     }
 
-    /// Sets the link if it still is `from`; otherwise says what it is now.
+    /// Sets the link if it still is `from`; otherwise returns what it is now.
     pub(crate) fn swap(&self, from: Option<&'static T>, to: &'static T) -> Result<(), Option<&'static T>> {
         self.0
             .compare_exchange(as_ptr(from), as_ptr(Some(to)), Ordering::AcqRel, Ordering::Acquire)

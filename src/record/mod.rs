@@ -19,15 +19,15 @@ mod installed;
 /// `pthread_create`, interposed: spawned threads start in the right operation.
 #[cfg(heapledger_interpose)]
 mod interpose;
-/// The net bytes of one thread, what its scopes peak at, and what others know of it.
+/// The net bytes of one thread, the peak of its scopes, and what its shared level was told.
 mod level;
 /// Where the recorder's own memory comes from, and the links in it.
 mod memory;
-/// An open scope as the front door holds it.
+/// An open scope as `front/` holds it.
 mod opened;
 /// Where threads without a shard record.
 mod overflow;
-/// What is to fail on purpose.
+/// Which allocations are to fail on purpose.
 mod plan;
 /// The ledger's own work, and values that are the ledger's own memory.
 mod quiet;
@@ -41,7 +41,7 @@ mod slot;
 mod stack;
 /// All that is asked of the operating system.
 mod system;
-/// Four bytes behind a block that say who owns it.
+/// Four bytes behind a block that say which account owns it.
 mod tag;
 
 pub use allocator::Allocator;
@@ -50,7 +50,7 @@ pub(crate) use account::{AccountReading, Peak};
 pub(crate) use allocator::allocator_name;
 pub(crate) use count::{for_each_account_here, issue};
 pub(crate) use frame::ScopeReading;
-pub(crate) use installed::{begun, installed};
+pub(crate) use installed::{installed, installed_after};
 #[cfg(heapledger_interpose)]
 pub(crate) use interpose::is_active as interposes;
 pub(crate) use memory::{Link, List, Listed, TAKEN};

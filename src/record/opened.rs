@@ -1,4 +1,4 @@
-//! An open scope as the front door holds it, and the operation that is active on this thread.
+//! An open scope as `front/` holds it, and the operation that is active on this thread.
 
 use super::frame::{Frame, ScopeReading};
 use super::plan::Failures;
@@ -26,7 +26,8 @@ pub(crate) struct Opened {
     serial: u64,
 }
 
-/// Makes `node` the active operation. `None` when the system is out of memory; then the enclosing one stays active.
+/// Makes `node` the active operation; `carried` is the net that a future brings from its last poll. `None` when the
+/// system is out of memory: then the enclosing operation stays active.
 pub(crate) fn open(node: &'static Node, carried: Option<i64>) -> Option<Opened> {
     SLOT.with(|slot| slot.open(node, carried))
 }
@@ -62,7 +63,7 @@ impl Slot {
 }
 
 impl Opened {
-    /// Ends the scope, unless it ended with its thread's shard before.
+    /// Ends the scope, unless it has ended already with its thread's shard.
     #[inline]
     pub(crate) fn close(self) {
         SLOT.with(|slot| slot.close(self));
@@ -73,7 +74,7 @@ impl Opened {
         SLOT.with(|slot| slot.shard_now()?.read_scope(slot.account.get(), self.frame, self.serial))
     }
 
-    /// Has allocations fail while the scope is the innermost.
+    /// Makes allocations fail, as `failures` says, while the scope is the innermost.
     pub(crate) fn fail(self, failures: Failures) {
         SLOT.with(|slot| {
             if let Some(shard) = slot.shard_now() {
@@ -88,7 +89,8 @@ impl Opened {
         self.frame.failed(self.serial)
     }
 
-    /// Lets threads spawned while the scope lasts start in its operation.
+    /// Lets threads spawned while the scope lasts start in its operation. `false` when the scope has ended or the
+    /// system is out of memory.
     #[cfg(heapledger_interpose)]
     pub(crate) fn share(self) -> bool {
         SLOT.with(|slot| slot.shard_now().is_some_and(|shard| shard.share(self.frame, self.serial)))
@@ -122,13 +124,13 @@ pub(crate) fn adopt(node: &'static Node) {
     });
 }
 
-/// What a thread spawned now by this one starts in.
+/// The shared level in which a thread spawned now by this one starts; `None` where no open scope asked for that.
 #[cfg(heapledger_interpose)]
 pub(super) fn inheritance() -> Option<&'static SharedLevel> {
     SLOT.with(|slot| slot.shard_now()?.inheritance())
 }
 
-/// This thread, which is new, starts in the operation of `level`, which it has joined.
+/// Makes this thread, which is new, start in the operation of `level`, which it has joined.
 #[cfg(heapledger_interpose)]
 pub(super) fn start_in(level: &'static SharedLevel) {
     SLOT.with(|slot| {

@@ -37,7 +37,8 @@ impl Register for Contended {
 pub(crate) static OVERFLOW: Overflow =
     Overflow { level: AtomicI64::new(0), accounts: Accounts::new(), last_resort: Account::unused() };
 
-/// What threads without a shard did. What records here is never inlined: the paths that call it are short without it.
+/// What threads without a shard did. Its recording methods are never inlined, so that the paths that call them stay
+/// short.
 #[derive(Debug)]
 pub(crate) struct Overflow {
     level: AtomicI64,
@@ -53,7 +54,7 @@ impl Overflow {
         self.level.load(Relaxed)
     }
 
-    /// Shows `see` every account, and what the last resort took as the foreign one's.
+    /// Calls `see` with every account, and with what the last resort took, as the foreign account's.
     pub(crate) fn for_each_account(&self, mut see: impl FnMut(AccountId, AccountReading)) {
         self.accounts.for_each(|id, account| see(id, account.read()));
         see(FOREIGN.account(), self.last_resort.read());
@@ -99,14 +100,14 @@ impl Overflow {
         self.shift_level((new as i64).wrapping_sub(old as i64));
     }
 
-    /// The owner's side of a free, also for a thread whose own shard cannot make the owner's account.
+    /// Counts the owner's side of a free, also for a thread whose own shard cannot make the owner's account.
     #[cold]
     #[inline(never)]
     pub(super) fn freed_elsewhere(&self, owner: AccountId, size: usize) {
         self.counters(owner).freed_elsewhere(size);
     }
 
-    /// The former owner's side of a resize, likewise.
+    /// Counts the former owner's side of a resize, also for a thread whose own shard cannot make that account.
     #[cold]
     #[inline(never)]
     pub(super) fn gave_away(&self, owner: AccountId, old: usize) {

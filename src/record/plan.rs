@@ -1,21 +1,21 @@
 //! Which allocations of a scope are to fail, as a test planned it. Only the scope's own thread reads and advances a
-//! plan; it never allocates, and a frame that nobody planned for has one in which none fails.
+//! plan. It never allocates. A frame without planned failures has a plan in which no allocation fails.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::memory::zeroed;
 
-/// What is to fail.
+/// Which allocations are to fail.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Failures {
     /// The allocation with this number, counted from one.
     Nth(u64),
-    /// So many of every [`WHOLE`], as the pseudo-random sequence of `seed` has it.
+    /// `share` of every [`WHOLE`] allocations, chosen by the pseudo-random sequence of `seed`.
     Share { share: u64, seed: u64 },
 }
 
-/// All allocations, as a share: the most that a draw can tell apart, and exact as a float.
+/// The share that means every allocation: a draw has so many values, and an `f64` holds each of them exactly.
 pub(crate) const WHOLE: u64 = 1 << 53;
 
 /// The constants of SplitMix64, by Steele, Lea and Flood ("Fast splittable pseudorandom number generators", 2014).
@@ -26,9 +26,9 @@ const MIX_2: u64 = 0x94d0_49bb_1331_11eb;
 /// A frame's failures, and how far they have come.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// Something may still fail: all that a scope without a plan looks at.
+    /// Whether something may still fail. A scope without a plan looks at this alone.
     armed: AtomicBool,
-    /// How many allocations until one fails, that one included; zero: the share decides.
+    /// How many allocations until one fails, that one included; zero where the share decides.
     left: AtomicU64,
     /// How many of [`WHOLE`] fail.
     share: AtomicU64,
@@ -51,7 +51,7 @@ impl Plan {
         }
     }
 
-    /// No allocation is to fail, and none has: frames are used again.
+    /// Plans no failure and counts none, for a frame that is used again.
     #[inline]
     pub(super) fn clear(&self) {
         self.armed.store(false, Relaxed);
@@ -81,7 +81,7 @@ impl Plan {
         self.failed.load(Relaxed)
     }
 
-    /// An allocation is asked for: whether it is to fail.
+    /// Whether the allocation that is asked for now is to fail. Advances the plan.
     pub(super) fn fails_now(&self) -> bool {
         if !self.is_armed() {
             return false;
@@ -95,18 +95,19 @@ impl Plan {
         };
         if fails {
             self.failed.store(self.failed.load(Relaxed) + 1, Relaxed);
-            // The n-th is the only one.
+            // The n-th allocation is the only one to fail; a share goes on.
             self.armed.store(self.share.load(Relaxed) != 0, Relaxed);
         }
         fails
     }
 
-    /// The next number below [`WHOLE`]: SplitMix64, of which every seed is good.
+    /// The next number below [`WHOLE`], by SplitMix64, for which every seed is good. The shifts by 30, 27 and 31 are
+    /// its own too.
     fn draw(&self) -> u64 {
         let state = self.state.load(Relaxed).wrapping_add(GOLDEN_GAMMA);
         self.state.store(state, Relaxed);
         let mixed = (state ^ (state >> 30)).wrapping_mul(MIX_1);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(MIX_2);
-        (mixed ^ (mixed >> 31)) >> 11
+        (mixed ^ (mixed >> 31)) >> (u64::BITS - WHOLE.trailing_zeros())
     }
 }

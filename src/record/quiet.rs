@@ -1,5 +1,5 @@
-//! The ledger's own work. While it lasts, its memory is the operation `(heapledger)`'s, and no scope hears of it. Never
-//! called from inside the allocator.
+//! The ledger's own work. While it lasts, what it allocates belongs to the operation `(heapledger)`, and no scope
+//! counts it. Never called from inside the allocator.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -9,7 +9,7 @@ use super::level::BeforeQuiet;
 use super::slot::SLOT;
 use crate::words::{LEDGER, Node};
 
-/// While it lives, this thread works for the ledger: its memory is the ledger's own, and no scope hears of it.
+/// While it lives, this thread works for the ledger: what it allocates is the ledger's own, and no scope counts it.
 #[must_use = "it ends when dropped"]
 pub(crate) struct Quiet {
     before: Before,
@@ -21,7 +21,7 @@ enum Before {
         account: &'static Account,
         level: BeforeQuiet,
     },
-    /// The thread has no shard: its base operation is another one meanwhile.
+    /// The thread has no shard. `(heapledger)` takes the place of its base operation, which is kept here.
     Bare(&'static Node),
 }
 
@@ -53,13 +53,13 @@ impl Drop for Quiet {
     }
 }
 
-/// Runs `work` for the ledger.
+/// Runs `work` as work of the ledger.
 pub(crate) fn quietly<R>(work: impl FnOnce() -> R) -> R {
     let _quiet = quiet();
     work()
 }
 
-/// A value that is the ledger's own memory until the end.
+/// A value whose memory is the ledger's own until it has been dropped.
 #[derive(Debug)]
 pub(crate) struct Own<T>(Option<T>);
 
@@ -68,7 +68,7 @@ impl<T> Own<T> {
         Self(Some(quietly(make)))
     }
 
-    /// Takes the value out to be worked on by the ledger, and put back.
+    /// Takes the value out, so that the ledger can work on it and [put](Self::put) it back.
     pub(crate) fn take(&mut self) -> Option<T> {
         self.0.take()
     }

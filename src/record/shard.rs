@@ -1,6 +1,6 @@
 //! Where a thread records: its level, its open scopes, and an account for every operation that it touched.
 //!
-//! One thread writes a shard, everybody may read it: every field is an atomic that is loaded and stored relaxed, never
+//! One thread writes a shard, any thread may read it: every field is an atomic that is loaded and stored relaxed, never
 //! read-modify-written. A dead thread's shard is claimed by the next new thread, so counts are never lost and memory is
 //! bounded by the most threads that ever lived at once.
 //!
@@ -51,10 +51,10 @@ static IDLE: AtomicUsize = AtomicUsize::new(0);
 /// How many threads have been numbered.
 static THREADS: AtomicU32 = AtomicU32::new(0);
 
-/// Stands for the shard of a thread that has none, or that must look at every call: it never has room.
+/// Stands for the shard of a thread that has none, or whose calls must all take the slow path: it never has room.
 pub(super) static UNATTACHED: Shard = Shard::unattached();
 
-/// Taking and giving back.
+/// Claiming a shard and giving it back.
 impl Shard {
     const fn unattached() -> Self {
         Self {
@@ -99,7 +99,7 @@ impl Shard {
         IDLE.fetch_add(1, AcqRel);
     }
 
-    /// The thread ends: its scopes end, and it tells all that it has to tell.
+    /// Ends the thread's recording: its scopes end, and its shared level is told the rest.
     pub(super) fn end(&'static self) {
         self.end_stack();
         self.level.sync();
@@ -111,15 +111,15 @@ impl Shard {
     }
 }
 
-/// The stack, which needs the level at every turn.
+/// The stack of open scopes, which needs the level at every step.
 impl Shard {
-    /// Begins the stack anew, in `node`, which counts the thread.
+    /// Empties the stack and makes `node` its base. The account of `node` counts the thread.
     pub(super) fn begin_stack(&'static self, node: &'static Node, account: &'static Account) {
         self.stack.begin(node, account, self.level.value());
     }
 
     /// Ends the scope of `frame`, wherever in the stack it is. Returns the frame that is the innermost then; `None` if
-    /// the scope has ended before.
+    /// the scope has ended already.
     #[inline]
     pub(super) fn close(
         &'static self,
@@ -136,7 +136,7 @@ impl Shard {
         self.stack.close_innermost(active, frame, &self.level)
     }
 
-    /// A scope that is not the innermost, or that other threads share.
+    /// Ends a scope that is not the innermost, or that other threads share.
     #[cold]
     fn close_slowly(&'static self, active: &'static Account, frame: &'static Frame) -> Option<&'static Frame> {
         let shared = frame.shared();
@@ -146,7 +146,7 @@ impl Shard {
         let innermost = self.stack.close_anywhere(active, frame, &self.level)?;
         if let Some(shared) = shared {
             shared.end();
-            self.level.sink.set(self.passes_on_to());
+            self.level.sink.set(self.level_to_tell());
         }
         Some(innermost)
     }
@@ -162,8 +162,9 @@ impl Shard {
         }
     }
 
-    /// The level of the innermost scope that shares one, else the one that this thread began in.
-    fn passes_on_to(&'static self) -> Option<&'static SharedLevel> {
+    /// The shared level that this thread is to tell: that of the innermost scope that has one, else the one that this
+    /// thread began in.
+    fn level_to_tell(&'static self) -> Option<&'static SharedLevel> {
         self.stack.innermost_shared().or_else(|| self.spawned_in.get())
     }
 
@@ -199,8 +200,8 @@ impl Shard {
         self.accounts.for_each(|id, account| see(id, account.read()));
     }
 
-    /// The scopes that run on this thread, innermost first; from any thread. False when the stack changed during every
-    /// reading.
+    /// The scopes that run on this thread, innermost first; any thread may call it. `false` when the stack changed
+    /// during every reading.
     pub(crate) fn read_running(&'static self, into: &mut Vec<Running>) -> bool {
         self.stack.read_running(&self.level, into)
     }
@@ -219,11 +220,11 @@ impl Shard {
         self.level.sync();
         let Some(level) = SharedLevel::begin(node, self.level.sink.get()) else { return false };
         frame.share(level);
-        self.level.sink.set(self.passes_on_to());
+        self.level.sink.set(self.level_to_tell());
         true
     }
 
-    /// The thread was spawned within the scope of `level`.
+    /// Notes that the thread was spawned within the scope of `level`.
     pub(super) fn begin_in(&self, level: &'static SharedLevel, tid: Tid) {
         level.arrive();
         self.level.sync();
@@ -238,13 +239,13 @@ impl Shard {
         within.then(|| Tid(self.tid.load(Relaxed)))
     }
 
-    /// What a thread that is spawned now starts in.
+    /// The shared level in which a thread spawned now starts; `None` where no open scope asked for that.
     pub(super) fn inheritance(&'static self) -> Option<&'static SharedLevel> {
-        // A thread that the ledger spawns for itself belongs to nobody's scope.
+        // A thread that the ledger spawns for itself belongs to no scope of a user.
         if self.level.is_quiet() && self.stack.innermost().node().is_none_or(|node| node.id != LEDGER.id) {
             return None;
         }
-        let mut level = self.passes_on_to();
+        let mut level = self.level_to_tell();
         while let Some(here) = level {
             if here.is_open() {
                 return Some(here);

@@ -11,10 +11,10 @@ use super::memory::{Link, Listed, zeroed};
 use super::memory::{List, new_permanent};
 use crate::words::Node;
 
-/// How far a thread's level may rise above what it last told. It may fall by three times as much: `room` counts from
-/// the threshold, which is within one step of what was told, and its range is two steps.
+/// How many bytes a thread's level may rise above what the thread last told. It may fall by three times as much: `room`
+/// counts from the threshold, which is within one step of what was told, and its range is two steps.
 pub(crate) const STEP: i64 = 20 << 10;
-/// How far a level may be off for each thread that tells it.
+/// How many bytes a level may be off for each thread that tells it.
 pub(crate) const BOUND: u64 = 64 << 10;
 
 const _: () = assert!(3 * STEP as u64 <= BOUND);
@@ -24,17 +24,18 @@ const _: () = assert!(3 * STEP as u64 <= BOUND);
 pub(crate) struct SharedLevel {
     value: AtomicI64,
     peak: AtomicI64,
-    /// The level of the scope around it, which hears everything this one hears.
+    /// The level of the scope around it, which is told everything that this one is told.
     outer: Link<SharedLevel>,
-    /// The operation that threads spawned meanwhile start in.
+    /// The operation in which threads spawned in the scope start.
     node: Link<Node>,
-    /// The scope, the threads that began in it, and the levels inside it; free to be used anew at zero.
+    /// How many use it: the scope, the threads that began in it, and the levels inside it. At zero it may be used
+    /// again.
     users: AtomicUsize,
-    /// Threads that began in it, or in a level inside it, and run.
+    /// Threads that began in it, or in a level inside it, and still run.
     threads: AtomicU64,
-    /// The most of them at once: a thread that ends tells all it has to tell.
+    /// The most of them at once. A thread that ends tells all its bytes, so it adds no error after its end.
     most: AtomicU64,
-    /// The scope is over: it passes nothing on.
+    /// Whether the scope has ended: then no new thread starts in it.
     ended: AtomicBool,
     next: Link<SharedLevel>,
 }
@@ -100,12 +101,12 @@ impl SharedLevel {
         std::ptr::eq(self, level) || self.outer.get().is_some_and(|outer| outer.is_within(level))
     }
 
-    /// A thread is about to begin in it.
+    /// Counts a thread that is about to begin in it.
     pub(super) fn join(&self) {
         self.users.fetch_add(1, Relaxed);
     }
 
-    /// That thread has begun.
+    /// Notes that a thread which has joined begins to run.
     pub(super) fn arrive(&self) {
         let mut level = Some(self);
         while let Some(here) = level {
@@ -124,13 +125,13 @@ impl SharedLevel {
 }
 
 impl SharedLevel {
-    /// The scope is over. Threads that still run in it keep adding to what is around it.
+    /// Notes that the scope has ended. Threads that still run in it keep telling it, and the levels around it.
     pub(super) fn end(&self) {
         self.ended.store(true, Release);
         self.release();
     }
 
-    /// That thread has ended.
+    /// Notes that a thread which began in it has ended.
     pub(super) fn leave(&self) {
         let mut level = Some(self);
         while let Some(here) = level {
@@ -140,7 +141,7 @@ impl SharedLevel {
         self.release();
     }
 
-    /// One user less: of a thread that has ended or never came to be, of the scope, or of a level inside.
+    /// Removes one user: a thread that has ended or could not be spawned, the scope, or a level inside it.
     pub(super) fn release(&self) {
         let outer = self.outer.get();
         if self.users.fetch_sub(1, AcqRel) == 1

@@ -15,19 +15,20 @@ use crate::words::{Node, UNATTRIBUTED};
 pub(super) enum Phase {
     /// Nothing was recorded yet.
     New,
-    /// A shard is being attached; what happens meanwhile overflows.
+    /// A shard is being attached; what happens meanwhile goes to the overflow shard.
     Attaching,
     Attached,
     /// The shard was given back; only a new scope takes one again, until it ends.
     Retired,
-    /// The probe is asking who serves `std::alloc`.
+    /// The probe is finding out whether the ledger serves `std::alloc`.
     Probing,
-    /// It was us.
+    /// The probe's allocation came here, so the ledger does.
     Served,
 }
 
 pub(super) struct Slot {
-    /// What the hot path writes: `shard`; or, where every call is to be looked at, [`UNATTACHED`], which has no room.
+    /// What the hot path writes: `shard`; or [`UNATTACHED`], which never has room, where every call is to take the slow
+    /// path.
     pub(super) hot: Cell<&'static Shard>,
     /// The active operation's account in that shard.
     pub(super) account: Cell<&'static Account>,
@@ -38,12 +39,13 @@ pub(super) struct Slot {
     pub(super) phase: Cell<Phase>,
     /// The thread's base operation: active when no scope is, also while there is no shard.
     pub(super) base: Cell<&'static Node>,
-    /// The number of the last scope.
+    /// The number of the latest scope.
     pub(super) serial: Cell<u64>,
-    /// The shard is only for the scopes of a thread that had retired.
+    /// Whether the shard was taken only for scopes, by a thread that had given its own shard back.
     late: Cell<bool>,
 }
 
+/// Stands for the active account of a thread that has no shard.
 static UNUSED: Account = Account::unused();
 
 thread_local! {
@@ -62,6 +64,7 @@ thread_local! {
     static RETIRE: Retire = const { Retire };
 }
 
+/// Its destructor gives the thread's shard back.
 struct Retire;
 
 impl Drop for Retire {
@@ -71,19 +74,20 @@ impl Drop for Retire {
 }
 
 impl Slot {
-    /// Whether every call is to be looked at although the thread has a shard: something may fail on purpose.
+    /// Whether every call takes the slow path although the thread has a shard, because something may fail on purpose.
     #[inline]
     pub(super) fn is_watched(&self) -> bool {
         !std::ptr::eq(self.hot.get(), self.shard.get())
     }
 
-    /// Has every call looked at if something may fail in `innermost`, and none otherwise.
+    /// Sends every call to the slow path if something may fail in `innermost`, and otherwise only those that must go
+    /// there.
     #[inline]
     pub(super) fn watch(&self, innermost: &Frame) {
         self.hot.set(if innermost.is_armed() { &UNATTACHED } else { self.shard.get() });
     }
 
-    /// The thread has `shard` from now on.
+    /// Makes `shard` the thread's own.
     pub(super) fn move_to(&self, shard: &'static Shard) {
         self.shard.set(shard);
         self.hot.set(shard);
@@ -94,7 +98,8 @@ impl Slot {
         (self.phase.get() == Phase::Attached).then(|| self.shard.get())
     }
 
-    /// The thread's shard, attached first if the thread is new. `missed` tells it what a stand-in heard.
+    /// The thread's shard, attached first if the thread is new. `missed` moves its level by what moved a stand-in's
+    /// level instead.
     pub(super) fn attached(&self, missed: impl FnOnce(&Shard) -> bool) -> Option<&'static Shard> {
         match self.phase.get() {
             Phase::Attached if self.is_watched() => {
@@ -119,7 +124,7 @@ impl Slot {
     fn attach(&self) -> Option<&'static Shard> {
         self.phase.set(Phase::Attaching);
         if RETIRE.try_with(|_| ()).is_err() {
-            // Thread-locals are being destroyed already: nobody would give the shard back.
+            // Thread-locals are being destroyed already, so the shard would never be given back.
             self.phase.set(Phase::Retired);
             return None;
         }
@@ -156,7 +161,7 @@ impl Slot {
         shard.release();
     }
 
-    /// A scope has ended. If no other one is open in a shard that was taken for scopes alone, it is given back.
+    /// Called when a scope has ended: gives the shard back if it was taken only for scopes and no other one is open.
     #[inline]
     pub(super) fn retire_if_late(&self) {
         if self.late.get() && self.shard.get().stack.is_bare() {

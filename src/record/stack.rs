@@ -25,9 +25,9 @@ pub(super) struct Stack {
     base: Frame,
     /// The innermost open scope, or the base.
     top: Link<Frame>,
-    /// Frames for scopes to come.
+    /// Unused frames, kept for later scopes.
     spare: Link<Frame>,
-    /// What the thread did in all, less what its active account says: one addition tells the whole.
+    /// What the thread did in all, less what its active account says: one addition gives the whole.
     elsewhere: Activity<Alone>,
     /// Scopes that ended while one begun after them was open.
     misnested: Alone,
@@ -44,7 +44,8 @@ pub(crate) struct Running {
 
 /// How often a reader of a stack that changes tries again.
 const READINGS: usize = 64;
-/// Frames that a reader follows at most: a torn reading may run in circles, and the version tells afterwards.
+/// The most frames that a reader follows. The links of a torn reading may form a circle; the version shows afterwards
+/// that it was torn.
 const LONGEST: usize = 1 << 20;
 
 impl Stack {
@@ -60,7 +61,7 @@ impl Stack {
         }
     }
 
-    /// Begins anew in `node`, whose account counts the thread.
+    /// Empties the stack and makes `node` its base. The account of `node` counts the thread.
     pub(super) fn begin(&'static self, node: &'static Node, account: &'static Account, level: i64) {
         self.elsewhere.set(Activity::default().minus(account.activity()));
         self.change(|| {
@@ -86,7 +87,7 @@ impl Stack {
         self.is_innermost(&self.base)
     }
 
-    /// Runs `change` on the stack, so that a reader can tell.
+    /// Runs `change` on the stack, with a new `version`, so that a reader notices.
     #[inline(always)]
     fn change(&self, change: impl FnOnce()) {
         let version = self.version.load(Relaxed);
@@ -96,7 +97,7 @@ impl Stack {
         self.version.store(version.wrapping_add(2), Release);
     }
 
-    /// What the thread did in all, as `active` is its active account.
+    /// What the thread did in all, if `active` is its active account.
     #[inline]
     fn done(&self, active: &Account) -> Activity<u64> {
         self.elsewhere.read().plus(active.activity())
@@ -157,7 +158,7 @@ impl Stack {
         Some(high)
     }
 
-    /// Ends the innermost scope, which is its thread's alone. Returns the frame that is the innermost then.
+    /// Ends the innermost scope, which no other thread shares. Returns the frame that is the innermost then.
     #[inline]
     pub(super) fn close_innermost(
         &'static self,
@@ -171,7 +172,7 @@ impl Stack {
         Some(below)
     }
 
-    /// Ends the scope of `frame`, wherever in the stack it is.
+    /// Ends the scope of `frame`, wherever in the stack it is. Returns the frame that is the innermost then.
     pub(super) fn close_anywhere(
         &'static self,
         active: &'static Account,
@@ -195,7 +196,7 @@ impl Stack {
             self.change(|| {
                 below.raise(frame.high());
                 inside.below.set(Some(below));
-                self.put_by(frame);
+                self.keep_spare(frame);
             });
             self.misnested.add(1);
         }
@@ -211,12 +212,12 @@ impl Stack {
         below.raise(level.peak());
         self.top.set(Some(below));
         level.raise_peak(below.high());
-        self.put_by(frame);
+        self.keep_spare(frame);
     }
 
-    /// Keeps a frame for a scope to come.
+    /// Ends a frame and keeps it for a later scope.
     #[inline]
-    fn put_by(&self, frame: &'static Frame) {
+    fn keep_spare(&self, frame: &'static Frame) {
         frame.end();
         frame.below.set(self.spare.get());
         self.spare.set(Some(frame));
@@ -247,7 +248,8 @@ impl Stack {
         self.misnested.get()
     }
 
-    /// The scopes that run, innermost first; from any thread. False when the stack changed during every reading.
+    /// Adds the scopes that run, innermost first. Any thread may call it. `false` when the stack changed during every
+    /// reading.
     pub(super) fn read_running(&'static self, level: &Level, into: &mut Vec<Running>) -> bool {
         let known = into.len();
         for _ in 0..READINGS {

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 #[cfg(heapledger_interpose)]
 use crate::words::Tid;
 
-/// Has `work` run at the process's end. Whether it could be arranged.
+/// Arranges that `work` runs at the end of the process. `false` where that is not possible.
 pub(crate) fn at_exit(work: extern "C" fn()) -> bool {
     #[cfg(all(any(unix, windows), not(miri)))]
     {
@@ -26,7 +26,7 @@ pub(crate) fn at_exit(work: extern "C" fn()) -> bool {
     }
 }
 
-/// Held for short times, and while the process forks.
+/// Whether the lock is held: for short times, and while the process forks.
 static GATE: AtomicBool = AtomicBool::new(false);
 
 fn lock() {
@@ -39,7 +39,7 @@ extern "C" fn unlock() {
     GATE.store(false, Release);
 }
 
-/// Runs `work` alone. Not to be nested.
+/// Runs `work` while no other thread does so and no fork happens. Must not be nested.
 pub(crate) fn lock_over_forks<R>(work: impl FnOnce() -> R) -> R {
     struct Unlock;
     impl Drop for Unlock {
@@ -53,7 +53,7 @@ pub(crate) fn lock_over_forks<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Has the lock taken before every fork, and given back after it on both sides.
+/// Arranges that the lock is taken before every fork, and given back after it on both sides.
 fn watch_forks() {
     #[cfg(all(unix, not(miri)))]
     {
@@ -68,7 +68,7 @@ fn watch_forks() {
             lock();
         }
         static WATCHED: AtomicBool = AtomicBool::new(false);
-        // Registered twice, it would lock twice: whoever comes second relies on the first.
+        // Registered twice, it would lock twice. So only the first thread registers it, and later ones rely on that.
         if !WATCHED.load(Relaxed) && !WATCHED.swap(true, Relaxed) {
             // SAFETY: the three functions live for ever and only touch an atomic.
             unsafe { pthread_atfork(Some(prepare), Some(unlock), Some(unlock)) };
@@ -83,7 +83,7 @@ pub(crate) fn trim() {
         unsafe extern "C" {
             fn malloc_trim(pad: usize) -> i32;
         }
-        // SAFETY: may be called from any thread at any time, whoever serves `malloc`.
+        // SAFETY: may be called from any thread at any time, whichever library serves `malloc`.
         unsafe { malloc_trim(0) };
     }
 }

@@ -1,10 +1,10 @@
 //! The owner tag: four bytes right behind a block that say which account owns it.
 //!
-//! The tag lies outside the object that the optimizer knows: code inlined around an allocation may take those bytes
-//! for undefined and fold the read away. So the pointer passes through an empty `asm!` before every read, and an
-//! empty `asm!` that may read memory follows every write. Where there is no inline assembly, `black_box` stands in.
+//! The tag lies outside the object that the optimizer knows: code inlined around an allocation may treat those bytes as
+//! undefined and fold the read away. So the pointer passes through an empty `asm!` before every read, and an empty
+//! `asm!` that may read memory follows every write. Where there is no inline assembly, `black_box` stands in.
 //!
-//! What the four bytes hold, [`Tag`] says.
+//! [`Tag`] says what the four bytes hold.
 
 #![allow(unsafe_code, reason = "it reads and writes behind blocks")]
 
@@ -12,6 +12,7 @@ use crate::words::Tag;
 
 /// Bytes a tag adds to every block.
 pub(super) const SIZE: usize = size_of::<u32>();
+
 /// Writes the tag of a block of `size` bytes, and returns the block.
 ///
 /// # Safety
@@ -39,7 +40,7 @@ pub(super) unsafe fn read(block: *mut u8, size: usize) -> Tag {
     Tag::from_bits(unsafe { behind.read_unaligned() })
 }
 
-/// The same pointer, of which the optimizer knows nothing.
+/// Returns the same pointer, but hides from the optimizer where it came from.
 #[cfg(heapledger_asm)]
 #[inline(always)]
 fn launder(mut block: *mut u8) -> *mut u8 {

@@ -5,12 +5,12 @@ use std::hash::{Hash, Hasher};
 
 use crate::words::{Node, OperationId, UNATTRIBUTED};
 
-/// What is nested in this operation, or in none: `(unattributed)` stands for the latter.
+/// The id under which operations nested in `parent` are looked up: that of `(unattributed)` if there is no parent.
 pub(super) fn parent_id(parent: Option<&Node>) -> OperationId {
     parent.map_or(UNATTRIBUTED.id, |parent| parent.id)
 }
 
-/// Something that can be looked up.
+/// What operations are looked up by: the id of the parent, and the name.
 pub(super) trait Key {
     fn parts(&self) -> (OperationId, &str);
 }

@@ -14,7 +14,7 @@ use crate::words::{
     AccountId, BUILTIN, BUILTINS, MAX_DEPTH, MAX_OPERATIONS, Node, OTHER, OperationId, Written, segments,
 };
 
-/// `race`: a blocking lazy could wait for a thread that waits for this one.
+/// Of `once_cell::race`: in a cell that blocks, this thread could wait for one that waits for this one.
 static REGISTRY: OnceBox<DashMap<Findable, ()>> = OnceBox::new();
 /// The named operations, the latest first: read without a lock.
 static NAMED: List<Named> = List::new();
@@ -37,8 +37,8 @@ impl Listed for Named {
     }
 }
 
-/// The operation at `name` within `within`, level by level. Whatever this allocates, or the locks in it do, is the
-/// ledger's own.
+/// The operation at `name` within `within`, looked up part by part and made where it is new. What this and its locks
+/// allocate is the ledger's own.
 pub(super) fn find_all(within: &'static Node, name: &str, caller: Caller) -> &'static Node {
     let _quiet = record::quiet();
     let mut node = within;
@@ -61,7 +61,7 @@ fn find(within: &'static Node, name: &str, caller: Caller) -> &'static Node {
         return &OTHER;
     }
     let parent = (!within.is_builtin()).then_some(within);
-    // The ledger's own names stay its own.
+    // A name that is one of the ledger's own is put in quotes, so that the two stay apart.
     if parent.is_none() && BUILTINS.iter().any(|builtin| builtin.name == name) {
         let mut quoted = Written::new();
         // Writing a name down does not fail.
@@ -86,7 +86,7 @@ fn find_or_make(parent: Option<&'static Node>, name: &str, caller: Caller) -> &'
     })
 }
 
-/// Makes an operation. Under the lock.
+/// Makes an operation; `None` past a limit. The caller holds the lock.
 pub(super) fn make(parent: Option<&'static Node>, name: &str, caller: Caller, private: bool) -> Option<&'static Node> {
     let depth = parent.map_or(0, |parent| parent.depth + 1);
     let number = NEXT.load(Relaxed);
@@ -119,8 +119,8 @@ pub(crate) fn all() -> Vec<&'static Node> {
     nodes
 }
 
-/// The operation at `path`, if it was ever made.
-pub(crate) fn known(path: &str) -> Option<&'static Node> {
+/// The operation at `path`; `None` if it was never made.
+pub(crate) fn find_by_path(path: &str) -> Option<&'static Node> {
     if let Some(builtin) = BUILTINS.iter().find(|builtin| builtin.name == path) {
         return Some(builtin);
     }

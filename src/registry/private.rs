@@ -8,14 +8,14 @@ use super::recent::operation;
 use crate::record;
 use crate::words::{Node, OTHER};
 
-/// How many operations no name finds.
+/// How many private operations were made.
 static PRIVATE: AtomicU32 = AtomicU32::new(0);
 
-/// A new operation at the path that `name` has within `within`, which nobody enters by that name. In snapshots and
-/// reports it is part of whatever is at that path.
+/// Makes an operation at the path that `name` has within `within`, which that name does not find. Snapshots and reports
+/// add it to the other operations at that path.
 pub(crate) fn new_private(within: &'static Node, name: &str, caller: Caller) -> &'static Node {
     let _quiet = record::quiet();
-    // The operation that the name finds exists too, so that its path is known.
+    // This also makes the operation that the name finds, so that the path can be looked up.
     let twin = operation(within, name, caller);
     if twin.id == OTHER.id {
         return twin;

@@ -1,4 +1,4 @@
-//! What a thread entered last by name: found without a lock, and without allocating.
+//! The operations that a thread entered last by name, found without a lock and without allocating.
 
 use std::cell::Cell;
 
@@ -27,7 +27,7 @@ pub(crate) fn operation(within: &'static Node, name: &str, caller: Caller) -> &'
 #[cold]
 fn look_up(at: usize, within: &'static Node, name: &str, caller: Caller) -> &'static Node {
     let node = find_all(within, name, caller);
-    // Only what the name alone tells may be found by it.
+    // Only an operation that this name alone identifies within `within` is kept: not `a/b`, and not `(other)`.
     if node.name == name && is_child(node, within) {
         RECENTLY.with(|recently| recently[at].set(Some(node)));
     }
@@ -39,9 +39,12 @@ fn is_child(node: &Node, within: &Node) -> bool {
     parent_id(node.parent) == within.id
 }
 
-/// 2^64 divided by the golden ratio: multiplying by it spreads numbers over the upper bits (Knuth's multiplicative
-/// hashing).
+/// 2^64 divided by the golden ratio: multiplying by it spreads numbers over the upper bits (multiplicative hashing:
+/// Knuth, The Art of Computer Programming, volume 3, section 6.4).
 const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Bits below the upper ones, which choose a place in the table.
+const BELOW_SLOT: u32 = u64::BITS - RECENT.trailing_zeros();
 
 /// Spreads names over the table by their length and their two ends.
 #[inline]
@@ -55,6 +58,7 @@ fn slot_of(within: OperationId, name: &str) -> usize {
         },
     };
     let within = u64::from(within.number()) << 32 | bytes.len() as u64;
+    // The rotation keeps two equal ends from cancelling each other.
     let mixed = (first ^ last.rotate_left(23) ^ within).wrapping_mul(GOLDEN_RATIO);
-    (mixed >> 58) as usize % RECENT
+    (mixed >> BELOW_SLOT) as usize % RECENT
 }

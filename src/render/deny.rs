@@ -26,7 +26,7 @@ pub(crate) fn violation(found: &Violation, out: &mut impl Write) -> fmt::Result 
 
 /// `3 allocations of 1.20 KiB (1,234 B), 1 resize`; the bytes are those of both.
 fn in_full(did: Allocated) -> String {
-    /// From here on `Bytes` shows a unit with three digits, so that the exact number is worth a word.
+    /// From here on `Bytes` shows three digits and a unit, so the exact number is added.
     const SMALLEST_UNIT: u64 = 1 << 10;
     let bytes = match did.bytes {
         ..SMALLEST_UNIT => Bytes(did.bytes.into()).to_string(),

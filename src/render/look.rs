@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
-/// How a text is to look. Whoever asks for the text decides; nothing is asked of a terminal here.
+/// How a text is to look. The caller decides; nothing is asked of a terminal here.
 pub(crate) struct Look {
     /// In columns of a terminal.
     pub(crate) width: usize,
@@ -19,19 +19,19 @@ impl Look {
     }
 }
 
-/// The width where nobody says another one.
+/// The width, in columns, where the caller has no other.
 pub(crate) const DEFAULT_WIDTH: usize = 100;
 
 /// The titles of columns.
 pub(super) const HEADER: Style = Style::new().bold();
-/// What nobody needs to look at.
+/// What needs no attention.
 pub(super) const FAINT: Style = Style::new().dimmed();
 /// What is as it should be.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 /// What fails.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 
-/// Cut or filled to `width` columns. A text is not always as wide as its characters one by one.
+/// Cut or filled to `width` columns. A text is not always as wide as the sum of its characters.
 pub(super) fn padded(text: &str, width: usize) -> String {
     let mut padded = text.to_string();
     if padded.width() > width {

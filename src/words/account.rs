@@ -1,9 +1,9 @@
 //! What a block's owner tag names: an account. Accounts, tags and the system's threads are numbers that must not be
 //! mixed up, so each has a type of its own.
 //!
-//! An account is what blocks are charged to. Every operation has one; when call stacks are captured, an operation has
-//! one for each stack as well. So nothing above `record/` takes an account for an operation or indexes by it: the
-//! registry alone says which operation an account belongs to.
+//! An account is what blocks are charged to. Every operation has one; capturing call stacks would give it one for each
+//! stack as well. So no code above `record/` treats an account as an operation or indexes by its number: the registry
+//! alone says which operation an account belongs to.
 
 use std::fmt;
 
@@ -39,7 +39,7 @@ impl Tag {
         Self(MARK | account.0)
     }
 
-    /// Whatever four bytes hold.
+    /// The tag that these four bytes make, valid or not.
     #[inline]
     pub(crate) const fn from_bits(bits: u32) -> Self {
         Self(bits)
@@ -58,7 +58,7 @@ impl Tag {
     }
 }
 
-/// The system's number of a thread.
+/// The number that the operating system gives a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Tid(pub(crate) u32);
 

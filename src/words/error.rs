@@ -1,11 +1,11 @@
-//! What can go wrong, said to people.
+//! What can go wrong, and the messages that people get.
 //!
-//! One opaque type: callers ask what they can act on (`is_unsettled`, ..) and show the rest; so new causes do not break
-//! anybody's `match`.
+//! There is one opaque type. Callers ask it what they can act on (`is_unsettled` and the like) and show the message for
+//! the rest, so a new cause breaks no `match`.
 
 use std::fmt;
 
-/// Why a reading could not be judged, or a report not be read.
+/// Why a reading could not be judged, or a report could not be read.
 ///
 /// ```
 /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -49,7 +49,7 @@ pub(crate) enum Cause {
 }
 
 impl Error {
-    /// heapledger is not the global allocator of this program, so nothing was seen.
+    /// heapledger is not the global allocator of this program, so no allocation was seen.
     ///
     /// ```
     /// // Nothing is installed in this program:
@@ -59,7 +59,8 @@ impl Error {
         matches!(self.0, Cause::NotInstalled)
     }
 
-    /// Other threads moved memory during every reading, so that no consistent one was had. Try again when they rest.
+    /// Other threads moved memory during every reading, so no consistent one could be taken. Try again when they are
+    /// idle.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -93,7 +94,7 @@ impl Error {
         matches!(self.0, Cause::Unreadable { .. })
     }
 
-    /// A report was written by a heapledger that writes it in another form. Use that one to read it.
+    /// A report was written by a version of heapledger that uses another schema. Use that version to read it.
     ///
     /// ```
     /// # #[cfg(feature = "serde")]
@@ -103,7 +104,7 @@ impl Error {
         matches!(self.0, Cause::OtherSchema { .. })
     }
 
-    /// Counters that are added up no longer fit into 64 bits: at least one report was not written by heapledger.
+    /// The sum of counters does not fit into 64 bits: at least one report was not written by heapledger.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

@@ -2,7 +2,7 @@
 
 /// Numbers that must not be mixed up: accounts, tags, and the system's threads.
 mod account;
-/// What can go wrong, said to people.
+/// What can go wrong, and the messages that people get.
 mod error;
 /// Names as users give them.
 mod name;

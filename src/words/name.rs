@@ -10,7 +10,7 @@ pub(crate) fn segments(name: &str) -> impl Iterator<Item = &str> {
     name.split('/').filter(|segment| !segment.is_empty())
 }
 
-/// A name written down without allocating: up to [`MAX_NAME`] bytes, of a longer one its start and a hash.
+/// A name written down without allocating: up to [`MAX_NAME`] bytes whole, of a longer one its start and a hash.
 pub(crate) struct Written {
     bytes: [u8; MAX_NAME],
     len: usize,
@@ -42,6 +42,7 @@ impl Written {
     }
 
     fn floor_char_boundary(&self, mut at: usize) -> usize {
+        // In UTF-8 a byte that continues a character is `10xxxxxx`.
         while at > 0 && (self.bytes[at] & 0xc0) == 0x80 {
             at -= 1;
         }

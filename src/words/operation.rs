@@ -1,5 +1,5 @@
-//! What an operation is: an id, a name, and the operation it is nested in. The path of names is its identity to people;
-//! the id is its identity to the ledger. Nothing here counts, locks or changes.
+//! What an operation is: an id, a name, and the operation it is nested in. People know it by its path of names, the
+//! ledger by its id. Nothing here counts, locks or changes.
 
 use std::panic::Location;
 
@@ -27,7 +27,7 @@ impl OperationId {
         self.0
     }
 
-    /// Where it stands in lists that have every operation in order.
+    /// Its position in lists that hold every operation in the order of ids.
     #[inline]
     pub(crate) const fn index(self) -> usize {
         self.0 as usize
@@ -42,7 +42,7 @@ pub(crate) struct Node {
     pub(crate) depth: u32,
     pub(crate) parent: Option<&'static Node>,
     pub(crate) name: &'static str,
-    /// It belongs to one test alone, itself or what it is nested in: no name finds it.
+    /// Whether it, or an operation that it is nested in, belongs to one test alone: then no name finds it.
     pub(crate) private: bool,
     /// Where it was first entered.
     pub(crate) site: Option<&'static Location<'static>>,

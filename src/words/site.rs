@@ -16,11 +16,11 @@ use std::panic::Location;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Site {
-    /// As rustc was given it: relative to the workspace, for a package of it.
+    /// The path that rustc got: relative to the workspace, for a package in that workspace.
     pub file: Cow<'static, str>,
-    /// From one.
+    /// Counted from one.
     pub line: u32,
-    /// From one, in characters.
+    /// In characters, counted from one.
     pub column: u32,
 }
 

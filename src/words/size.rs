@@ -18,25 +18,29 @@ impl fmt::Display for Bytes {
     }
 }
 
+/// The lowest count that is shown with a unit: up to four digits are shorter without one.
+const FIRST_SHORTENED: i128 = 10_000;
+
 /// A count shown with a decimal unit and three digits: `999`, `12.3 k`, `2.9 M`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Count(pub(crate) i128);
 
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match (self.0.abs() >= 10_000).then(|| scaled(self.0, 1000, &["k", "M", "G", "T", "P", "E"])) {
-            Some(Some((number, unit))) => format!("{number} {unit}"),
-            _ => self.0.to_string(),
-        };
+        let text =
+            match (self.0.abs() >= FIRST_SHORTENED).then(|| scaled(self.0, 1000, &["k", "M", "G", "T", "P", "E"])) {
+                Some(Some((number, unit))) => format!("{number} {unit}"),
+                _ => self.0.to_string(),
+            };
         f.pad(&text)
     }
 }
 
-/// Three digits and the unit, or nothing where the number is below the first unit.
+/// The number in three digits, and its unit; `None` where it is below the first unit.
 fn scaled<'a>(number: i128, base: i128, units: &[&'a str]) -> Option<(String, &'a str)> {
     let mut scale = base;
     let mut units = units.iter().peekable();
-    // 999.5 of one unit already reads as 1,000 of it: the next unit says it better.
+    // From 999.5 on, a number would read as 1,000 of its unit: the next unit is used then.
     while let Some(unit) = units.next() {
         let fits = number.unsigned_abs() * 2 < (scale as u128) * 1999;
         if number.unsigned_abs() < base as u128 {
@@ -44,6 +48,7 @@ fn scaled<'a>(number: i128, base: i128, units: &[&'a str]) -> Option<(String, &'
         }
         if fits || units.peek().is_none() {
             let value = number as f64 / scale as f64;
+            // Below these bounds a rounded number still has one digit, or two, in front of the point.
             let digits = match value.abs() {
                 size if size < 9.995 => 2,
                 size if size < 99.95 => 1,
@@ -56,7 +61,7 @@ fn scaled<'a>(number: i128, base: i128, units: &[&'a str]) -> Option<(String, &'
     None
 }
 
-/// An exact number with its thousands apart: `12,345,678`.
+/// An exact number with commas between its thousands: `12,345,678`.
 pub(crate) fn exact(number: i128) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
@@ -72,7 +77,7 @@ pub(crate) fn exact(number: i128) -> String {
     text
 }
 
-/// `1 shard`, `2 shards`.
+/// A count and its noun, which gets an `s` unless the count is one: `1 shard`, `2 shards`.
 pub(crate) fn counted(count: u64, what: &str) -> String {
     format!("{} {what}{}", exact(count.into()), if count == 1 { "" } else { "s" })
 }

@@ -2,7 +2,7 @@
 //! or names counters derives from these two: a new counter is one line in the first, and its name in the events of the
 //! second. Plain values and code that is generic over where a counter stands; nothing in this file reads the ledger.
 
-/// A place where one counter stands.
+/// A place that holds one counter.
 pub(crate) trait Register {
     /// A counter of zero.
     const ZERO: Self;
@@ -11,7 +11,7 @@ pub(crate) trait Register {
 
     fn set(&self, to: u64);
 
-    /// Adds to the counter, in a way that is right for everyone who may write it.
+    /// Adds to the counter, correctly for all threads that may write it.
     fn add(&self, by: u64);
 }
 
@@ -20,7 +20,7 @@ macro_rules! counters {
         activity { $($(#[doc = $doc:literal])+ $active:ident,)+ }
         ownership { $($(#[doc = $owned_doc:literal])+ $owned:ident,)+ }
     ) => {
-        /// What an operation, a scope or the whole process did to the heap, and what it owns of it.
+        /// What an operation, a scope or the whole process did to the heap, and how much of the heap it owns.
         ///
         /// Bytes are what callers asked for: neither the 4-byte owner tag nor the inner allocator's rounding counts.
         /// Activity (`allocs` to `reallocs`) is what happened *while the operation was active*, whoever owned the
@@ -56,7 +56,7 @@ macro_rules! counters {
         #[derive(Clone, Copy, Debug, Default)]
         pub(crate) struct Activity<C> { $(pub(crate) $active: C,)+ }
 
-        /// What happens to the blocks that it owns, and to those of others.
+        /// What happens to the blocks that an operation owns, and what it does to those of others.
         #[derive(Debug)]
         pub(crate) struct Ownership<C> { $(pub(crate) $owned: C,)+ }
 
@@ -178,11 +178,11 @@ counters! {
         freed_elsewhere_blocks,
         /// Bytes in its own blocks that were freed while another operation was active.
         freed_elsewhere_bytes,
-        /// Blocks of other operations that it resized, and therefore owns since.
+        /// Blocks of other operations that it resized, and therefore owns from then on.
         taken_over_blocks,
         /// Bytes those blocks had before the resize.
         taken_over_bytes,
-        /// Its own blocks that another operation resized, and therefore owns since.
+        /// Its own blocks that another operation resized, and therefore owns from then on.
         given_away_blocks,
         /// Bytes those blocks had before the resize.
         given_away_bytes,
@@ -216,16 +216,16 @@ events! {
         ownership.others_frees += 1, ownership.others_freed_bytes += size;
     /// A block of its own was freed while another operation was active.
     freed_elsewhere(size): ownership.freed_elsewhere_blocks += 1, ownership.freed_elsewhere_bytes += size;
-    /// A block of another operation was resized while this one was active, and is its own since.
+    /// A block of another operation was resized while this one was active, and belongs to this one from then on.
     took_over(old, new):
         activity.reallocs += 1, activity.freed_bytes += old, activity.allocated_bytes += new,
         ownership.taken_over_blocks += 1, ownership.taken_over_bytes += old;
-    /// A block of its own was resized while another operation was active, and is that one's since.
+    /// A block of its own was resized while another operation was active, and belongs to that one from then on.
     gave_away(old): ownership.given_away_blocks += 1, ownership.given_away_bytes += old;
 }
 
 impl Counts {
-    /// Allocated by it, less what it freed of its own, less what others freed or took over.
+    /// What it allocated and took over, less what it freed of its own, less what others freed or took over from it.
     fn live_blocks(&self) -> i64 {
         let came = self.allocs.wrapping_add(self.others_frees).wrapping_add(self.taken_over_blocks);
         let went = self.frees.wrapping_add(self.freed_elsewhere_blocks).wrapping_add(self.given_away_blocks);
@@ -244,7 +244,7 @@ impl Counts {
 }
 
 impl Tally {
-    /// Nothing happened; a peak alone is nothing.
+    /// Whether nothing happened. A peak alone does not count.
     pub(crate) fn is_idle(&self) -> bool {
         Self { peak_bytes: None, ..*self } == Self::default()
     }

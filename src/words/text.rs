@@ -1,9 +1,11 @@
-//! Text that is safe to show: whatever a name holds, it cannot do anything to a terminal, a page or a log.
+//! Text that is safe to show: whatever a name holds, it cannot control a terminal, a page or a log.
 
 /// `name` with control characters, and those that reorder or hide text, shown as escapes.
 pub(crate) fn printable(name: &str) -> String {
     let mut shown = String::with_capacity(name.len());
     for one in name.chars() {
+        // In Unicode: soft hyphens, marks and isolates of writing direction, invisible characters, line and paragraph
+        // separators, interlinear annotations, and tags.
         let hides = matches!(one,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'

@@ -72,15 +72,14 @@ fn a_link_stays_and_leads_to_the_new_text() {
     assert_eq!(names(folder.path()), ["figures.toml", "link"]);
 }
 
-// With a pipe of its own: a device of the system would be lost to everybody if this went wrong, for a link leads
-// there.
+// This takes a pipe of its own. If it went wrong with a link to a device, the system would lose the device.
 #[test]
 fn a_pipe_is_written_to_and_stays_a_pipe() {
     let folder = folder();
     let pipe = folder.path().join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there");
     assert!(made.success());
-    // Whoever opens a pipe for both waits for nobody.
+    // Opening a pipe for both reading and writing waits for no other process.
     let mut open = OpenOptions::new().read(true).write(true).open(&pipe).expect("it is there");
     write_whole(&pipe, "text").expect("somebody reads");
     assert!(fs::metadata(&pipe).expect("it is there").file_type().is_fifo());

@@ -1,7 +1,7 @@
-//! Budgets in tests: an assertion runs what it measures as an operation of its own, and holds the figures against the
-//! policy and what was recorded.
+//! Budgets in tests: an assertion runs what it measures as an operation of its own, and compares the figures with the
+//! policy and with what was recorded.
 //!
-//! Here is what users call; `assertion` runs and reads.
+//! This file has what users call; `assertion` runs and reads.
 
 use std::fmt;
 use std::panic::Location;
@@ -14,12 +14,12 @@ use crate::words::Tally;
 /// Runs `work` as operation `name`, and panics where a figure exceeds what `heapledger.toml` allows it.
 ///
 /// The policy stands beside the `Cargo.toml` of the package that is tested, or above it in the workspace; figures that
-/// were recorded stand where it says. `docs/ci-budgets.md` is the manual. Improvements, and figures that nobody
-/// recorded yet, are warned of on standard error, or panic where the policy is strict.
+/// were recorded stand where it says. `docs/ci-budgets.md` is the manual. Improvements, and figures that are not
+/// recorded yet, give a warning on standard error, or a panic where the policy is strict.
 ///
 /// Runs `work` three times, or as often as the policy says (`runs`; where `live_bytes_per_iteration` is limited, at
 /// least three times), and a few times more while counts differ. Of `allocs`, `allocated_bytes` and `peak_bytes` the
-/// least counts, because pollution only adds to them; of `net_bytes` and `live_bytes` the most counts, after a first
+/// least counts, because disturbances only add to them; of `net_bytes` and `live_bytes` the most counts, after a first
 /// run that may warm up. What `work` returns is still alive when it is measured, and counts as kept. Afterwards it is
 /// dropped, except what the last run returns, which the caller gets.
 ///

@@ -17,10 +17,10 @@ use crate::words::{Node, OTHER, Tally};
 
 /// How often an assertion runs its closure, if the policy says nothing else.
 const RUNS: u32 = 3;
-/// The fewest runs that tell what each iteration keeps: one that warms up, and one between two readings. What the last
+/// The fewest runs that show what each iteration keeps: one that warms up, and one between two readings. What the last
 /// one returns is not given back, so it has no reading.
 const RUNS_OF_ITERATIONS: usize = 3;
-/// How much more often at most, while counts do not repeat themselves.
+/// How many more runs there are at most while counts differ.
 const MORE_RUNS: usize = 6;
 /// How long to wait at first until threads that the closure started, and did not wait for, come to rest.
 const LONGEST_REST: Duration = Duration::from_millis(500);
@@ -96,7 +96,7 @@ impl Assertion {
         done < *wanted || (may_yet_agree && record::quietly(|| differ(runs)))
     }
 
-    /// Drops what a run returned, as the operation's doing, and not as another time that it is entered.
+    /// Drops what a run returned, as part of the operation, without counting another scope.
     pub(super) fn give_back<R>(&mut self, out: R) {
         let scope = with_threads_if_possible(Scope::resume(self.claim.node, 0));
         drop(out);
@@ -120,7 +120,7 @@ impl Assertion {
         }
     }
 
-    /// What is to be said of the figures: a warning, which may be empty, or why the assertion fails.
+    /// What judging the figures comes to: a warning, which may be empty, or why the assertion fails.
     fn judged(&self) -> Result<String, String> {
         let path = self.claim.node.path();
         let measured = self.state.runs.measured(&path, self.caller.into());
@@ -138,7 +138,7 @@ impl Assertion {
         }
     }
 
-    /// Works on the state for the ledger.
+    /// Works on the state, as work of the ledger.
     fn quietly<R>(&mut self, work: impl FnOnce(&mut AssertionState) -> R) -> R {
         let _quiet = record::quiet();
         let mut state = self.state.take().expect("it is put back below");
@@ -148,8 +148,8 @@ impl Assertion {
     }
 }
 
-/// Whether a figure that must repeat itself has not yet. Where there is a policy, it decides also while figures are
-/// recorded.
+/// Whether a figure that must be the same in every run still differs. Where there is a policy, it decides, also while
+/// figures are recorded.
 fn differ(runs: &Runs) -> bool {
     Judge::of_this_process().as_ref().is_ok_and(|judge| judge.sees_difference(runs))
 }

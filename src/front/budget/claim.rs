@@ -1,5 +1,5 @@
-//! Operations that one assertion has for itself, and the pool that they come from: assertions may be made without end,
-//! operations not. Nothing is measured here.
+//! Operations that one assertion has for itself, and the pool that they come from: the number of assertions has no
+//! limit, that of operations has one. Nothing is measured here.
 
 use std::collections::{BTreeSet, HashMap};
 use std::panic::Location;
@@ -20,7 +20,7 @@ pub(super) struct Claim {
 /// The id of the operation that another one is nested in, and the other one's name.
 type PoolKey = (OperationId, String);
 
-/// Operations of assertions.
+/// The operations of all assertions.
 #[derive(Default)]
 struct Pool {
     /// Those that no assertion has, in the order in which they were given back.
@@ -32,8 +32,8 @@ struct Pool {
 /// The ledger's own memory.
 static POOL: Mutex<Option<Pool>> = Mutex::new(None);
 
-/// How many operations of one name wait until what they own is freed. Of more, one is taken although it is not at rest:
-/// work that always leaves something, such as filling a cache, must not use up the operations that there can be.
+/// How many operations of one name wait until what they own is freed. With more, one is taken although it is not at
+/// rest: work that always leaves something, such as filling a cache, must not use up the operations that there can be.
 const MOST_SPARE: usize = 16;
 
 fn with_pool<R>(work: impl FnOnce(&mut Pool) -> R) -> R {

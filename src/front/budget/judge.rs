@@ -17,7 +17,7 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    /// The judge, or why there is none. The first to ask has the files read.
+    /// The judge, or why there is none. The first call reads the files.
     pub(super) fn of_this_process() -> &'static Result<Self, Error> {
         static JUDGE: OnceLock<Result<Judge, Error>> = OnceLock::new();
         JUDGE.get_or_init(Self::read)
@@ -48,7 +48,7 @@ impl Judge {
         self.book.policy.rules(path, &self.environment)
     }
 
-    /// Whether a figure that must repeat itself has not yet.
+    /// Whether a figure that must be the same in every run still differs.
     pub(super) fn sees_difference(&self, runs: &Runs) -> bool {
         runs.differ(&self.book.policy, &self.environment)
     }

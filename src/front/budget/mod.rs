@@ -1,5 +1,5 @@
-//! Budgets in tests: an assertion runs what it measures as an operation of its own, and holds the figures against the
-//! policy and what was recorded.
+//! Budgets in tests: an assertion runs what it measures as an operation of its own, and compares the figures with the
+//! policy and with what was recorded.
 
 /// What users call.
 mod assert;

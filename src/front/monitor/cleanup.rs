@@ -1,5 +1,5 @@
-//! Callbacks that give memory back: registered, run on request, and held to what they say. The monitor itself frees
-//! no memory of others.
+//! Callbacks that give memory back: registered, run on request, and checked against what they claim. The monitor itself
+//! frees no memory of the program.
 
 use std::any::Any;
 use std::fmt;
@@ -24,9 +24,9 @@ struct Cleanup {
 #[derive(Default)]
 pub(super) struct Cleanups {
     callbacks: Mutex<Vec<Arc<Cleanup>>>,
-    /// How often one was run.
+    /// How often a callback was run.
     run: AtomicU64,
-    /// How often one did what it said.
+    /// How often a callback did what it said.
     succeeded: AtomicU64,
 }
 

@@ -1,5 +1,5 @@
-//! A run of an operation under the monitor: the scope, and what the monitor is told when it ends. What the operation
-//! still owns is for `operations`.
+//! A run of an operation under the monitor: the scope, and what the monitor learns when it ends. `operations` finds
+//! what the operation still owns.
 
 use std::cell::Cell;
 use std::fmt;
@@ -27,7 +27,7 @@ pub struct MemoryOperationGuard {
     open: Cell<Option<(Scope, OperationRun)>>,
 }
 
-/// What the guard tells the monitor of when it ends.
+/// The run that the guard ends in the monitor.
 pub(super) struct OperationRun {
     shared: Arc<Shared>,
     begun: Begun,
@@ -44,8 +44,8 @@ impl MemoryOperationGuard {
         Self { open: Cell::new(Some((scope, run))) }
     }
 
-    /// Ends the operation now, as done: all that it owned had to be given back by now. Dropping the guard ends it too,
-    /// as one that did not get to its end. Marking it again has no effect.
+    /// Ends the operation now, as completed: all that it owned should have been given back. Dropping the guard ends it
+    /// too, as one that did not complete. Marking it again has no effect.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

@@ -15,6 +15,9 @@ use crate::reading::snapshot;
 use crate::record;
 use crate::registry;
 
+/// Bytes of one MiB.
+const MIB: u64 = 1 << 20;
+
 /// Watches operations of a long-running process. Dropping it ends its watching thread.
 ///
 /// ```
@@ -42,7 +45,7 @@ impl MemoryMonitor {
     #[track_caller]
     pub fn new(leak_threshold_mb: usize) -> Self {
         process::must_see();
-        let threshold_bytes = (leak_threshold_mb as u64).saturating_mul(1 << 20);
+        let threshold_bytes = (leak_threshold_mb as u64).saturating_mul(MIB);
         let shared = record::quietly(|| Arc::new(Shared { threshold_bytes, ..Shared::default() }));
         Self { shared, watching: WatchingThread::default() }
     }
@@ -69,8 +72,8 @@ impl MemoryMonitor {
     }
 
     /// The operations that have finished and still own more than the threshold, the largest first: what they own and
-    /// whatever was allocated below them, to the byte, at once. What runs is active, not leaking; of an operation of
-    /// which another run is under way, only what that run cannot have allocated counts.
+    /// whatever was allocated below them, to the byte, at once. An operation that runs is active, not leaking. If an
+    /// operation has finished and runs once more, only bytes that the run under way cannot have allocated count.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

@@ -1,5 +1,5 @@
-//! The operations that were started under a monitor: their runs, and what they still own when none is under way. What
-//! is done about it is for users.
+//! The operations that were started under a monitor: their runs, and what they still own when none is under way. Users
+//! decide what to do about it.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -48,7 +48,7 @@ pub(super) struct Begun {
 }
 
 impl Operations {
-    /// Takes note of a run that begins now.
+    /// Notes a run that begins now.
     pub(super) fn begin(&self, node: &'static Node) -> Begun {
         let before = snapshot().total_of(node);
         let mut operations = locked(&self.0);
@@ -61,7 +61,7 @@ impl Operations {
         Begun { node, number: watched.begun, start_memory }
     }
 
-    /// Takes note of a run that ends now.
+    /// Notes a run that ends now.
     pub(super) fn end(&self, Begun { node, number, start_memory }: Begun, completed: bool) {
         if let Some(watched) = locked(&self.0).get_mut(&node.id) {
             watched.running.retain(|run| run.number != number);

@@ -1,4 +1,4 @@
-//! Limits on live bytes: handlers, when they are called, and the thread that watches. What a handler does is its own.
+//! Limits on live bytes: handlers, when they are called, and the thread that watches. Users decide what a handler does.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,11 +19,11 @@ const PERIOD: Duration = Duration::from_millis(100);
 
 type Handler = dyn Fn(&Pressure) + Send + Sync;
 
-/// A limit, and who is to be told.
+/// A limit, and the handler to call.
 struct Limited {
     limit: Limit,
     handler: Box<Handler>,
-    /// The handler was called, and the level has not been below the limit since.
+    /// Whether the handler was called and the level has not been below the limit since.
     above: AtomicBool,
 }
 
@@ -75,7 +75,7 @@ impl WatchingThread {
 fn watch(hung_up: &Receiver<()>, look: impl Fn() -> Option<()>) {
     record::adopt(&LEDGER);
     while hung_up.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-        // The panic hook has told of a handler that panics; the other handlers, and its own next call, go on.
+        // The panic hook has reported a handler that panics. Later looks call it again, and the other handlers.
         let looked = catch_unwind(AssertUnwindSafe(&look));
         if matches!(looked, Ok(None)) {
             return;
@@ -110,7 +110,7 @@ impl Limit {
     fn live_bytes(&self) -> u64 {
         let live = match &self.operation {
             Some(path) => snapshot().operation(path).map_or(0, |row| row.total.live_bytes),
-            // Far below the limit, what the threads last told is enough.
+            // Below half the limit, the level that threads last told is exact enough.
             None if live_bytes_about() < self.bytes as i64 / 2 => live_bytes_about(),
             None => snapshot().process(),
         };
@@ -124,7 +124,7 @@ impl From<u64> for Limit {
     }
 }
 
-/// What a pressure handler is told.
+/// What a pressure handler gets.
 ///
 /// ```
 /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

@@ -1,4 +1,4 @@
-//! What the monitor sees, as values and as text. How it is found is for `operations` and `memory_monitor`.
+//! What the monitor sees, as values and as text. `operations` and `memory_monitor` find it.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -25,7 +25,7 @@ pub struct MemorySnapshot {
     pub peak_memory: u64,
     /// When its latest run ended.
     pub timestamp: SystemTime,
-    /// The latest run said that it completed, so that all of it was to be given back.
+    /// Whether the latest run was marked completed: then all of it should have been given back.
     pub expected_cleanup: bool,
     /// What it still owns, with all operations below it, in bytes.
     pub live_bytes: u64,

@@ -6,7 +6,7 @@ use super::pressure::Pressures;
 
 #[derive(Default)]
 pub(super) struct Shared {
-    /// How much a finished operation may own, in bytes.
+    /// How many bytes a finished operation may own.
     pub(super) threshold_bytes: u64,
     pub(super) operations: Operations,
     pub(super) cleanups: Cleanups,

@@ -7,10 +7,10 @@ use super::words::{counts, difference, file_and_line, one_line, percent, remarks
 use crate::judging::budget::{Basis, Figure, Finding, Status};
 use crate::words::{counted, printable};
 
-/// What stands above [`cells`].
+/// The titles of the columns that [`cells`] fills.
 pub(super) const TITLES: [&str; 5] = ["figure", "measured", "budget", "difference", "verdict"];
 
-/// What stands below [`TITLES`].
+/// The cells of a finding, in the order of [`TITLES`].
 pub(super) fn cells(finding: &Finding) -> [String; 5] {
     let figure = finding.figure.map_or("", Figure::name).into();
     let measured = finding.figure.zip(finding.value).map(|(figure, value)| figure.short(value)).unwrap_or_default();
@@ -49,7 +49,7 @@ pub(super) fn details(finding: &Finding) -> Vec<(&'static str, String)> {
     note.into_iter().chain(remarks).chain(limit).chain(site).collect()
 }
 
-/// Whether nobody needs to look at it.
+/// Whether the finding needs no attention.
 pub(super) fn is_quiet(finding: &Finding) -> bool {
     matches!(finding.status, Status::Within | Status::NotRun)
 }

@@ -8,10 +8,10 @@ use super::words::{counts, file_and_line, remarks, sentence};
 use crate::judging::budget::{Basis, Figure, Finding, Place, Status};
 use crate::words::printable;
 
-/// Where the text after a label begins at least, and at most: a label that is longer pushes only its own line.
+/// The least and the most columns for labels. A longer label moves only the text on its own line.
 const LABELS: (usize, usize) = (16, 44);
 
-/// Places shown of a list that may be long.
+/// How many places are shown of a list that may be long.
 const PLACES: usize = 3;
 
 /// The command that records figures.
@@ -36,7 +36,7 @@ pub(crate) fn failure(name: &str, place: &dyn Display, findings: &[Finding]) -> 
     text
 }
 
-/// What an assertion that passes says all the same: a line about improvements, and one about figures that are new.
+/// What an assertion that passes says anyway: a line about improvements, and one about figures that are new.
 pub(crate) fn warning(name: &str, findings: &[Finding]) -> String {
     let of = |verdict| findings.iter().filter(move |finding| finding.status == verdict);
     let lines = [(Status::Improvement, "improvement"), (Status::New, "new figure")];
@@ -64,7 +64,7 @@ fn label(finding: &Finding, name: &str) -> String {
     if finding.path == name { about.into() } else { format!("{} {about}", printable(&finding.path)) }
 }
 
-/// What to do about it, if there is anything to advise beyond what was said.
+/// What to do about the findings; `None` if there is nothing to advise.
 fn advice(findings: &[Finding]) -> Option<String> {
     let wanted = |verdict, kinds: &[Basis]| {
         let of = findings.iter().filter(|finding| finding.status == verdict).filter_map(|finding| {
@@ -97,7 +97,7 @@ fn advice(findings: &[Finding]) -> Option<String> {
     (!advice.is_empty()).then_some(advice)
 }
 
-/// Each place once, and not too many.
+/// Each place once, and at most [`PLACES`] of them; `None` if there is none.
 fn places(mut places: Vec<&Place>) -> Option<String> {
     places.sort();
     places.dedup_by_key(|place| (&place.file, place.line));

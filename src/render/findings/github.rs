@@ -5,7 +5,7 @@ use super::words::{counts, sentence};
 use crate::judging::budget::{Figure, Finding, Status};
 use crate::words::printable;
 
-/// GitHub shows no more annotations of one step.
+/// The most annotations: GitHub shows no more of one step.
 const MOST: usize = 10;
 
 /// One command a line, the worst first. `prefix` leads from the repository's root to where the files' names begin.
@@ -17,7 +17,7 @@ pub(crate) fn annotations(findings: &[Finding], prefix: &str, strict: bool) -> S
     let mut commands: String = shown.iter().map(|finding| annotation(finding, prefix, strict)).collect();
     if let Some(worst) = left.first() {
         let more = format!("and {} more: {}", left.len(), counts(left.iter().copied()));
-        commands.push_str(&format!("::{} title=heapledger::{}\n", level(worst, strict), data(&more)));
+        commands.push_str(&format!("::{} title=heapledger::{}\n", level(worst, strict), escaped_data(&more)));
     }
     commands
 }
@@ -31,18 +31,18 @@ fn annotation(finding: &Finding, prefix: &str, strict: bool) -> String {
     let limit = finding.against.as_ref().map(|against| &against.place);
     let place = site.or(limit.map(|place| (&*place.file, place.line, place.column)));
     let place = place.map_or(String::new(), |(file, line, column)| {
-        format!("file={},line={line},col={column},", property(&within(prefix, file)))
+        format!("file={},line={line},col={column},", escaped_property(&within(prefix, file)))
     });
-    let title = property(&format!("heapledger: {}", printable(&finding.path)));
+    let title = escaped_property(&format!("heapledger: {}", printable(&finding.path)));
     let about = finding.figure.map_or(finding.status.name(), Figure::name);
     let details = details(finding).into_iter().filter(|(label, _)| matches!(*label, "grew" | "why"));
     let lines = [format!("{about} {}", sentence(finding))];
     let lines = lines.into_iter().chain(details.map(|(label, said)| format!("{label} {said}")));
-    let message = data(&lines.collect::<Vec<_>>().join("\n"));
+    let message = escaped_data(&lines.collect::<Vec<_>>().join("\n"));
     format!("::{} {place}title={title}::{message}\n", level(finding, strict))
 }
 
-/// The file's name as git has it. An absolute name stays as it is.
+/// The name of the file relative to the repository's root. An absolute name stays as it is.
 fn within(prefix: &str, file: &str) -> String {
     let (prefix, file) = (prefix.replace('\\', "/"), file.replace('\\', "/"));
     let absolute = file.starts_with('/') || file.get(1..3) == Some(":/");
@@ -50,14 +50,14 @@ fn within(prefix: &str, file: &str) -> String {
     printable(&if prefix.is_empty() { file } else { format!("{prefix}/{file}") })
 }
 
-/// Escaped as a command's text.
-fn data(text: &str) -> String {
+/// A command's text, escaped as by `escapeData` in GitHub's package `@actions/core`.
+fn escaped_data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// Escaped as a command's property.
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+/// A command's property, escaped as by `escapeProperty` in GitHub's package `@actions/core`.
+fn escaped_property(text: &str) -> String {
+    escaped_data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
 #[cfg(test)]

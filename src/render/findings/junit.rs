@@ -11,7 +11,7 @@ use crate::words::printable;
 pub(crate) fn junit(parts: &[(String, Vec<Finding>)], strict: bool) -> String {
     let mut report = Report::new("heapledger");
     for (environment, findings) in parts {
-        let mut suite = TestSuite::new(text(environment));
+        let mut suite = TestSuite::new(xml_text(environment));
         suite.add_test_cases(findings.iter().map(|finding| case(finding, strict)));
         report.add_test_suite(suite);
     }
@@ -20,8 +20,8 @@ pub(crate) fn junit(parts: &[(String, Vec<Finding>)], strict: bool) -> String {
 
 fn case(finding: &Finding, strict: bool) -> TestCase {
     let name = finding.figure.map_or(finding.status.name(), Figure::name);
-    let said = text(&sentence(finding));
-    let details = details(finding).into_iter().map(|(label, said)| format!("{label}: {}", text(&said)));
+    let said = xml_text(&sentence(finding));
+    let details = details(finding).into_iter().map(|(label, said)| format!("{label}: {}", xml_text(&said)));
     let details = details.collect::<Vec<_>>().join("\n");
     let mut case = match finding.status {
         Status::NotRun | Status::Unlisted => {
@@ -42,13 +42,13 @@ fn case(finding: &Finding, strict: bool) -> TestCase {
             case
         }
     };
-    case.set_classname(text(&finding.path));
+    case.set_classname(xml_text(&finding.path));
     case
 }
 
-/// The text as XML can hold it. Control characters become escapes, so that names stay different. Two code points are
-/// left that XML forbids, and that no text has a use for.
-fn text(name: &str) -> String {
+/// The text as XML can hold it. Control characters become escapes, so that names stay different. Two other code points
+/// that XML forbids (XML 1.0, section 2.2) are replaced: no text needs them.
+fn xml_text(name: &str) -> String {
     printable(name).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }
 

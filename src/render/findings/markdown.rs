@@ -4,9 +4,9 @@ use super::cells::{TITLES, cells, details, is_quiet, summary};
 use crate::judging::budget::Finding;
 use crate::words::printable;
 
-/// GitHub refuses a summary of more than 1 MiB; something is left for what else stands there.
+/// The most bytes of a summary. GitHub refuses one of more than 1 MiB; 1 KiB is left for other text in it.
 const LARGEST: usize = (1 << 20) - (1 << 10);
-/// Room for the line that tells how many rows are left out.
+/// Room, in bytes, for the line that says how many rows are left out.
 const LAST_LINE: usize = 200;
 
 /// `parts` are the environments and what was found in each.
@@ -63,7 +63,7 @@ struct MarkdownTable<'a> {
 }
 
 impl<'a> MarkdownTable<'a> {
-    /// `folded` is how it begins where it is folded away.
+    /// `folded` begins a table that is folded away, and is empty for one that is not.
     fn of(findings: Vec<&'a Finding>, folded: &str) -> Self {
         let titles = TITLES.join(" | ");
         let head = format!("\n{folded}| operation | {titles} | details |\n| :- | :- | -: | -: | -: | :- | :- |\n");
@@ -71,17 +71,17 @@ impl<'a> MarkdownTable<'a> {
         Self { findings, head, rows: Vec::new(), tail }
     }
 
-    /// How much it takes without rows.
+    /// How many bytes it takes without rows.
     fn frame(&self) -> usize {
         self.head.len() + self.tail.len()
     }
 
-    /// Makes rows, as long as there is room.
+    /// Makes rows while there is room.
     fn fill(&mut self, room: &mut usize) {
         for finding in &self.findings {
             let row = row(finding);
             let Some(left) = room.checked_sub(row.len()) else {
-                // No later row stands where an earlier one is left out.
+                // Once a row is left out, all later ones are.
                 *room = 0;
                 return;
             };
@@ -101,7 +101,7 @@ impl<'a> MarkdownTable<'a> {
 }
 
 fn row(finding: &Finding) -> String {
-    // Nobody else chooses what the cells say: `<=` is all that could be markup.
+    // The words in the cells are heapledger's own, and only their `<=` could be markup.
     let cells = cells(finding).map(|cell| cell.replace('<', "&lt;")).join(" | ");
     let details = if is_quiet(finding) && finding.note.is_none() { Vec::new() } else { details(finding) };
     let details = details.into_iter().map(|(label, said)| format!("{label} {}", escaped(&said)));
@@ -113,7 +113,7 @@ fn code(name: &str) -> String {
     format!("<code>{}</code>", escaped(&printable(name)))
 }
 
-/// The text, so that nothing in it is markup: whatever could be is a numbered character.
+/// The text without markup: every character that could be markup becomes a numbered one.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for one in text.chars() {
@@ -122,7 +122,7 @@ fn escaped(text: &str) -> String {
             _ => escaped.push_str(&format!("&#{};", u32::from(one))),
         }
     }
-    // GitHub makes links of these.
+    // GitHub makes links of URLs.
     escaped.replace("://", "&#58;//")
 }
 

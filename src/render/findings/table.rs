@@ -1,5 +1,5 @@
-//! The table of a run: every judged figure on a line, and below those that ask for attention why. In colour and as wide
-//! as asked for.
+//! The table of a run: every judged figure on a line, and below a figure that needs attention the reason. In colour and
+//! as wide as asked for.
 
 use std::fmt::{self, Write};
 
@@ -11,11 +11,11 @@ use crate::judging::budget::{Finding, Status};
 use crate::render::look::{BAD, FAINT, GOOD, HEADER, Look, padded};
 use crate::words::printable;
 
-/// Of more operations than these, figures within their limits are only counted.
+/// With more operations than this, figures within their limits are only counted.
 const MANY: usize = 200;
-/// Names are cut to no less: then they could not be told apart.
+/// The least width of names, in columns: shorter names could not be told apart.
 const NARROWEST_NAME: usize = 16;
-/// What warns, and fails nothing.
+/// What warns but does not fail.
 const WARNING: Style = AnsiColor::Yellow.on_default();
 /// The column that a narrow table leaves out, and the last one: positions in [`TITLES`].
 const DIFFERENCE: usize = 3;
@@ -57,7 +57,7 @@ fn lines(findings: &[&Finding], look: &Look) -> Vec<String> {
         row.iter().zip(&mut widths).for_each(|(cell, width)| *width = cell.width().max(*width));
     }
     let taken = |widths: &[usize; 5]| widths.iter().map(|width| width + 2).sum::<usize>();
-    // What is left out here is said below the figures that ask for attention.
+    // The column that is left out here stands below the figures that need attention.
     let narrow = taken(&widths) + NARROWEST_NAME > look.width;
     let line = |name: &str, cells: [&str; 5], style: Style| {
         let mut line = name.to_string();
@@ -80,7 +80,7 @@ fn lines(findings: &[&Finding], look: &Look) -> Vec<String> {
     let mut lines = vec![look.paint(HEADER, &line(&padded("operation", name_width), TITLES, Style::new()))];
     for (at, finding) in findings.iter().enumerate() {
         let again = at > 0 && findings[at - 1].path == finding.path;
-        let name = if again { String::new() } else { middle(&names[at], name_width) };
+        let name = if again { String::new() } else { cut_in_middle(&names[at], name_width) };
         let cells = rows[at].each_ref().map(String::as_str);
         lines.push(line(&padded(&name, name_width), cells, style(finding.status)));
         if is_quiet(finding) {
@@ -93,8 +93,8 @@ fn lines(findings: &[&Finding], look: &Look) -> Vec<String> {
     lines
 }
 
-/// Cut in its middle to `width` columns: how a path begins and how it ends tells most.
-fn middle(name: &str, width: usize) -> String {
+/// Cut in its middle to `width` columns: the start and the end of a path say most.
+fn cut_in_middle(name: &str, width: usize) -> String {
     if name.width() <= width {
         return name.into();
     }

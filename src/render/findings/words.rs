@@ -1,12 +1,12 @@
-//! The words that all outputs of findings share: what was found as a sentence, and the parts of it. Every name may hold
-//! anything: nothing is shown but through `printable`, so that no output has to think of it.
+//! The words that all outputs of findings share: what was found as a sentence, and the parts of it. A name may hold any
+//! character, so all that is made here has gone through `printable`, and no output has to do that.
 
 use std::collections::BTreeMap;
 
 use crate::judging::budget::{Finding, Place, Status};
 use crate::words::printable;
 
-/// A share that rounds to less, with one digit behind the point, is zero.
+/// The least share that is shown, in percent: a smaller one is zero when it is rounded to one digit after the point.
 const LEAST_PERCENT: f64 = 0.05;
 
 /// The finding on one line, without its operation and figure.
@@ -23,7 +23,8 @@ pub(super) fn sentence(finding: &Finding) -> String {
     }
 }
 
-/// `1,240 over 1,180 (+60, +5.1 %): recorded figure at figures.toml:14`, where being over or under is what was found.
+/// `1,240 over 1,180 (+60, +5.1 %): recorded figure at figures.toml:14`, where the finding is that the value is over or
+/// under; else `None`.
 fn comparison(finding: &Finding) -> Option<String> {
     let (figure, against, value) = (finding.figure?, finding.against.as_ref()?, finding.value?);
     let beside = match finding.difference()? {
@@ -50,13 +51,13 @@ pub(super) fn percent(finding: &Finding) -> Option<String> {
     share(finding.difference()?, finding.against.as_ref()?.figure)
 }
 
-/// What share of `base` the difference is, likewise.
+/// The difference as a share of `base`: `+5.1 %`; `None` where `base` is zero, or the share rounds to zero.
 pub(super) fn share(difference: i64, base: i64) -> Option<String> {
     let percent = difference as f64 / base.unsigned_abs() as f64 * 100.0;
     (percent.is_finite() && percent.abs() >= LEAST_PERCENT).then(|| format!("{percent:+.1} %"))
 }
 
-/// What there is to say beyond [`sentence`], each with a label. So the note is missing where that is the sentence.
+/// What there is to say beyond [`sentence`], each with a label. The note is left out where it is the sentence.
 pub(super) fn remarks(finding: &Finding) -> Vec<(&'static str, String)> {
     let note = finding.note.as_deref().filter(|_| comparison(finding).is_some());
     let labelled =

@@ -9,11 +9,11 @@ use crate::reading::{Data, Row};
 use crate::render::look::{BAD, FAINT, GOOD, HEADER, Look, padded};
 use crate::words::{Bytes, Count, LEDGER, Tally, counted, exact, printable};
 
-/// Names are cut to no less, however narrow the table: then they could not be told apart.
+/// The least width of names, in columns, however narrow the table: shorter names could not be told apart.
 const NARROWEST_NAME: usize = 16;
-/// Columns are left out until names have as much room. A name that is longer than most screens can spare is cut.
+/// Columns of figures are left out until names have this width. A longer name is cut: most screens have no room for it.
 const ROOM_FOR_NAMES: usize = 40;
-/// What is still owned is what a reader looks for first.
+/// The style of what is still owned, which a reader looks for first.
 const OWNED: Style = AnsiColor::Yellow.on_default();
 
 /// A column of the table.
@@ -96,7 +96,7 @@ fn lines(data: &Data) -> Vec<Line> {
             tally: row.total,
             peak_error: row.peak_error,
         });
-        // What an operation with others below it did itself.
+        // A line for what an operation with others below it did itself.
         let has_children = data.rows.get(at + 1).is_some_and(|next| depth_of(next) > depth);
         if has_children && !row.own.is_idle() {
             let around = indent.replace("├─ ", "│  ").replace("└─ ", "   ");
@@ -160,7 +160,7 @@ fn fit(mut columns: Vec<Column>, lines: &[Line], width: usize) -> Vec<Column> {
     }
 }
 
-/// What stands below the table: the law, what the ledger costs, what peaks are worth, and what went wrong.
+/// What stands below the table: the law, what the ledger costs, how exact peaks are, and what went wrong.
 fn footer(data: &Data, total: &Tally, look: &Look, out: &mut impl Write) -> fmt::Result {
     let size =
         |bytes: u64| if look.exact { format!("{} B", exact(bytes.into())) } else { Bytes(bytes.into()).to_string() };

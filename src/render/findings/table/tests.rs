@@ -46,9 +46,9 @@ index_b…/segment  allocs     1,240   1,180  breach
 ";
     let text = table(&findings, 51, false, false);
     assert!(text.starts_with(expected), "{text}");
-    assert_eq!(middle("日本語日本語日本語", 8), "日…本語");
-    assert_eq!(middle("a\u{301}bcdefgh", 5), "a\u{301}b…gh");
-    assert_eq!(middle("abc", 0), "…");
+    assert_eq!(cut_in_middle("日本語日本語日本語", 8), "日…本語");
+    assert_eq!(cut_in_middle("a\u{301}bcdefgh", 5), "a\u{301}b…gh");
+    assert_eq!(cut_in_middle("abc", 0), "…");
 }
 
 #[test]
