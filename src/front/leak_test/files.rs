@@ -35,7 +35,14 @@ pub(super) fn thread_name(thread: Tid) -> String {
 pub(super) fn runs_alone() -> bool {
     std::env::var_os("NEXTEST").is_some()
         || std::env::var("RUST_TEST_THREADS").is_ok_and(|threads| threads == "1")
-        || std::env::args_os().any(|argument| argument == "--test-threads=1")
+        || asks_for_one_thread(std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()))
+}
+
+/// Whether the arguments of a test program say that one test runs after the other, in one word or in two.
+fn asks_for_one_thread(arguments: impl Iterator<Item = String>) -> bool {
+    let arguments: Vec<String> = arguments.collect();
+    arguments.iter().any(|argument| argument == "--test-threads=1")
+        || arguments.windows(2).any(|pair| pair == ["--test-threads", "1"])
 }
 
 /// Looks at the open files around every iteration, and around as long a rest after it, to tell who opens them.
@@ -67,5 +74,19 @@ impl FileWatch {
 
     pub(super) fn openings(&self) -> &Openings {
         &self.openings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thread_is_asked_for_in_one_word_or_in_two() {
+        let asks = |line: &str| asks_for_one_thread(line.split(' ').map(String::from));
+        assert!(asks("tests --test-threads=1") && asks("tests --exact a --test-threads 1 --nocapture"));
+        assert!(
+            !asks("tests --test-threads=2") && !asks("tests --test-threads 2 1") && !asks("tests 1 --test-threads")
+        );
     }
 }

@@ -13,9 +13,10 @@ use super::test::LeakTest;
 use crate::front::process;
 use crate::judging::leak::{
     Evidence, Findings, Live, NextStep, OpenFiles, Spent, Verdict, Window, WindowEnd, as_expected, count_names,
-    freers_in_last_window, is_out_of_iterations, is_shown, learn_who_opens_files, next_step, without_ended_threads,
+    freers_in_last_window, is_out_of_iterations, is_shown, learn_who_opens_files, next_step, violated,
+    without_ended_threads,
 };
-use crate::reading::{Moves, Snapshot, moves, snapshot};
+use crate::reading::{Snapshot, moves, snapshot};
 use crate::record::{self, Own};
 use crate::registry;
 use crate::words::{LEDGER, Node, OperationId, Tid, UNATTRIBUTED};
@@ -50,7 +51,6 @@ struct Notes {
     /// The ledger at the last two ends of windows, the later one last: what it says of the last window.
     snapshots: Vec<Snapshot>,
     files_before: OpenFiles,
-    moves_before: Moves,
     progress: Progress,
 }
 
@@ -71,6 +71,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
                 whole_process: test.whole_process,
                 allowed_warmup: test.allowed_warmup,
                 bounded: test.bounded,
+                moves_before: moves(),
                 ..Evidence::default()
             },
             settling: Settling::new(node, test.whole_process),
@@ -83,7 +84,6 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             judged: Verdict::Clean,
             snapshots: Vec::new(),
             files_before: open_files(),
-            moves_before: moves(),
             progress: Progress::new(),
         });
         let mut run = Self { node, test, notes, threads, place };
@@ -168,7 +168,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
     /// Reads what there is at the end of a window, and before the first one.
     fn end_window(&self, notes: &mut Notes) {
         let threads = (self.threads)().len();
-        let moves = moves().since(&notes.moves_before);
+        let moves = moves().since(&notes.evidence.moves_before);
         let ledger = snapshot();
         let files = count_names(&open_files());
         let total = ledger.total_of(self.node);
@@ -183,8 +183,9 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             moves,
         });
         // After the readings: whatever they have was made before.
-        let inside = registry::all().into_iter().filter(|node| node.is_within(self.node));
-        notes.evidence.inside = inside.map(|node| node.id).collect();
+        let nodes = registry::all();
+        notes.evidence.inside = nodes.iter().filter(|node| node.is_within(self.node)).map(|node| node.id).collect();
+        notes.evidence.paths = nodes.iter().map(|node| (node.id, node.path())).collect();
         notes.snapshots.push(ledger);
         if notes.snapshots.len() > 2 {
             notes.snapshots.remove(0);
@@ -228,7 +229,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
         let evidence = &notes.evidence;
         let verdict = match notes.settling.moving() {
             [] => notes.judged.clone(),
-            by => Verdict::Unsettled { by: by.to_vec() },
+            by => violated(evidence).unwrap_or_else(|| Verdict::Unsettled { by: by.to_vec() }),
         };
         let mut findings = Findings {
             name: self.node.path(),

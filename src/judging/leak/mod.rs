@@ -17,6 +17,8 @@ mod owners;
 mod patience;
 /// The doubling test.
 mod verdict;
+/// Blocks without a valid owner in the test's operations.
+mod violated;
 /// The verdict on all of the evidence.
 mod weigh;
 
@@ -28,3 +30,4 @@ pub(crate) use findings::{Findings, Warning, as_expected};
 pub(crate) use left_open::{OpenFiles, Openings, count_names, is_shown, learn_who_opens_files, without_ended_threads};
 pub(crate) use owners::freers_in_last_window;
 pub(crate) use patience::{MOST, NextStep, Spent, is_out_of_iterations, next_step};
+pub(crate) use violated::violated;

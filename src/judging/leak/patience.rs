@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use super::curve::FEWEST_WINDOWS;
-use super::evidence::Evidence;
+use super::evidence::{Evidence, is_within};
 use super::left_open::{has_unknown_files, left_open, most_left};
 use super::verdict::{Judged, Verdict};
+use super::violated::violated;
 use super::weigh::weigh;
 
 /// Iterations after which a test that says nothing else is over, if its time is not.
@@ -70,6 +71,10 @@ fn next_window(evidence: &Evidence) -> u64 {
 
 /// Whether another window is worth its time. `planned` is the time that the user gave, if any.
 pub(crate) fn next_step(evidence: &Evidence, planned: Option<Duration>, spent: &Spent) -> NextStep {
+    if let Some(violated) = violated(evidence) {
+        // One block is enough, and what goes on with broken memory may end anyhow.
+        return NextStep::Stop(violated);
+    }
     if is_out_of_iterations(evidence, spent) {
         let (Judged::Decided(verdict) | Judged::Undecided(verdict)) = weigh(evidence);
         return NextStep::Stop(verdict);
@@ -97,7 +102,7 @@ pub(crate) fn next_step(evidence: &Evidence, planned: Option<Duration>, spent: &
         && elapsed * WITH_NEXT_TWO < time
         && left_open(evidence).is_none();
     // A cache that is expected may take its time to fill.
-    let filling = verdict.is_leak() && evidence.bounded.is_some_and(|bytes| grown <= bytes as i64);
+    let filling = verdict.is_leak() && evidence.bounded.is_some_and(|bytes| is_within(grown, bytes));
     let extends = undecided || filling;
     let in_time = elapsed * WITH_NEXT < time;
     if few_left && (confirms || extends && in_time) {

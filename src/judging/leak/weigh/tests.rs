@@ -3,6 +3,7 @@
 use super::super::evidence::WindowEnd;
 use super::super::made_up::{OUTSIDE, TEST, all, did, evidence, gave, live, made, moves, owning, took};
 use super::*;
+use crate::words::{Counts, FOREIGN};
 
 fn memory_and_threads(memory: impl Fn(u64) -> u64, threads: impl Fn(u64) -> u64) -> Judged {
     weigh(&evidence(3, |n| WindowEnd { threads: threads(n) as usize, ..owning(live(memory(n), 0)) }))
@@ -60,4 +61,15 @@ fn a_leak_of_old_blocks_is_bounded_and_others_own_what_a_clean_test_leaks() {
         ..WindowEnd::default()
     }));
     assert!(matches!(gives, Judged::Decided(Verdict::Leak { blocks_per_iteration: 1.0, .. })), "{gives:?}");
+}
+
+#[test]
+fn blocks_without_a_valid_owner_come_before_everything_else() {
+    let lost = |n| Counts { given_away_blocks: n, ..Counts::default() };
+    let judged = weigh(&evidence(3, |n| WindowEnd {
+        threads: n as usize,
+        moves: moves([did(1, TEST, took(n)), did(1, FOREIGN.id, lost(n))]),
+        ..owning(live(n * 200, n))
+    }));
+    assert!(matches!(judged, Judged::Decided(Verdict::Violated { blocks: 112, .. })), "{judged:?}");
 }
