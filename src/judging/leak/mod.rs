@@ -6,6 +6,8 @@ mod curve;
 mod evidence;
 /// What a leak test found, as plain values.
 mod findings;
+/// Whether blocks that were taken over are fresh or old.
+mod fresh;
 /// Threads and files that iterations leave open, and who opens the files.
 mod left_open;
 /// Evidence that tests make up.

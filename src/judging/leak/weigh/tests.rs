@@ -1,7 +1,7 @@
 //! All of the evidence together, made up.
 
 use super::super::evidence::WindowEnd;
-use super::super::made_up::{OUTSIDE, TEST, all, did, evidence, gave, live, made, moves, owning, took};
+use super::super::made_up::{OUTSIDE, TEST, all, did, evidence, gave, live, made, moves, old, owning, takes, took};
 use super::*;
 use crate::words::{Counts, FOREIGN};
 
@@ -50,11 +50,7 @@ fn files_are_counted_apart_from_threads() {
 
 #[test]
 fn a_leak_of_old_blocks_is_bounded_and_others_own_what_a_clean_test_leaks() {
-    let takes = weigh(&evidence(3, |n| WindowEnd {
-        taken_over: live(n * 100, n),
-        moves: moves([did(1, TEST, took(n)), did(1, OUTSIDE, gave(n))]),
-        ..owning(live(n * 200, n))
-    }));
+    let takes = weigh(&takes(200, 0, old));
     assert_eq!(takes, Judged::Decided(Verdict::Bounded { bytes: 112 * 200, blocks: 112 }));
     let gives = weigh(&evidence(3, |n| WindowEnd {
         moves: moves([did(1, TEST, all([made(n), gave(n)])), did(1, OUTSIDE, took(n))]),
