@@ -13,8 +13,7 @@ use super::test::LeakTest;
 use crate::front::process;
 use crate::judging::leak::{
     Evidence, Findings, Live, NextStep, OpenFiles, Spent, Verdict, Window, WindowEnd, as_expected, count_names,
-    freers_in_last_window, is_out_of_iterations, is_shown, learn_who_opens_files, next_step, violated,
-    without_ended_threads,
+    freers_in_last_window, is_shown, learn_who_opens_files, next_step, unknown_files, violated, without_ended_threads,
 };
 use crate::reading::{Snapshot, moves, snapshot};
 use crate::record::{self, Own};
@@ -39,13 +38,13 @@ struct Notes {
     evidence: Evidence,
     settling: Settling,
     began: Instant,
-    iteration_began: Instant,
     /// Iterations run, of all and of the window under way.
     iterations: u64,
     iterations_in_window: u64,
     extensions: usize,
-    /// Asks in this window who opens files.
+    /// Asks who opens files, and how often that was begun.
     file_watch: Option<FileWatch>,
+    file_rounds: usize,
     /// The latest verdict.
     judged: Verdict,
     /// The ledger at the last two ends of windows, the later one last: what it says of the last window.
@@ -76,11 +75,11 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             },
             settling: Settling::new(node, test.whole_process),
             began: Instant::now(),
-            iteration_began: Instant::now(),
             iterations: 0,
             iterations_in_window: 0,
             extensions: 0,
             file_watch: None,
+            file_rounds: 0,
             judged: Verdict::Clean,
             snapshots: Vec::new(),
             files_before: open_files(),
@@ -131,7 +130,6 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             if let Some(files) = &mut notes.file_watch {
                 files.before_iteration();
             }
-            notes.iteration_began = Instant::now();
             Some(notes.iterations as usize)
         })
     }
@@ -144,9 +142,8 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
                 return;
             }
             notes.iterations_in_window += 1;
-            let took = notes.iteration_began.elapsed();
             if let Some(files) = &mut notes.file_watch {
-                files.after_iteration(took);
+                files.after_iteration();
             }
             let at = notes.iterations_in_window;
             let series = &notes.evidence.series;
@@ -255,7 +252,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             counts_threads: self.test.threads,
             allowed_warmup: evidence.allowed_warmup,
             bounded: evidence.bounded,
-            warnings: Vec::new(),
+            warnings: unknown_files(evidence).into_iter().collect(),
             strict: self.test.strict,
         };
         if let [before, last] = notes.snapshots.as_slice() {
@@ -280,16 +277,23 @@ impl Notes {
     /// Whether another window is worth its time, which `planned` may limit. Takes down who opens files, if the window
     /// asked, and the verdict, if there is enough to judge.
     fn goes_on(&mut self, planned: Option<Duration>) -> bool {
-        let spent = Spent { iterations: self.iterations, elapsed: self.began.elapsed(), extensions: self.extensions };
-        if !is_out_of_iterations(&self.evidence, &spent)
-            && let Some(files) = self.file_watch.take()
-        {
+        let spent = Spent {
+            iterations: self.iterations,
+            elapsed: self.began.elapsed(),
+            extensions: self.extensions,
+            file_rounds: self.file_rounds,
+            is_asking: self.file_watch.as_ref().is_some_and(|files| !files.openings().are_enough()),
+        };
+        if let Some(files) = &self.file_watch {
             learn_who_opens_files(&mut self.evidence, files.openings());
         }
         match next_step(&self.evidence, planned, &spent) {
             NextStep::Measure => true,
             NextStep::AskWhoOpensFiles => {
-                self.file_watch = Some(FileWatch::default());
+                if !spent.is_asking {
+                    self.file_watch = Some(FileWatch::default());
+                    self.file_rounds += 1;
+                }
                 true
             }
             NextStep::Confirm(verdict) => {

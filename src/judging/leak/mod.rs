@@ -8,11 +8,13 @@ mod evidence;
 mod findings;
 /// Whether blocks that were taken over are fresh or old.
 mod fresh;
-/// Threads and files that iterations leave open, and who opens the files.
+/// Threads and files that iterations leave open.
 mod left_open;
 /// Evidence that tests make up.
 #[cfg(test)]
 mod made_up;
+/// Who opens files.
+mod openings;
 /// Who owns what the operation's own figures do not show.
 mod owners;
 /// When a test goes on with another window.
@@ -29,7 +31,8 @@ pub use verdict::Verdict;
 pub(crate) use curve::{Live, Window};
 pub(crate) use evidence::{Evidence, WindowEnd};
 pub(crate) use findings::{Findings, Warning, as_expected};
-pub(crate) use left_open::{OpenFiles, Openings, count_names, is_shown, learn_who_opens_files, without_ended_threads};
+pub(crate) use left_open::{is_shown, learn_who_opens_files, unknown_files, without_ended_threads};
+pub(crate) use openings::{OpenFiles, Openings, count_names};
 pub(crate) use owners::freers_in_last_window;
-pub(crate) use patience::{MOST, NextStep, Spent, is_out_of_iterations, next_step};
+pub(crate) use patience::{MOST, NextStep, Spent, next_step};
 pub(crate) use violated::violated;

@@ -5,7 +5,7 @@ use super::super::made_up::{evidence, live, owning};
 use super::*;
 
 fn spent(iterations: u64, milliseconds: u64, extensions: usize) -> Spent {
-    Spent { iterations, elapsed: Duration::from_millis(milliseconds), extensions }
+    Spent { iterations, elapsed: Duration::from_millis(milliseconds), extensions, ..Spent::default() }
 }
 
 fn clean(windows: usize) -> Evidence {
@@ -168,7 +168,8 @@ fn files_that_nobody_knows_are_asked_about_up_to_twice_the_time() {
     known.ends.pop();
     known.series.windows.pop();
     known.file_owners.others.clear();
-    assert_eq!(step(&known, DEFAULT, spent(4_000, 0, 0)), "measure", "two windows do not tell");
+    let asked = Spent { file_rounds: 1, ..spent(4_000, 0, 0) };
+    assert_eq!(step(&known, DEFAULT, asked), "measure", "two windows do not tell");
 }
 
 #[test]
@@ -188,4 +189,20 @@ fn one_block_without_a_valid_owner_ends_the_test() {
     let violated = Verdict::Violated { blocks: 1, by: vec!["(unknown)".into()] };
     assert_eq!(next_step(&by(TEST), DEFAULT, &spent(18, 0, 0)), NextStep::Stop(violated));
     assert_eq!(step(&by(OUTSIDE), DEFAULT, spent(18, 0, 0)), "measure");
+}
+
+#[test]
+fn a_test_asks_who_opens_files_early_once_and_once_more() {
+    let opens = |windows: usize| {
+        evidence(windows, |n| WindowEnd { files: [("/a".to_string(), n as usize)].into(), ..WindowEnd::default() })
+    };
+    let after = |rounds: usize, is_asking: bool| Spent { file_rounds: rounds, is_asking, ..spent(20, 0, 0) };
+    assert_eq!(step(&opens(1), DEFAULT, after(0, false)), "ask", "in the second window");
+    assert_eq!(step(&opens(2), DEFAULT, after(0, false)), "ask");
+    assert_eq!(step(&opens(2), DEFAULT, after(1, false)), "measure", "it has asked");
+    assert_eq!(step(&clean(1), DEFAULT, after(0, false)), "measure", "no file is open");
+    assert_eq!(step(&opens(3), DEFAULT, after(1, false)), "ask", "for files that came later");
+    let over = |rounds, is_asking| Spent { file_rounds: rounds, is_asking, ..spent(4_000, 1_500, 0) };
+    assert_eq!(step(&opens(3), DEFAULT, over(2, false)), "stop");
+    assert_eq!(step(&opens(3), DEFAULT, over(2, true)), "ask", "it has not done asking");
 }

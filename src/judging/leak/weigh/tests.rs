@@ -40,8 +40,10 @@ fn what_is_undecided_stays_so_unless_threads_decide_it() {
 
 #[test]
 fn files_are_counted_apart_from_threads() {
-    let judged =
-        weigh(&evidence(3, |n| WindowEnd { files: [("/f".into(), n as usize)].into(), ..WindowEnd::default() }));
+    let mut opens = evidence(3, |n| WindowEnd { files: [("/f".into(), n as usize)].into(), ..WindowEnd::default() });
+    assert_eq!(weigh(&opens), Judged::Decided(Verdict::Clean), "nobody knows whose they are");
+    opens.file_owners.test.insert("/f".into(), 1.0);
+    let judged = weigh(&opens);
     let Judged::Decided(Verdict::Leak { threads_per_iteration, files_per_iteration, .. }) = judged else {
         panic!("{judged:?}")
     };
