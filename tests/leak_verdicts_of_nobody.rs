@@ -4,9 +4,11 @@
 
 #![allow(unsafe_code, reason = "frees and resizes blocks with another layout, on purpose")]
 
+#[path = "common/cases.rs"]
+mod cases;
+
 use std::alloc::{Layout, alloc, dealloc, realloc};
 use std::mem;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
@@ -15,25 +17,6 @@ use heapledger::{LeakReport, LeakTest, Verdict, track};
 
 #[global_allocator]
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-
-const CASE: &str = "HEAPLEDGER_TEST_CASE";
-
-/// Runs one of the cases in this process if it was started for it; else every case in a process of its own.
-fn each_in_a_process_of_its_own(test: &str, cases: &[(&str, fn())]) {
-    if let Ok(case) = std::env::var(CASE) {
-        let (_, run) = cases.iter().find(|(name, _)| *name == case).expect("it is one of them");
-        return run();
-    }
-    for (case, _) in cases {
-        let mut command = Command::new(std::env::current_exe().expect("a running test has an executable"));
-        // Two threads, so that the test does not think it is alone.
-        command.args(["--exact", test, "--nocapture", "--test-threads=2"]);
-        let output = command.env(CASE, case).env_remove("NEXTEST").env_remove("RUST_TEST_THREADS").output();
-        let output = output.expect("the test's own executable runs");
-        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success() && said.contains("1 passed"), "{case}: {}\n{said}", output.status);
-    }
-}
 
 /// Blocks that a thread makes, one after the other, for whoever asks.
 fn lines(made: fn(u64) -> String) -> Receiver<String> {
@@ -155,7 +138,7 @@ fn old_ones_beside_noise() {
 
 #[test]
 fn blocks_that_were_made_meanwhile_are_a_leak_whatever_other_threads_do() {
-    each_in_a_process_of_its_own(
+    cases::pass_each(
         "blocks_that_were_made_meanwhile_are_a_leak_whatever_other_threads_do",
         &[
             ("another thread's", another_thread_s),
@@ -228,7 +211,7 @@ fn neighbours_break_theirs() {
 
 #[test]
 fn a_test_that_frees_or_resizes_blocks_with_another_layout_fails_and_says_where() {
-    each_in_a_process_of_its_own(
+    cases::pass_each(
         "a_test_that_frees_or_resizes_blocks_with_another_layout_fails_and_says_where",
         &[
             ("grows with another size", grows_with_another_size),

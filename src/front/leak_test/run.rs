@@ -2,7 +2,7 @@
 //! evidence; it judges nothing of it.
 
 use std::collections::BTreeMap;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::files::{FileWatch, open_files, process_threads, runs_alone, thread_name};
@@ -13,24 +13,28 @@ use super::test::LeakTest;
 use crate::front::process;
 use crate::judging::leak::{
     Evidence, Findings, Live, NextStep, OpenFiles, Spent, Verdict, Window, WindowEnd, as_expected, count_names,
-    freers_in_last_window, is_shown, learn_who_opens_files, next_step, unknown_files, violated, without_ended_threads,
+    freers_in_last_window, is_shown, learn_who_opens_files, next_step, unknown_files, verdict_so_far, violated,
+    whole_windows, without_ended_threads,
 };
 use crate::reading::{Snapshot, moves, snapshot};
 use crate::record::{self, Own};
 use crate::registry;
+use crate::render;
 use crate::words::{LEDGER, Node, OperationId, Tid, UNATTRIBUTED};
 
 /// Readings of a long window: as many show its shape, and a reading between all iterations costs time.
 const READINGS: u64 = 64;
 
 /// A leak test under way.
-pub(super) struct LeakRun<T> {
+pub(super) struct LeakRun<T: Fn() -> Vec<Tid>> {
     pub(super) node: &'static Node,
     test: LeakTest,
     notes: Own<Notes>,
     /// Tells which threads began in the test and run. What it holds makes a run stay on its thread, or not.
     threads: T,
     place: &'static Location<'static>,
+    /// Something panicked already when the run began, so that its end by a panic is not told from others.
+    began_in_panic: bool,
 }
 
 /// Everything a run keeps: the ledger's own memory.
@@ -85,7 +89,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             files_before: open_files(),
             progress: Progress::new(),
         });
-        let mut run = Self { node, test, notes, threads, place };
+        let mut run = Self { node, test, notes, threads, place, began_in_panic: std::thread::panicking() };
         run.quietly(|run, notes| {
             notes.evidence.series.before = notes.settling.settle(&run.threads, None);
         });
@@ -222,6 +226,26 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
         notes.judged = without_ended_threads(&notes.judged, live, iterations, highest);
     }
 
+    /// Says on standard error what is known, where the closure panicked: the verdict on the windows that are whole. Does
+    /// not panic itself, so that the panic that is under way goes on.
+    fn tell_so_far(&mut self) {
+        let _quiet = record::quiet();
+        // They are not there where the run itself panicked.
+        let Some(mut notes) = self.notes.take() else { return };
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            let whole = whole_windows(&notes.evidence);
+            let known = verdict_so_far(&whole);
+            notes.evidence = whole;
+            notes.judged = known.clone().unwrap_or(Verdict::Clean);
+            notes.progress.clear();
+            let mut text = String::new();
+            // Writing to a string does not fail.
+            let _ = render::leak_so_far(&self.findings(&notes), known.is_some(), &mut text);
+            eprintln!("{text}");
+        }));
+        self.notes.put(notes);
+    }
+
     fn findings(&self, notes: &Notes) -> Findings {
         let evidence = &notes.evidence;
         let verdict = match notes.settling.moving() {
@@ -265,6 +289,15 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             findings.freed_by = freers.filter_map(|(operation, bytes)| Some((path(operation)?, bytes))).collect();
         }
         findings
+    }
+}
+
+/// A run that ends by a panic of the closure: what it knows is not lost.
+impl<T: Fn() -> Vec<Tid>> Drop for LeakRun<T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() && !self.began_in_panic {
+            self.tell_so_far();
+        }
     }
 }
 

@@ -19,6 +19,8 @@ mod openings;
 mod owners;
 /// When a test goes on with another window.
 mod patience;
+/// What is known of a test that did not end.
+mod so_far;
 /// The doubling test.
 mod verdict;
 /// Blocks without a valid owner in the test's operations.
@@ -35,4 +37,5 @@ pub(crate) use left_open::{is_shown, learn_who_opens_files, unknown_files, witho
 pub(crate) use openings::{OpenFiles, Openings, count_names};
 pub(crate) use owners::freers_in_last_window;
 pub(crate) use patience::{MOST, NextStep, Spent, next_step};
+pub(crate) use so_far::{verdict_so_far, whole_windows};
 pub(crate) use violated::violated;
