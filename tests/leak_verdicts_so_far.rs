@@ -10,7 +10,7 @@ use std::fs::File;
 use std::future::Future;
 use std::mem;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use heapledger::LeakTest;
 
@@ -47,7 +47,7 @@ fn leaves_memory_in_a_future() {
     });
     let mut test = pin!(test);
     let mut context = Context::from_waker(Waker::noop());
-    while let Poll::Pending = test.as_mut().poll(&mut context) {}
+    while test.as_mut().poll(&mut context).is_pending() {}
 }
 
 fn leaves_threads() {

@@ -45,8 +45,8 @@ fn asks_for_one_thread(arguments: impl Iterator<Item = String>) -> bool {
         || arguments.windows(2).any(|pair| pair == ["--test-threads", "1"])
 }
 
-/// How long a test rests after an iteration to see what others open meanwhile. Sixteen such rests take less than a fifth
-/// of a second, and are long beside most iterations.
+/// How long a test rests after an iteration to see what others open meanwhile. Sixteen such rests take less than a
+/// fifth of a second, and are long beside most iterations.
 const REST: Duration = Duration::from_millis(10);
 
 /// Looks at the open files around some iterations, and around a rest after each, to tell who opens them.

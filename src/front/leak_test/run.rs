@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::files::{FileWatch, open_files, process_threads, runs_alone, thread_name};
 use super::progress::Progress;
-use super::report::LeakReport;
+use super::report::{LeakReport, say};
 use super::settle::{Settling, most_threads_end};
 use super::test::LeakTest;
 use crate::front::process;
@@ -226,8 +226,8 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
         notes.judged = without_ended_threads(&notes.judged, live, iterations, highest);
     }
 
-    /// Says on standard error what is known, where the closure panicked: the verdict on the windows that are whole. Does
-    /// not panic itself, so that the panic that is under way goes on.
+    /// Says on standard error what is known, where the closure panicked: the verdict on the windows that are whole. It
+    /// does not panic itself, so that the panic that is under way goes on.
     fn tell_so_far(&mut self) {
         let _quiet = record::quiet();
         // They are not there where the run itself panicked.
@@ -241,7 +241,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             let mut text = String::new();
             // Writing to a string does not fail.
             let _ = render::leak_so_far(&self.findings(&notes), known.is_some(), &mut text);
-            eprintln!("{text}");
+            say(&text);
         }));
         self.notes.put(notes);
     }

@@ -38,7 +38,7 @@ pub(super) enum Opener {
 
 /// What was new after one iteration, and after the rest that followed it, by name.
 #[derive(Clone, Debug)]
-struct Look {
+struct Glance {
     busy: FileCounts,
     idle: FileCounts,
     iteration: Duration,
@@ -48,7 +48,7 @@ struct Look {
 /// What was looked at so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Openings {
-    looks: Vec<Look>,
+    looks: Vec<Glance>,
     cost: Duration,
 }
 
@@ -67,7 +67,7 @@ impl Openings {
         cost: Duration,
     ) {
         let (busy, idle) = (count_names(after.difference(before)), count_names(rested.difference(after)));
-        self.looks.push(Look { busy, idle, iteration, rest });
+        self.looks.push(Glance { busy, idle, iteration, rest });
         self.cost += cost;
     }
 
@@ -88,7 +88,7 @@ impl Openings {
         let share = iterations / rests.max(f64::MIN_POSITIVE);
         let own = mean(&busy) - mean(&idle) * share;
         if with_new > 0 && (by_chance <= CHANCE || like_a_clock) {
-            return Opener::Test(if in_rests == 0.0 { rate } else { own });
+            return Opener::Test(if in_rests == 0.0 { rate } else { usual(&busy).unwrap_or(own) });
         }
         let error = (error_of_mean(&busy).powi(2) + (share * error_of_mean(&idle)).powi(2)).sqrt();
         match in_rests > 0.0 && own + SURE * error < rate.min(1.0) * PROMISED {
@@ -97,7 +97,7 @@ impl Openings {
         }
     }
 
-    fn seconds(&self, part: fn(&Look) -> Duration) -> f64 {
+    fn seconds(&self, part: fn(&Glance) -> Duration) -> f64 {
         self.looks.iter().map(|look| part(look).as_secs_f64()).sum()
     }
 }
@@ -117,6 +117,12 @@ fn at_least(least: usize, all: usize, chance: f64) -> f64 {
     // From below, because rests may hold thousands of files, and iterations hold a few. What the difference loses in
     // digits is far below every chance that matters.
     (1.0 - (0..least).map(exactly).sum::<f64>()).clamp(0.0, 1.0)
+}
+
+/// What nearly all iterations left, three quarters of them at least: others come and go in the rest of them.
+fn usual(left: &[f64]) -> Option<f64> {
+    let alike = |one: f64| left.iter().filter(|other| (**other - one).abs() < 0.5).count();
+    left.iter().copied().find(|one| *one > 0.0 && alike(*one) * 4 >= left.len() * 3)
 }
 
 fn mean(values: &[f64]) -> f64 {
