@@ -33,7 +33,6 @@ pub use row::Row;
 pub use snapshot::{Snapshot, snapshot};
 
 pub(crate) use environment::Environment;
-#[cfg(test)]
 pub(crate) use moves::Move;
 pub(crate) use moves::{Moves, moves};
 pub(crate) use process::live_bytes_about;

@@ -34,6 +34,9 @@ pub(crate) struct Data {
     pub(crate) process_peak_error: u64,
     /// Why the reading is not to be trusted; `None` if it can be.
     pub(crate) problem: Option<String>,
+    /// The problem is only that threads moved during every reading. A report that does not say so has a worse one.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) unsettled: bool,
     pub(crate) misnested: u64,
     /// Scopes that fell into `(other)`.
     #[cfg_attr(feature = "serde", serde(rename = "refused"))]
@@ -77,13 +80,15 @@ impl Snapshot {
             // No counter of one process overflows when it is added up.
             let mut rows = merge_by_path(rows).unwrap_or_default();
             arrange(&mut rows);
+            let problem = self.check().err();
             Data {
                 processes: 1,
                 difference: self.is_difference(),
                 process_bytes: self.process(),
                 process_peak_bytes: self.total().peak_bytes,
                 process_peak_error: self.shards() * BOUND,
-                problem: self.check().err().map(|error| error.to_string()),
+                problem: problem.as_ref().map(Error::to_string),
+                unsettled: problem.is_some_and(|error| error.is_unsettled()),
                 misnested: self.misnested(),
                 overflowed: self.overflowed(),
                 foreign: self.foreign(),
@@ -216,13 +221,18 @@ impl Data {
         let one = self;
         let mut rows = merge_by_path(one.rows.iter().chain(&other.rows).cloned())?;
         arrange(&mut rows);
+        // The worse problem stays: that threads moved must not hide that the ledger is violated. A process that saw
+        // nothing, and counts as none, has no problem with its figures.
+        let badness = |data: &Self| (data.processes > 0, data.problem.is_some(), !data.unsettled);
+        let told = if badness(one) >= badness(other) { one } else { other };
         Some(Self {
             processes: one.processes.checked_add(other.processes)?,
             difference: one.difference || other.difference,
             process_bytes: one.process_bytes.checked_add(other.process_bytes)?,
             process_peak_bytes: one.process_peak_bytes.max(other.process_peak_bytes),
             process_peak_error: one.process_peak_error.max(other.process_peak_error),
-            problem: one.problem.clone().or_else(|| other.problem.clone()),
+            problem: told.problem.clone(),
+            unsettled: told.unsettled,
             misnested: one.misnested.checked_add(other.misnested)?,
             overflowed: one.overflowed.checked_add(other.overflowed)?,
             foreign: one.foreign.checked_add(other.foreign)?,
@@ -230,5 +240,30 @@ impl Data {
             shard_bytes: one.shard_bytes.checked_add(other.shard_bytes)?,
             rows,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn telling(problem: Option<&str>, unsettled: bool, processes: u64) -> Data {
+        Data { problem: problem.map(String::from), unsettled, processes, ..Data::clone(&report().0) }
+    }
+
+    #[test]
+    fn of_two_problems_the_worse_one_stays_in_whatever_order() {
+        let (violated, unsettled) = (telling(Some("violated"), false, 1), telling(Some("moved"), true, 1));
+        let (fine, blind) = (telling(None, false, 1), telling(Some("not installed"), false, 0));
+        let of = |one: &Data, other: &Data| {
+            let [sum, turned] = [one.plus(other), other.plus(one)].map(|sum| sum.expect("nothing overflows"));
+            assert_eq!((&sum.problem, sum.unsettled), (&turned.problem, turned.unsettled));
+            (sum.problem, sum.unsettled)
+        };
+        assert_eq!(of(&violated, &unsettled), (Some("violated".into()), false));
+        assert_eq!(of(&fine, &violated), (Some("violated".into()), false));
+        assert_eq!(of(&fine, &unsettled), (Some("moved".into()), true));
+        assert_eq!(of(&fine, &blind), (None, false));
+        assert_eq!(of(&unsettled, &blind), (Some("moved".into()), true));
     }
 }

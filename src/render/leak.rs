@@ -14,6 +14,22 @@ const SHOWN: usize = 8;
 pub(crate) fn leak(found: &Findings, out: &mut impl Write) -> fmt::Result {
     let name = printable(&found.name);
     writeln!(out, "leak test \"{name}\": {}", sentence(found))?;
+    details(found, out)
+}
+
+/// What is known of a test whose closure panicked: the report on its whole windows, or that there are too few.
+pub(crate) fn leak_so_far(found: &Findings, is_known: bool, out: &mut impl Write) -> fmt::Result {
+    let name = printable(&found.name);
+    if !is_known {
+        let (iterations, windows) = (counted(found.iterations, "iteration"), counted(found.windows as u64, "window"));
+        return write!(out, "leak test \"{name}\": it panicked; so far {iterations} in {windows}, too early to say");
+    }
+    writeln!(out, "leak test \"{name}\": it panicked; so far: {}", sentence(found))?;
+    details(found, out)
+}
+
+/// What stands behind the sentence.
+fn details(found: &Findings, out: &mut impl Write) -> fmt::Result {
     let Findings { iterations, windows, elapsed, place, .. } = found;
     let iterations = counted(*iterations, "iteration");
     writeln!(out, "  ran      {iterations} in {windows} windows, {elapsed:.2?}; at {place}")?;

@@ -12,5 +12,5 @@ mod look;
 pub(crate) mod report;
 
 pub(crate) use deny::violation;
-pub(crate) use leak::{leak, sentence, warnings};
+pub(crate) use leak::{leak, leak_so_far, sentence, warnings};
 pub(crate) use look::{DEFAULT_WIDTH, Look};

@@ -18,7 +18,8 @@ impl LeakTest {
     /// Runs the closure and judges it. What it returns is dropped inside the operation.
     ///
     /// # Panics
-    /// When the closure does, and when heapledger is not the global allocator.
+    /// When the closure does, and when heapledger is not the global allocator. What the windows before a panic of the
+    /// closure tell is printed to standard error before that goes on.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

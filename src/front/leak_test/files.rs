@@ -35,37 +35,67 @@ pub(super) fn thread_name(thread: Tid) -> String {
 pub(super) fn runs_alone() -> bool {
     std::env::var_os("NEXTEST").is_some()
         || std::env::var("RUST_TEST_THREADS").is_ok_and(|threads| threads == "1")
-        || std::env::args_os().any(|argument| argument == "--test-threads=1")
+        || asks_for_one_thread(std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()))
 }
 
-/// Looks at the open files around every iteration, and around as long a rest after it, to tell who opens them.
+/// Whether the arguments of a test program say that one test runs after the other, in one word or in two.
+fn asks_for_one_thread(arguments: impl Iterator<Item = String>) -> bool {
+    let arguments: Vec<String> = arguments.collect();
+    arguments.iter().any(|argument| argument == "--test-threads=1")
+        || arguments.windows(2).any(|pair| pair == ["--test-threads", "1"])
+}
+
+/// How long a test rests after an iteration to see what others open meanwhile. Sixteen such rests take less than a
+/// fifth of a second, and are long beside most iterations.
+const REST: Duration = Duration::from_millis(10);
+
+/// Looks at the open files around some iterations, and around a rest after each, to tell who opens them.
 #[derive(Debug, Default)]
 pub(super) struct FileWatch {
-    before: OpenFiles,
+    /// What was open before the iteration, and when it began to look.
+    before: Option<(OpenFiles, Instant)>,
+    cost: Duration,
     openings: Openings,
 }
 
 impl FileWatch {
     /// An iteration is about to begin.
     pub(super) fn before_iteration(&mut self) {
-        if self.openings.are_too_few() {
-            self.before = open_files();
+        if !self.openings.are_enough() {
+            let began = Instant::now();
+            self.before = Some((open_files(), began));
+            self.cost = began.elapsed();
         }
     }
 
-    /// An iteration is over, which took so long.
-    pub(super) fn after_iteration(&mut self, took: Duration) {
-        if !self.openings.are_too_few() {
-            return;
-        }
-        let began = Instant::now();
+    /// An iteration is over.
+    pub(super) fn after_iteration(&mut self) {
+        let Some((before, began)) = self.before.take() else { return };
+        let over = Instant::now();
         let after = open_files();
-        std::thread::sleep(took);
-        self.openings.note(&self.before, &after, &open_files());
-        self.openings.took(took + began.elapsed());
+        let rests = Instant::now();
+        std::thread::sleep(REST);
+        let rested = rests.elapsed();
+        let then = open_files();
+        let times = [rests.duration_since(began), rested];
+        self.openings.note([&before, &after, &then], times, self.cost + over.elapsed());
     }
 
     pub(super) fn openings(&self) -> &Openings {
         &self.openings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thread_is_asked_for_in_one_word_or_in_two() {
+        let asks = |line: &str| asks_for_one_thread(line.split(' ').map(String::from));
+        assert!(asks("tests --test-threads=1") && asks("tests --exact a --test-threads 1 --nocapture"));
+        assert!(
+            !asks("tests --test-threads=2") && !asks("tests --test-threads 2 1") && !asks("tests 1 --test-threads")
+        );
     }
 }

@@ -105,6 +105,11 @@ impl LeakReport {
     }
 }
 
+/// Says something on standard error; where a test's output is captured, there. Whoever is active does not pay for it.
+pub(super) fn say(text: &str) {
+    record::quietly(|| eprintln!("{text}"));
+}
+
 impl fmt::Display for LeakReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What is written is the caller's, what it is made with the ledger's own.

@@ -2,35 +2,39 @@
 //! evidence; it judges nothing of it.
 
 use std::collections::BTreeMap;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::files::{FileWatch, open_files, process_threads, runs_alone, thread_name};
 use super::progress::Progress;
-use super::report::LeakReport;
+use super::report::{LeakReport, say};
 use super::settle::{Settling, most_threads_end};
 use super::test::LeakTest;
 use crate::front::process;
 use crate::judging::leak::{
     Evidence, Findings, Live, NextStep, OpenFiles, Spent, Verdict, Window, WindowEnd, as_expected, count_names,
-    freers_in_last_window, is_out_of_iterations, is_shown, learn_who_opens_files, next_step, without_ended_threads,
+    freers_in_last_window, is_shown, learn_who_opens_files, next_step, unknown_files, verdict_so_far, violated,
+    whole_windows, without_ended_threads,
 };
-use crate::reading::{Moves, Snapshot, moves, snapshot};
+use crate::reading::{Snapshot, moves, snapshot};
 use crate::record::{self, Own};
 use crate::registry;
+use crate::render;
 use crate::words::{LEDGER, Node, OperationId, Tid, UNATTRIBUTED};
 
 /// Readings of a long window: as many show its shape, and a reading between all iterations costs time.
 const READINGS: u64 = 64;
 
 /// A leak test under way.
-pub(super) struct LeakRun<T> {
+pub(super) struct LeakRun<T: Fn() -> Vec<Tid>> {
     pub(super) node: &'static Node,
     test: LeakTest,
     notes: Own<Notes>,
     /// Tells which threads began in the test and run. What it holds makes a run stay on its thread, or not.
     threads: T,
     place: &'static Location<'static>,
+    /// Something panicked already when the run began, so that its end by a panic is not told from others.
+    began_in_panic: bool,
 }
 
 /// Everything a run keeps: the ledger's own memory.
@@ -38,19 +42,18 @@ struct Notes {
     evidence: Evidence,
     settling: Settling,
     began: Instant,
-    iteration_began: Instant,
     /// Iterations run, of all and of the window under way.
     iterations: u64,
     iterations_in_window: u64,
     extensions: usize,
-    /// Asks in this window who opens files.
+    /// Asks who opens files, and how often that was begun.
     file_watch: Option<FileWatch>,
+    file_rounds: usize,
     /// The latest verdict.
     judged: Verdict,
     /// The ledger at the last two ends of windows, the later one last: what it says of the last window.
     snapshots: Vec<Snapshot>,
     files_before: OpenFiles,
-    moves_before: Moves,
     progress: Progress,
 }
 
@@ -71,22 +74,22 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
                 whole_process: test.whole_process,
                 allowed_warmup: test.allowed_warmup,
                 bounded: test.bounded,
+                moves_before: moves(),
                 ..Evidence::default()
             },
             settling: Settling::new(node, test.whole_process),
             began: Instant::now(),
-            iteration_began: Instant::now(),
             iterations: 0,
             iterations_in_window: 0,
             extensions: 0,
             file_watch: None,
+            file_rounds: 0,
             judged: Verdict::Clean,
             snapshots: Vec::new(),
             files_before: open_files(),
-            moves_before: moves(),
             progress: Progress::new(),
         });
-        let mut run = Self { node, test, notes, threads, place };
+        let mut run = Self { node, test, notes, threads, place, began_in_panic: std::thread::panicking() };
         run.quietly(|run, notes| {
             notes.evidence.series.before = notes.settling.settle(&run.threads, None);
         });
@@ -131,7 +134,6 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             if let Some(files) = &mut notes.file_watch {
                 files.before_iteration();
             }
-            notes.iteration_began = Instant::now();
             Some(notes.iterations as usize)
         })
     }
@@ -144,9 +146,8 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
                 return;
             }
             notes.iterations_in_window += 1;
-            let took = notes.iteration_began.elapsed();
             if let Some(files) = &mut notes.file_watch {
-                files.after_iteration(took);
+                files.after_iteration();
             }
             let at = notes.iterations_in_window;
             let series = &notes.evidence.series;
@@ -168,7 +169,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
     /// Reads what there is at the end of a window, and before the first one.
     fn end_window(&self, notes: &mut Notes) {
         let threads = (self.threads)().len();
-        let moves = moves().since(&notes.moves_before);
+        let moves = moves().since(&notes.evidence.moves_before);
         let ledger = snapshot();
         let files = count_names(&open_files());
         let total = ledger.total_of(self.node);
@@ -183,8 +184,9 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             moves,
         });
         // After the readings: whatever they have was made before.
-        let inside = registry::all().into_iter().filter(|node| node.is_within(self.node));
-        notes.evidence.inside = inside.map(|node| node.id).collect();
+        let nodes = registry::all();
+        notes.evidence.inside = nodes.iter().filter(|node| node.is_within(self.node)).map(|node| node.id).collect();
+        notes.evidence.paths = nodes.iter().map(|node| (node.id, node.path())).collect();
         notes.snapshots.push(ledger);
         if notes.snapshots.len() > 2 {
             notes.snapshots.remove(0);
@@ -224,11 +226,31 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
         notes.judged = without_ended_threads(&notes.judged, live, iterations, highest);
     }
 
+    /// Says on standard error what is known, where the closure panicked: the verdict on the windows that are whole. It
+    /// does not panic itself, so that the panic that is under way goes on.
+    fn tell_so_far(&mut self) {
+        let _quiet = record::quiet();
+        // They are not there where the run itself panicked.
+        let Some(mut notes) = self.notes.take() else { return };
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            let whole = whole_windows(&notes.evidence);
+            let known = verdict_so_far(&whole);
+            notes.evidence = whole;
+            notes.judged = known.clone().unwrap_or(Verdict::Clean);
+            notes.progress.clear();
+            let mut text = String::new();
+            // Writing to a string does not fail.
+            let _ = render::leak_so_far(&self.findings(&notes), known.is_some(), &mut text);
+            say(&text);
+        }));
+        self.notes.put(notes);
+    }
+
     fn findings(&self, notes: &Notes) -> Findings {
         let evidence = &notes.evidence;
         let verdict = match notes.settling.moving() {
             [] => notes.judged.clone(),
-            by => Verdict::Unsettled { by: by.to_vec() },
+            by => violated(evidence).unwrap_or_else(|| Verdict::Unsettled { by: by.to_vec() }),
         };
         let mut findings = Findings {
             name: self.node.path(),
@@ -254,7 +276,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             counts_threads: self.test.threads,
             allowed_warmup: evidence.allowed_warmup,
             bounded: evidence.bounded,
-            warnings: Vec::new(),
+            warnings: unknown_files(evidence).into_iter().collect(),
             strict: self.test.strict,
         };
         if let [before, last] = notes.snapshots.as_slice() {
@@ -270,6 +292,15 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
     }
 }
 
+/// A run that ends by a panic of the closure: what it knows is not lost.
+impl<T: Fn() -> Vec<Tid>> Drop for LeakRun<T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() && !self.began_in_panic {
+            self.tell_so_far();
+        }
+    }
+}
+
 impl Notes {
     fn begin_window(&mut self, iterations: u64) {
         self.iterations_in_window = 0;
@@ -279,16 +310,23 @@ impl Notes {
     /// Whether another window is worth its time, which `planned` may limit. Takes down who opens files, if the window
     /// asked, and the verdict, if there is enough to judge.
     fn goes_on(&mut self, planned: Option<Duration>) -> bool {
-        let spent = Spent { iterations: self.iterations, elapsed: self.began.elapsed(), extensions: self.extensions };
-        if !is_out_of_iterations(&self.evidence, &spent)
-            && let Some(files) = self.file_watch.take()
-        {
+        let spent = Spent {
+            iterations: self.iterations,
+            elapsed: self.began.elapsed(),
+            extensions: self.extensions,
+            file_rounds: self.file_rounds,
+            is_asking: self.file_watch.as_ref().is_some_and(|files| !files.openings().are_enough()),
+        };
+        if let Some(files) = &self.file_watch {
             learn_who_opens_files(&mut self.evidence, files.openings());
         }
         match next_step(&self.evidence, planned, &spent) {
             NextStep::Measure => true,
             NextStep::AskWhoOpensFiles => {
-                self.file_watch = Some(FileWatch::default());
+                if !spent.is_asking {
+                    self.file_watch = Some(FileWatch::default());
+                    self.file_rounds += 1;
+                }
                 true
             }
             NextStep::Confirm(verdict) => {

@@ -67,11 +67,16 @@ fn found_denied(denied: &Denied) -> Finding {
 /// What the ledger itself could not keep.
 fn found_incomplete(report: &Data) -> Option<Finding> {
     let (foreign, refused) = (report.foreign, report.overflowed);
-    let note = format!(
-        "blocks without a valid owner: {foreign}; scopes past the largest number of operations: {refused}. Figures are \
-         wrong or incomplete"
-    );
-    (foreign > 0 || refused > 0).then(|| Finding::blind("(report)", &note))
+    let mut notes = Vec::new();
+    if foreign > 0 || refused > 0 {
+        notes.push(format!(
+            "blocks without a valid owner: {foreign}; scopes past the largest number of operations: {refused}. Figures \
+             are wrong or incomplete"
+        ));
+    }
+    // That threads still move when a process ends is no fault of its figures; a blind program has a finding of its own.
+    notes.extend(report.problem.clone().filter(|_| !report.unsettled && report.processes > 0));
+    (!notes.is_empty()).then(|| Finding::blind("(report)", &notes.join(". ")))
 }
 
 /// Takes a finding in, unless a worse one is known of the same figure: one line is enough for one leak, and for the

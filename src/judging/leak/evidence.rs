@@ -56,6 +56,10 @@ pub(crate) struct Evidence {
     pub(crate) ends: Vec<WindowEnd>,
     /// The ids of the test's operation and of all operations below it.
     pub(crate) inside: BTreeSet<OperationId>,
+    /// What operations are called, for verdicts that name them.
+    pub(crate) paths: BTreeMap<OperationId, String>,
+    /// What every operation had done on every thread when the test began.
+    pub(crate) moves_before: Moves,
     /// No other test runs in the process meanwhile.
     pub(crate) is_alone: bool,
     /// The test judges everything in the process, not its own operations alone.
@@ -65,6 +69,11 @@ pub(crate) struct Evidence {
     pub(crate) allowed_warmup: Option<u64>,
     /// The most bytes of the cache that is expected.
     pub(crate) bounded: Option<u64>,
+}
+
+/// Whether so many bytes are no more than what is allowed, which may be more than anybody can have.
+pub(super) fn is_within(bytes: i64, allowed: u64) -> bool {
+    bytes.max(0).unsigned_abs() <= allowed
 }
 
 impl Evidence {

@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::curve::Live;
-use super::evidence::Evidence;
+use super::evidence::{Evidence, is_within};
 use super::verdict::Verdict;
 use crate::words::{OperationId, Tally, UNATTRIBUTED};
 
@@ -68,7 +68,7 @@ pub(crate) struct Findings {
 impl Findings {
     /// Whether the test passes: it keeps nothing, or no more than was allowed.
     pub(crate) fn passes(&self) -> bool {
-        let within = |bytes: i64, allowed: Option<u64>| allowed.is_none_or(|allowed| bytes <= allowed as i64);
+        let within = |bytes: i64, allowed: Option<u64>| allowed.is_none_or(|allowed| is_within(bytes, allowed));
         if self.strict && !self.warnings.is_empty() {
             return false;
         }
@@ -121,7 +121,7 @@ pub(crate) fn as_expected(evidence: &Evidence, verdict: Verdict) -> Verdict {
     };
     let Live { bytes, blocks } = evidence.growth();
     match evidence.bounded {
-        Some(allowed) if memory_alone && bytes <= allowed as i64 => Verdict::Bounded { bytes, blocks },
+        Some(allowed) if memory_alone && is_within(bytes, allowed) => Verdict::Bounded { bytes, blocks },
         _ => verdict,
     }
 }

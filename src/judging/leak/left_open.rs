@@ -1,11 +1,10 @@
-//! Threads and files that iterations leave open, and who opens the files. Pure functions of values: whoever reads the
-//! lists of open files, and waits between two of them, passes them in.
+//! Threads and files that iterations leave open. Pure functions of values. Who opens the files is asked in `openings`:
+//! those of which nobody knows are said to be unknown, and never charged to the test.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
-use super::curve::Live;
-use super::evidence::{Evidence, FileCounts, WindowEnd};
+use super::curve::{FEWEST_WINDOWS, Live};
+use super::evidence::{Evidence, WindowEnd};
+use super::findings::Warning;
+use super::openings::{Opener, Openings, names_of};
 use super::verdict::{Judged, Verdict, judge};
 
 /// How many threads and files every iteration leaves open.
@@ -19,11 +18,7 @@ pub(super) struct LeftOpen {
 pub(super) fn left_open(evidence: &Evidence) -> Option<LeftOpen> {
     let threads = rate_of(evidence, |end| end.threads);
     let growing = growing_files(evidence).into_iter();
-    // Those that could not be asked about, for lack of time, are the test's own.
-    let own = growing.map(|(name, rate)| match evidence.file_owners.test.get(&name) {
-        Some(known) => (name, *known),
-        None => (name, rate),
-    });
+    let own = growing.filter_map(|(name, _)| evidence.file_owners.test.get(&name).map(|known| (name, *known)));
     // One file has two names. The folder is for those that have a new one every time.
     let (folders, named): (Vec<_>, Vec<_>) = own.partition(|(name, _)| name.ends_with('/'));
     let counted = if named.is_empty() { folders } else { named };
@@ -39,26 +34,54 @@ fn rate_of(evidence: &Evidence, count: impl Fn(&WindowEnd) -> usize) -> f64 {
     }
 }
 
-/// What the files are called whose number grows in proportion, and by how many per iteration; without those that others
-/// open.
+/// What the files are called whose number grows in proportion, and by how many per iteration.
 fn growing_files(evidence: &Evidence) -> Vec<(String, f64)> {
     let names = evidence.ends.last().into_iter().flat_map(|end| end.files.keys());
-    let names = names.filter(|name| !evidence.file_owners.others.contains(*name));
     let rates = names.map(|name| (name.clone(), rate_of(evidence, |end| end.files.get(name).copied().unwrap_or(0))));
     rates.filter(|(_, rate)| *rate > 0.0).collect()
 }
 
-/// Whether there are files whose number grows, and of which nobody knows whether the test opens them or others do.
-pub(super) fn has_unknown_files(evidence: &Evidence) -> bool {
-    growing_files(evidence).iter().any(|(name, _)| !evidence.file_owners.test.contains_key(name))
+/// The names of files whose number grows in proportion, and of which nobody knows whether the test opens them or others
+/// do.
+fn unknown_names(evidence: &Evidence) -> Vec<String> {
+    let owners = &evidence.file_owners;
+    let known = |name: &String| owners.test.contains_key(name) || owners.others.contains(name);
+    growing_files(evidence).into_iter().map(|(name, _)| name).filter(|name| !known(name)).collect()
 }
 
-/// Takes down who opens the files whose number grows, as a window's openings tell.
+/// Whether it is to be asked who opens files: their number grows in proportion, and nobody knows. Before there are
+/// windows enough to see that, it is enough that there are more of one name than at the start.
+pub(super) fn has_unknown_files(evidence: &Evidence) -> bool {
+    if evidence.series.windows.len() >= FEWEST_WINDOWS {
+        return !unknown_names(evidence).is_empty();
+    }
+    let (Some(then), Some(now)) = (evidence.ends.first(), evidence.ends.last()) else { return false };
+    now.files.iter().any(|(name, count)| *count > then.files.get(name).copied().unwrap_or(0))
+}
+
+/// What to say of files whose number grows in proportion, and that nobody knows. One file has two names; its folder is
+/// said only where the file has a new name every time.
+pub(crate) fn unknown_files(evidence: &Evidence) -> Option<Warning> {
+    let (folders, names): (Vec<_>, Vec<_>) = unknown_names(evidence).into_iter().partition(|name| name.ends_with('/'));
+    let known = |folder: &String| evidence.file_owners.test.keys().any(|name| name.starts_with(folder.as_str()));
+    let names = if names.is_empty() { folders.into_iter().filter(|folder| !known(folder)).collect() } else { names };
+    (!names.is_empty()).then_some(Warning::UnknownFiles { names })
+}
+
+/// Takes down who opens the files whose number grows, as the openings that were looked at tell.
 pub(crate) fn learn_who_opens_files(evidence: &mut Evidence, openings: &Openings) {
     for (name, rate) in growing_files(evidence) {
-        match openings.by_test(&name, rate) {
-            Some(left) => drop(evidence.file_owners.test.insert(name, left)),
-            None => drop(evidence.file_owners.others.insert(name)),
+        let owners = &mut evidence.file_owners;
+        match openings.opener(&name, rate) {
+            Opener::Test(left) => {
+                owners.others.remove(&name);
+                owners.test.insert(name, left);
+            }
+            Opener::Others => {
+                owners.test.remove(&name);
+                owners.others.insert(name);
+            }
+            Opener::NobodyKnows => {}
         }
     }
 }
@@ -103,86 +126,6 @@ pub(crate) fn without_ended_threads(leak: &Verdict, live: Live, iterations: u64,
 
 /// The least share of the growth that is live after threads ended and does not belong to them.
 const STILL_LIVE: f64 = 0.5;
-
-/// Open file descriptors: their numbers, and what they refer to.
-pub(crate) type OpenFiles = BTreeSet<(u32, String)>;
-
-/// How often files of a name were open after an iteration that were not before it, and after as long a rest that were
-/// not before the rest. Counts how often there was any, not how many: others open files in bursts, when they have the
-/// processor.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Openings {
-    iterations: u64,
-    elapsed: Duration,
-    by_iterations: FileCounts,
-    by_rests: FileCounts,
-}
-
-/// How many iterations tell who opens files, if they take [`LONG`].
-const OFTEN: u64 = 16;
-/// How long iterations and rests must have taken to tell who opens files: others may open one only now and then.
-const LONG: Duration = Duration::from_millis(300);
-/// In at least this share of the iterations that are to leave a file open there must be one more than in the rests.
-const PROMISED: f64 = 0.5;
-/// The difference must be so many times as large as chance makes it, which is the square root of all that was counted.
-const BEYOND_CHANCE: f64 = 2.0;
-
-impl Openings {
-    /// Whether iterations are still to be looked at: not often enough yet, or not long enough.
-    pub(crate) fn are_too_few(&self) -> bool {
-        self.iterations < OFTEN || self.elapsed < LONG
-    }
-
-    /// Takes down what was open before an iteration, after it, and after a rest as long.
-    pub(crate) fn note(&mut self, before: &OpenFiles, after: &OpenFiles, rested: &OpenFiles) {
-        note_any(&mut self.by_iterations, after.difference(before));
-        note_any(&mut self.by_rests, rested.difference(after));
-        self.iterations += 1;
-    }
-
-    /// Takes down how long an iteration took, the rest included.
-    pub(crate) fn took(&mut self, elapsed: Duration) {
-        self.elapsed += elapsed;
-    }
-
-    /// How many files of this name an iteration leaves open, if it is the test that does: far oftener than its rests,
-    /// by half of what the growth of `rate` promises and twice what chance does.
-    fn by_test(&self, name: &str, rate: f64) -> Option<f64> {
-        let times = |files: &FileCounts| files.get(name).copied().unwrap_or(0) as f64;
-        let (busy, idle) = (times(&self.by_iterations), times(&self.by_rests));
-        let iterations = self.iterations as f64;
-        let is_test =
-            busy - idle >= rate.min(1.0) * iterations * PROMISED && busy - idle >= BEYOND_CHANCE * (busy + idle).sqrt();
-        // Where others open files of this name too, the rate is also theirs.
-        is_test.then_some(if idle == 0.0 { rate } else { (busy - idle) / iterations })
-    }
-}
-
-/// Adds one to every name that occurs.
-fn note_any<'a>(counts: &mut FileCounts, files: impl Iterator<Item = &'a (u32, String)>) {
-    for name in count_names(files).into_keys() {
-        *counts.entry(name).or_default() += 1;
-    }
-}
-
-/// How many files there are of each name. Every file has two names.
-pub(crate) fn count_names<'a>(files: impl IntoIterator<Item = &'a (u32, String)>) -> FileCounts {
-    let mut counts = FileCounts::new();
-    for name in files.into_iter().flat_map(|(_, target)| names_of(target)) {
-        *counts.entry(name).or_default() += 1;
-    }
-    counts
-}
-
-/// What a file is called, however it is numbered, and its folder, for names that are made up.
-fn names_of(target: &str) -> [String; 2] {
-    let mut name: String = target.chars().map(|one| if one.is_ascii_digit() { '#' } else { one }).collect();
-    while name.contains("##") {
-        name = name.replace("##", "#");
-    }
-    let folder = name.rfind('/').map_or_else(|| format!("{name}/"), |at| name[..=at].to_string());
-    [name, folder]
-}
 
 #[cfg(test)]
 mod tests;

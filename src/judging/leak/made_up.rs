@@ -15,6 +15,12 @@ pub(super) const OTHERS: OperationId = OperationId::new(12);
 /// Iterations of the first window. Windows end after 16, 48, 112, 240 iterations.
 pub(super) const FIRST: u64 = 16;
 
+/// Iterations after which three windows end, and the start.
+pub(super) const ENDS: [u64; 4] = [0, 16, 48, 112];
+
+/// Blocks that givers have before a test begins: more than it takes.
+pub(super) const STOCK: u64 = 100_000;
+
 /// What a test sees in so many windows, if `at` is what could be read after so many iterations.
 pub(super) fn evidence(windows: usize, at: impl Fn(u64) -> WindowEnd) -> Evidence {
     let start = at(0);
@@ -81,4 +87,27 @@ pub(super) fn all<const N: usize>(parts: [Counts; N]) -> Counts {
     let mut sum = Counts::default();
     parts.iter().for_each(|part| sum.add(part));
     sum
+}
+
+/// Three windows of a test that resizes one block of 100 bytes with every iteration, which then has `new` bytes, and
+/// keeps it and as many `more` blocks without a byte. `giver` is what the former owner did until an
+/// iteration; before the test it made [`STOCK`] blocks.
+pub(super) fn takes(new: u64, more: u64, giver: impl Fn(u64) -> Vec<Move>) -> Evidence {
+    let taking = evidence(3, |n| WindowEnd {
+        live: live(n * new, n * (1 + more)),
+        taken_over: live(n * 100, n),
+        moves: moves(giver(n).into_iter().chain([did(1, TEST, took(n))])),
+        ..WindowEnd::default()
+    });
+    Evidence { moves_before: moves([did(1, OUTSIDE, made(STOCK))]), ..taking }
+}
+
+/// The giver's old blocks become fewer.
+pub(super) fn old(n: u64) -> Vec<Move> {
+    vec![did(1, OUTSIDE, gave(n))]
+}
+
+/// The giver makes every block that it gives away.
+pub(super) fn fresh(n: u64) -> Vec<Move> {
+    vec![did(1, OUTSIDE, all([made(n), gave(n)]))]
 }

@@ -6,17 +6,25 @@ mod curve;
 mod evidence;
 /// What a leak test found, as plain values.
 mod findings;
-/// Threads and files that iterations leave open, and who opens the files.
+/// Whether blocks that were taken over are fresh or old.
+mod fresh;
+/// Threads and files that iterations leave open.
 mod left_open;
 /// Evidence that tests make up.
 #[cfg(test)]
 mod made_up;
+/// Who opens files.
+mod openings;
 /// Who owns what the operation's own figures do not show.
 mod owners;
 /// When a test goes on with another window.
 mod patience;
+/// What is known of a test that did not end.
+mod so_far;
 /// The doubling test.
 mod verdict;
+/// Blocks without a valid owner in the test's operations.
+mod violated;
 /// The verdict on all of the evidence.
 mod weigh;
 
@@ -25,6 +33,9 @@ pub use verdict::Verdict;
 pub(crate) use curve::{Live, Window};
 pub(crate) use evidence::{Evidence, WindowEnd};
 pub(crate) use findings::{Findings, Warning, as_expected};
-pub(crate) use left_open::{OpenFiles, Openings, count_names, is_shown, learn_who_opens_files, without_ended_threads};
+pub(crate) use left_open::{is_shown, learn_who_opens_files, unknown_files, without_ended_threads};
+pub(crate) use openings::{OpenFiles, Openings, count_names};
 pub(crate) use owners::freers_in_last_window;
-pub(crate) use patience::{MOST, NextStep, Spent, is_out_of_iterations, next_step};
+pub(crate) use patience::{MOST, NextStep, Spent, next_step};
+pub(crate) use so_far::{verdict_so_far, whole_windows};
+pub(crate) use violated::violated;

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use super::curve::FEWEST_WINDOWS;
-use super::evidence::Evidence;
+use super::evidence::{Evidence, is_within};
 use super::left_open::{has_unknown_files, left_open, most_left};
 use super::verdict::{Judged, Verdict};
+use super::violated::violated;
 use super::weigh::weigh;
 
 /// Iterations after which a test that says nothing else is over, if its time is not.
@@ -26,6 +27,8 @@ const PATIENCE: u32 = 10;
 const EXTENSIONS: usize = 3;
 /// Threads or files that iterations left behind so far: enough to judge them, before the system runs out.
 const ENOUGH_LEFT: usize = 200;
+/// How often a test begins to ask who opens files: early, and once more for files whose number begins to grow later.
+const FILE_ROUNDS: usize = 2;
 /// How many times the planned time a test may have taken when a window is added in which it asks who opens files.
 const PATIENCE_FOR_FILES: u32 = 2;
 /// A window takes as long as all before it: with it, the time so far becomes so many times as long.
@@ -41,6 +44,10 @@ pub(crate) struct Spent {
     pub(crate) elapsed: Duration,
     /// Windows that were run though the planned time was over: [`NextStep::Extend`].
     pub(crate) extensions: usize,
+    /// How often it began to ask who opens files.
+    pub(crate) file_rounds: usize,
+    /// It has asked in too few iterations to know, as far as it asks at all.
+    pub(crate) is_asking: bool,
 }
 
 /// What a test does when a window has ended.
@@ -59,7 +66,7 @@ pub(crate) enum NextStep {
 }
 
 /// Whether no other window fits into the most iterations that a test runs.
-pub(crate) fn is_out_of_iterations(evidence: &Evidence, spent: &Spent) -> bool {
+fn is_out_of_iterations(evidence: &Evidence, spent: &Spent) -> bool {
     spent.iterations + next_window(evidence) > MOST
 }
 
@@ -70,16 +77,23 @@ fn next_window(evidence: &Evidence) -> u64 {
 
 /// Whether another window is worth its time. `planned` is the time that the user gave, if any.
 pub(crate) fn next_step(evidence: &Evidence, planned: Option<Duration>, spent: &Spent) -> NextStep {
+    if let Some(violated) = violated(evidence) {
+        // One block is enough, and what goes on with broken memory may end anyhow.
+        return NextStep::Stop(violated);
+    }
     if is_out_of_iterations(evidence, spent) {
         let (Judged::Decided(verdict) | Judged::Undecided(verdict)) = weigh(evidence);
         return NextStep::Stop(verdict);
     }
     if evidence.series.windows.len() < FEWEST_WINDOWS {
-        return NextStep::Measure;
+        // Another window comes anyhow: whoever asks now knows when there are enough.
+        let asks = spent.file_rounds == 0 && has_unknown_files(evidence);
+        return if asks { NextStep::AskWhoOpensFiles } else { NextStep::Measure };
     }
-    let Spent { iterations, elapsed, extensions } = *spent;
+    let Spent { iterations, elapsed, extensions, file_rounds, is_asking } = *spent;
     let (enough, time) = planned.map_or((ENOUGH, ENOUGH_TIME), |time| (MOST, time));
-    if elapsed < time * PATIENCE_FOR_FILES && has_unknown_files(evidence) {
+    let may_ask = is_asking || file_rounds < FILE_ROUNDS;
+    if may_ask && elapsed < time * PATIENCE_FOR_FILES && has_unknown_files(evidence) {
         return NextStep::AskWhoOpensFiles;
     }
     let few_left = most_left(evidence) < ENOUGH_LEFT;
@@ -97,7 +111,7 @@ pub(crate) fn next_step(evidence: &Evidence, planned: Option<Duration>, spent: &
         && elapsed * WITH_NEXT_TWO < time
         && left_open(evidence).is_none();
     // A cache that is expected may take its time to fill.
-    let filling = verdict.is_leak() && evidence.bounded.is_some_and(|bytes| grown <= bytes as i64);
+    let filling = verdict.is_leak() && evidence.bounded.is_some_and(|bytes| is_within(grown, bytes));
     let extends = undecided || filling;
     let in_time = elapsed * WITH_NEXT < time;
     if few_left && (confirms || extends && in_time) {

@@ -5,10 +5,14 @@ use super::evidence::Evidence;
 use super::left_open::{LeftOpen, left_open};
 use super::owners::{leak_owned_by_others, verdict_without_taken_over};
 use super::verdict::{Judged, Verdict, judge};
+use super::violated::violated;
 
 /// Judges what the operations of the test own; then what they gave away by resize, and the unattributed; and with them
 /// threads and files.
 pub(super) fn weigh(evidence: &Evidence) -> Judged {
+    if let Some(violated) = violated(evidence) {
+        return Judged::Decided(violated);
+    }
     let judged = match judge(&evidence.series) {
         Judged::Decided(leak) if leak.is_leak() => {
             Judged::Decided(verdict_without_taken_over(evidence).unwrap_or(leak))

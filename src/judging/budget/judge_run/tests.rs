@@ -29,6 +29,7 @@ fn part(measured: &[(&str, Measured)], rows: Vec<Row>) -> Part {
         process_peak_bytes: None,
         process_peak_error: 0,
         problem: None,
+        unsettled: false,
         misnested: 0,
         overflowed: 0,
         foreign: 0,
@@ -190,4 +191,19 @@ fn leaks_denied_allocations_and_programs_that_see_nothing_are_found_beside_figur
         ("search".to_string(), Status::Within, Some(1)),
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_report_that_says_that_it_is_violated_cannot_be_trusted() {
+    let found = |problem: Option<&str>, unsettled: bool, foreign: u64, processes: u64| {
+        let report = part(&[], Vec::new()).report;
+        found_incomplete(&Data { problem: problem.map(String::from), unsettled, foreign, processes, ..report })
+    };
+    let violated = found(Some("it does not balance"), false, 0, 1).expect("it is found");
+    assert_eq!((violated.status, violated.note.as_deref()), (Status::Blind, Some("it does not balance")));
+    let both = found(Some("it does not balance"), false, 3, 1).and_then(|found| found.note).unwrap_or_default();
+    assert!(both.contains("valid owner: 3;") && both.ends_with("incomplete. it does not balance"), "{both}");
+    assert_eq!(found(Some("threads moved"), true, 0, 1), None);
+    assert_eq!(found(Some("it is not installed"), false, 0, 0), None, "blind programs are said to be so");
+    assert_eq!(found(None, false, 0, 1), None);
 }

@@ -122,3 +122,14 @@ fn what_the_test_and_others_passed_on_is_added_up() {
         assert_eq!(found.unattributed, live(7, 7));
     }
 }
+
+#[test]
+fn what_is_allowed_may_be_more_than_anybody_can_have() {
+    for verdict in [Verdict::Bounded { bytes: i64::MAX, blocks: 1 }, Verdict::WarmUp { bytes: i64::MAX, blocks: 1 }] {
+        assert!(findings(verdict.clone(), Some(u64::MAX), Some(u64::MAX)).passes(), "{verdict:?}");
+        assert!(!findings(verdict.clone(), Some(i64::MAX as u64 - 1), Some(i64::MAX as u64 - 1)).passes());
+    }
+    assert!(findings(Verdict::Bounded { bytes: -1, blocks: 0 }, None, Some(0)).passes());
+    let seen = Evidence { bounded: Some(u64::MAX), ..evidence(3, |n| owning(live(n, n))) };
+    assert_eq!(as_expected(&seen, UNSTABLE), Verdict::Bounded { bytes: 112, blocks: 112 });
+}

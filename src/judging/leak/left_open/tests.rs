@@ -11,7 +11,17 @@ fn opens(files: impl Fn(u64) -> Vec<(&'static str, u64)>) -> Evidence {
     })
 }
 
+/// How many files every iteration leaves open, if the test opens all that grow.
 fn files_left(evidence: &Evidence) -> f64 {
+    let mut known = evidence.clone();
+    for (name, rate) in growing_files(evidence) {
+        known.file_owners.test.entry(name).or_insert(rate);
+    }
+    left(&known)
+}
+
+/// How many files every iteration leaves open, as far as somebody knows.
+fn left(evidence: &Evidence) -> f64 {
     left_open(evidence).map_or(0.0, |left| left.files)
 }
 
@@ -41,11 +51,45 @@ fn files_of_others_do_not_count_and_the_test_s_by_what_was_asked() {
     let mut both = opens(|n| vec![("/own", 3 * n), ("/others", n), ("/unknown", n)]);
     both.file_owners.test.insert("/own".into(), 0.5);
     both.file_owners.others.insert("/others".into());
-    assert_eq!(files_left(&both), 0.5 + 1.0);
+    assert_eq!(left(&both), 0.5, "what nobody knows is not charged");
     assert!(has_unknown_files(&both));
     both.file_owners.others.insert("/unknown".into());
-    assert_eq!(files_left(&both), 0.5);
+    assert_eq!(left(&both), 0.5);
     assert!(!has_unknown_files(&both));
+}
+
+#[test]
+fn before_there_are_windows_enough_one_file_more_is_reason_to_ask() {
+    let grown = |windows: usize, more: u64| {
+        has_unknown_files(&evidence(windows, |n| WindowEnd {
+            files: [("/a".to_string(), (3 + if n > 0 { more } else { 0 }) as usize)].into(),
+            ..WindowEnd::default()
+        }))
+    };
+    assert!(grown(1, 1) && grown(2, 1) && !grown(1, 0) && !grown(0, 1));
+    assert!(!grown(3, 1), "it does not grow in proportion");
+    let fewer = evidence(1, |n| WindowEnd { files: [("/a".into(), 20 - n as usize)].into(), ..WindowEnd::default() });
+    assert!(!has_unknown_files(&fewer));
+    let new = |n: u64| if n > 0 { [("/a".to_string(), 1)].into() } else { Default::default() };
+    assert!(has_unknown_files(&evidence(1, |n| WindowEnd { files: new(n), ..WindowEnd::default() })));
+}
+
+#[test]
+fn files_that_nobody_knows_are_said_once() {
+    let names = |seen: &Evidence| match unknown_files(seen) {
+        Some(Warning::UnknownFiles { names }) => names,
+        None => Vec::new(),
+        other => panic!("{other:?}"),
+    };
+    let mut seen = opens(|n| vec![("/tmp/log", n), ("/tmp/", n), ("/etc/", n)]);
+    assert_eq!(names(&seen), ["/tmp/log"]);
+    seen.file_owners.others.insert("/tmp/log".into());
+    assert_eq!(names(&seen), ["/etc/", "/tmp/"]);
+    seen.file_owners.others.clear();
+    seen.file_owners.test.insert("/tmp/log".into(), 1.0);
+    assert_eq!(names(&seen), ["/etc/"], "the folder of the test's own files is no news");
+    seen.file_owners.others.insert("/etc/".into());
+    assert_eq!(unknown_files(&seen), None);
 }
 
 #[test]
@@ -89,70 +133,26 @@ fn fewer_threads_and_files_than_at_the_start_are_none_left() {
     assert_eq!(most_left(&fewer), 0);
 }
 
-/// Iterations that found a file of name `/a` open so often after an iteration and so often after a rest.
-fn openings(iterations: u64, busy: u64, idle: u64) -> Openings {
-    let mut openings = Openings::default();
-    let none = OpenFiles::new();
-    let one = OpenFiles::from([(7, "/a".to_string())]);
-    let two = OpenFiles::from([(7, "/a".to_string()), (8, "/a".to_string())]);
-    for at in 0..iterations {
-        let after = if at < busy { &one } else { &none };
-        let rested = match (at < busy, at < idle) {
-            (true, true) => &two,
-            (false, true) => &one,
-            (_, false) => after,
-        };
-        openings.note(&none, after, rested);
-    }
-    openings
-}
-
-#[test]
-fn a_test_opens_a_file_in_half_of_the_iterations_that_promise_one() {
-    assert_eq!(openings(100, 50, 0).by_test("/a", 1.0), Some(1.0));
-    assert_eq!(openings(100, 49, 0).by_test("/a", 1.0), None);
-    assert_eq!(openings(100, 40, 0).by_test("/a", 0.8), Some(0.8), "half of eighty");
-    assert_eq!(openings(100, 50, 0).by_test("/a", 3.0), Some(3.0), "an iteration counts once, however many it opens");
-    assert_eq!(openings(100, 70, 20).by_test("/a", 1.0), Some(0.5), "the rate is also that of others");
-    assert_eq!(openings(100, 70, 21).by_test("/a", 1.0), None);
-    assert_eq!(openings(16, 16, 0).by_test("/b", 1.0), None, "another name");
-}
-
-#[test]
-fn a_test_opens_a_file_twice_as_often_beyond_its_rests_as_chance_would() {
-    assert_eq!(openings(16, 4, 0).by_test("/a", 0.1), Some(0.1));
-    assert_eq!(openings(16, 3, 0).by_test("/a", 0.1), None);
-    assert_eq!(openings(100, 60, 40).by_test("/a", 0.1), Some(0.2));
-    assert_eq!(openings(100, 59, 41).by_test("/a", 0.1), None);
-}
-
-#[test]
-fn openings_count_whether_there_was_any_new_one() {
-    let files = |numbers: std::ops::Range<u32>| numbers.map(|one| (one, "/a/f1".to_string())).collect::<OpenFiles>();
-    let mut openings = Openings::default();
-    openings.note(&files(0..2), &files(0..5), &files(0..9));
-    openings.note(&files(0..2), &files(0..2), &files(0..1));
-    let once = FileCounts::from([("/a/f#".to_string(), 1), ("/a/".to_string(), 1)]);
-    assert_eq!((&openings.by_iterations, &openings.by_rests, openings.iterations), (&once, &once, 2));
-}
-
-#[test]
-fn openings_are_enough_after_sixteen_iterations_and_300_milliseconds() {
-    let too_few = |iterations: u64, elapsed: u64| {
-        let mut openings = openings(iterations, 0, 0);
-        openings.took(Duration::from_millis(100));
-        openings.took(Duration::from_millis(elapsed - 100));
-        openings.are_too_few()
-    };
-    assert!(too_few(15, 300) && too_few(16, 299) && !too_few(16, 300));
-}
-
 #[test]
 fn whoever_opens_growing_files_is_taken_down() {
-    let mut asked = opens(|n| vec![("/a", n), ("/b", n), ("/level", 3)]);
-    learn_who_opens_files(&mut asked, &openings(16, 16, 0));
+    use std::time::Duration;
+    let mut asked = opens(|n| vec![("/a", n), ("/b", n), ("/c", n), ("/level", 3)]);
+    let files = |names: &[&str]| names.iter().enumerate().map(|(at, name)| (at as u32, name.to_string())).collect();
+    let looked = |new: &[&str], idle: &[&str]| {
+        let mut openings = Openings::default();
+        let rested = files(&[new, idle].concat());
+        let times = [Duration::from_millis(1), Duration::from_millis(10)];
+        (0..16).for_each(|_| openings.note([&files(&[]), &files(new), &rested], times, Duration::ZERO));
+        openings
+    };
+    learn_who_opens_files(&mut asked, &looked(&["/a"], &["/b"]));
     assert_eq!(asked.file_owners.test, [("/a".to_string(), 1.0)].into());
     assert_eq!(asked.file_owners.others, ["/b".to_string()].into());
+    learn_who_opens_files(&mut asked, &looked(&["/b"], &["/a"]));
+    assert_eq!(asked.file_owners.test, [("/b".to_string(), 1.0)].into(), "what is seen later counts");
+    assert_eq!(asked.file_owners.others, ["/a".to_string()].into());
+    learn_who_opens_files(&mut asked, &looked(&[], &[]));
+    assert_eq!(asked.file_owners.others, ["/a".to_string()].into(), "what was known stays");
 }
 
 #[test]
@@ -163,16 +163,6 @@ fn files_are_shown_unless_only_others_open_them() {
     assert!(is_shown(&known, "/own/f1"), "one of its names is the test's");
     assert!(!is_shown(&known, "/others/f1"));
     assert!(is_shown(&known, "/unknown/f1"));
-}
-
-#[test]
-fn names_have_no_numbers_and_a_folder() {
-    let names = |target| names_of(target).map(|name| name.to_string());
-    assert_eq!(names("/tmp/a12b3/x00.log"), ["/tmp/a#b#/x#.log", "/tmp/a#b#/"]);
-    assert_eq!(names("socket:[4711]"), ["socket:[#]", "socket:[#]/"]);
-    let files = OpenFiles::from([(1, "/t/1".to_string()), (2, "/t/22".to_string()), (3, "/t/x".to_string())]);
-    let counts = [("/t/", 3), ("/t/#", 2), ("/t/x", 1)].map(|(name, count)| (name.to_string(), count));
-    assert_eq!(count_names(&files), FileCounts::from(counts));
 }
 
 /// What a leak of 8 bytes in 2 blocks with one thread is, if so much is live after 100 iterations when most threads

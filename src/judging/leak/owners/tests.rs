@@ -1,35 +1,12 @@
 //! Who owns blocks, told from evidence that is made up.
 
 use super::super::made_up::{
-    BELOW, OTHERS, OUTSIDE, TEST, all, did, evidence, freed, gave, live, made, moves, owning, took,
+    BELOW, ENDS, OTHERS, OUTSIDE, TEST, all, did, evidence, freed, fresh, gave, live, made, moves, old, owning, takes,
+    took,
 };
 use super::*;
 use crate::reading::Move;
 use crate::words::{Counts, OperationId};
-
-/// Iterations after which the windows of these tests end.
-const ENDS: [u64; 4] = [0, 16, 48, 112];
-
-/// Three windows of a test that resizes one block of 100 bytes with every iteration, which then has `new` bytes, and
-/// keeps it and as many `more` blocks without a byte. `giver` is what the former owner did until an iteration.
-fn takes(new: u64, more: u64, giver: impl Fn(u64) -> Vec<Move>) -> Evidence {
-    evidence(3, |n| WindowEnd {
-        live: live(n * new, n * (1 + more)),
-        taken_over: live(n * 100, n),
-        moves: moves(giver(n).into_iter().chain([did(1, TEST, took(n))])),
-        ..WindowEnd::default()
-    })
-}
-
-/// The giver's old blocks become fewer.
-fn old(n: u64) -> Vec<Move> {
-    vec![did(1, OUTSIDE, gave(n))]
-}
-
-/// The giver makes every block that it gives away.
-fn fresh(n: u64) -> Vec<Move> {
-    vec![did(1, OUTSIDE, all([made(n), gave(n)]))]
-}
 
 #[test]
 fn old_blocks_that_were_taken_over_are_bounded() {
@@ -96,83 +73,6 @@ fn what_is_left_without_old_blocks_must_be_decided() {
     let mut rising = takes(100, 0, old);
     rising.ends[3].live = rising.ends[3].live.plus(live(1000, 1));
     assert_eq!(verdict_without_taken_over(&rising), None);
-}
-
-/// Whether five blocks that every iteration takes over are fresh, if the giver makes so many more or fewer than it
-/// gives until each end of a window.
-fn are_fresh_if_changed(more: [u64; 4], fewer: [u64; 4]) -> bool {
-    let at = |of: [u64; 4], n| ENDS.iter().position(|&end| end == n).map_or(0, |end| of[end]);
-    takes_fresh_blocks(&evidence(3, |n| WindowEnd {
-        moves: moves([
-            did(1, TEST, took(5 * n)),
-            did(1, OUTSIDE, all([made(5 * n + at(more, n)), gave(5 * n), freed(at(fewer, n))])),
-        ]),
-        ..WindowEnd::default()
-    }))
-}
-
-#[test]
-fn givers_that_lose_more_than_a_tenth_gave_old_blocks() {
-    let if_lost = |fewer| are_fresh_if_changed([0; 4], fewer);
-    assert!(if_lost([0, 0, 0, 32]) && !if_lost([0, 0, 0, 33]), "of 320 in the last window");
-    assert!(if_lost([0, 0, 16, 16]) && !if_lost([0, 0, 17, 17]), "of 160 in the one before");
-    assert!(if_lost([0, 80, 80, 80]), "earlier windows do not count");
-}
-
-#[test]
-fn givers_that_gain_more_than_a_tenth_are_disturbed_by_neighbours() {
-    let if_gained = |more| are_fresh_if_changed(more, [0; 4]);
-    assert!(if_gained([0, 0, 0, 32]) && !if_gained([0, 0, 0, 33]));
-}
-
-#[test]
-fn one_window_tells_fresh_blocks_from_old_ones() {
-    let giver = |counts: Counts| {
-        takes_fresh_blocks(&evidence(1, |n| WindowEnd {
-            moves: moves([did(1, TEST, took(n)), did(1, OUTSIDE, if n == 0 { Counts::default() } else { counts })]),
-            ..WindowEnd::default()
-        }))
-    };
-    assert!(giver(all([made(16), gave(16)])) && !giver(gave(16)));
-}
-
-#[test]
-fn neighbours_that_move_what_the_giver_has_make_blocks_count_as_old() {
-    let beside = |counts: fn(u64) -> Counts, operation: OperationId| {
-        verdict_without_taken_over(&takes(200, 0, |n| {
-            let mut both = fresh(n);
-            both.push(did(2, operation, counts(n)));
-            both
-        }))
-    };
-    assert!(beside(freed, OUTSIDE).is_some(), "on another thread, the giver's blocks become fewer");
-    assert!(beside(freed, OTHERS).is_none(), "an operation that gave none does not matter");
-}
-
-#[test]
-fn only_operations_that_gave_on_a_thread_that_took_are_givers() {
-    let with = |thread: usize, operation: OperationId| {
-        takes_fresh_blocks(&takes(200, 0, |n| {
-            let mut all = fresh(n);
-            all.push(did(thread, operation, gave(n)));
-            all
-        }))
-    };
-    assert!(!with(1, OTHERS), "a second giver whose blocks become fewer");
-    assert!(with(2, OTHERS), "it gave elsewhere");
-    assert!(with(1, BELOW), "an operation of the test is no giver");
-    let beside = |others: fn(u64) -> [Move; 2]| {
-        takes_fresh_blocks(&takes(200, 0, |n| fresh(n).into_iter().chain(others(n)).collect()))
-    };
-    assert!(beside(|n| [did(1, OTHERS, freed(n)), did(2, OTHERS, freed(n))]), "it gave none");
-    assert!(beside(|n| [did(2, TEST, made(n)), did(2, OTHERS, gave(n))]), "the test took none there");
-}
-
-#[test]
-fn of_others_only_what_operations_of_the_test_took_over_counts() {
-    // Others took over 64 of the giver's old blocks too: they do not make the giver's loss small.
-    let beside = takes(200, 0, |n| vec![did(1, OUTSIDE, all([gave(n), made(n - n / 9)])), did(2, OTHERS, took(9 * n))]);
-    assert!(!takes_fresh_blocks(&beside));
 }
 
 /// Three windows of a test whose operation gives one block away with every iteration, and keeps none; `others` is what

@@ -5,7 +5,7 @@ use super::super::made_up::{evidence, live, owning};
 use super::*;
 
 fn spent(iterations: u64, milliseconds: u64, extensions: usize) -> Spent {
-    Spent { iterations, elapsed: Duration::from_millis(milliseconds), extensions }
+    Spent { iterations, elapsed: Duration::from_millis(milliseconds), extensions, ..Spent::default() }
 }
 
 fn clean(windows: usize) -> Evidence {
@@ -151,6 +151,7 @@ fn a_cache_that_is_expected_may_take_its_time_to_fill() {
     assert_eq!(step(&expects(112), DEFAULT, spent(4_000, 4_999, 0)), "extend");
     assert_eq!(step(&expects(111), DEFAULT, spent(4_000, 4_999, 0)), "stop");
     assert_eq!(step(&expects(112), DEFAULT, spent(100_000, 499, 0)), "confirm");
+    assert_eq!(step(&expects(u64::MAX), DEFAULT, spent(100_000, 499, 0)), "confirm");
     let full = Evidence { bounded: Some(112), ..evidence(3, |n| owning(live(n.min(2), 0))) };
     assert_eq!(step(&full, DEFAULT, spent(4_000, 499, 0)), "stop", "it has filled");
 }
@@ -167,5 +168,41 @@ fn files_that_nobody_knows_are_asked_about_up_to_twice_the_time() {
     known.ends.pop();
     known.series.windows.pop();
     known.file_owners.others.clear();
-    assert_eq!(step(&known, DEFAULT, spent(4_000, 0, 0)), "measure", "two windows do not tell");
+    let asked = Spent { file_rounds: 1, ..spent(4_000, 0, 0) };
+    assert_eq!(step(&known, DEFAULT, asked), "measure", "two windows do not tell");
+}
+
+#[test]
+fn one_block_without_a_valid_owner_ends_the_test() {
+    use super::super::made_up::{OUTSIDE, TEST, did, moves, took};
+    use crate::words::{Counts, FOREIGN};
+    let lost = Counts { given_away_blocks: 1, ..Counts::default() };
+    let by = |operation| {
+        evidence(1, |n| WindowEnd {
+            moves: moves([
+                did(1, operation, took(n)),
+                did(1, FOREIGN.id, if n > 0 { lost } else { Counts::default() }),
+            ]),
+            ..WindowEnd::default()
+        })
+    };
+    let violated = Verdict::Violated { blocks: 1, by: vec!["(unknown)".into()] };
+    assert_eq!(next_step(&by(TEST), DEFAULT, &spent(18, 0, 0)), NextStep::Stop(violated));
+    assert_eq!(step(&by(OUTSIDE), DEFAULT, spent(18, 0, 0)), "measure");
+}
+
+#[test]
+fn a_test_asks_who_opens_files_early_once_and_once_more() {
+    let opens = |windows: usize| {
+        evidence(windows, |n| WindowEnd { files: [("/a".to_string(), n as usize)].into(), ..WindowEnd::default() })
+    };
+    let after = |rounds: usize, is_asking: bool| Spent { file_rounds: rounds, is_asking, ..spent(20, 0, 0) };
+    assert_eq!(step(&opens(1), DEFAULT, after(0, false)), "ask", "in the second window");
+    assert_eq!(step(&opens(2), DEFAULT, after(0, false)), "ask");
+    assert_eq!(step(&opens(2), DEFAULT, after(1, false)), "measure", "it has asked");
+    assert_eq!(step(&clean(1), DEFAULT, after(0, false)), "measure", "no file is open");
+    assert_eq!(step(&opens(3), DEFAULT, after(1, false)), "ask", "for files that came later");
+    let over = |rounds, is_asking| Spent { file_rounds: rounds, is_asking, ..spent(4_000, 1_500, 0) };
+    assert_eq!(step(&opens(3), DEFAULT, over(2, false)), "stop");
+    assert_eq!(step(&opens(3), DEFAULT, over(2, true)), "ask", "it has not done asking");
 }

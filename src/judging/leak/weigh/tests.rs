@@ -1,8 +1,9 @@
 //! All of the evidence together, made up.
 
 use super::super::evidence::WindowEnd;
-use super::super::made_up::{OUTSIDE, TEST, all, did, evidence, gave, live, made, moves, owning, took};
+use super::super::made_up::{OUTSIDE, TEST, all, did, evidence, gave, live, made, moves, old, owning, takes, took};
 use super::*;
+use crate::words::{Counts, FOREIGN};
 
 fn memory_and_threads(memory: impl Fn(u64) -> u64, threads: impl Fn(u64) -> u64) -> Judged {
     weigh(&evidence(3, |n| WindowEnd { threads: threads(n) as usize, ..owning(live(memory(n), 0)) }))
@@ -39,8 +40,10 @@ fn what_is_undecided_stays_so_unless_threads_decide_it() {
 
 #[test]
 fn files_are_counted_apart_from_threads() {
-    let judged =
-        weigh(&evidence(3, |n| WindowEnd { files: [("/f".into(), n as usize)].into(), ..WindowEnd::default() }));
+    let mut opens = evidence(3, |n| WindowEnd { files: [("/f".into(), n as usize)].into(), ..WindowEnd::default() });
+    assert_eq!(weigh(&opens), Judged::Decided(Verdict::Clean), "nobody knows whose they are");
+    opens.file_owners.test.insert("/f".into(), 1.0);
+    let judged = weigh(&opens);
     let Judged::Decided(Verdict::Leak { threads_per_iteration, files_per_iteration, .. }) = judged else {
         panic!("{judged:?}")
     };
@@ -49,15 +52,22 @@ fn files_are_counted_apart_from_threads() {
 
 #[test]
 fn a_leak_of_old_blocks_is_bounded_and_others_own_what_a_clean_test_leaks() {
-    let takes = weigh(&evidence(3, |n| WindowEnd {
-        taken_over: live(n * 100, n),
-        moves: moves([did(1, TEST, took(n)), did(1, OUTSIDE, gave(n))]),
-        ..owning(live(n * 200, n))
-    }));
+    let takes = weigh(&takes(200, 0, old));
     assert_eq!(takes, Judged::Decided(Verdict::Bounded { bytes: 112 * 200, blocks: 112 }));
     let gives = weigh(&evidence(3, |n| WindowEnd {
         moves: moves([did(1, TEST, all([made(n), gave(n)])), did(1, OUTSIDE, took(n))]),
         ..WindowEnd::default()
     }));
     assert!(matches!(gives, Judged::Decided(Verdict::Leak { blocks_per_iteration: 1.0, .. })), "{gives:?}");
+}
+
+#[test]
+fn blocks_without_a_valid_owner_come_before_everything_else() {
+    let lost = |n| Counts { given_away_blocks: n, ..Counts::default() };
+    let judged = weigh(&evidence(3, |n| WindowEnd {
+        threads: n as usize,
+        moves: moves([did(1, TEST, took(n)), did(1, FOREIGN.id, lost(n))]),
+        ..owning(live(n * 200, n))
+    }));
+    assert!(matches!(judged, Judged::Decided(Verdict::Violated { blocks: 112, .. })), "{judged:?}");
 }

@@ -1,0 +1,133 @@
+//! A closure that panics: what the test knew by then is said before the panic goes on, and the panic stays what it was.
+//! Every case runs in a process of its own.
+
+#![cfg(target_os = "linux")]
+
+#[path = "common/cases.rs"]
+mod cases;
+
+use std::fs::File;
+use std::future::Future;
+use std::mem;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use heapledger::LeakTest;
+
+#[global_allocator]
+static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+
+/// Lets the closure panic after so many iterations, of which 2 + 16 + 32 + 64 are whole windows.
+fn until(turn: usize, most: usize) {
+    assert!(turn < most, "No file descriptors available (os error 24)");
+}
+
+fn leaves_files() {
+    let _ = LeakTest::new("watch").run(|turn| {
+        until(turn, 128);
+        mem::forget(File::open("/etc/hosts").expect("it exists"));
+    });
+}
+
+fn leaves_files_until_there_are_none() {
+    let _ = LeakTest::new("watch").run(|_| mem::forget(File::open("/etc/hosts").expect("there are files")));
+}
+
+fn leaves_memory_in_an_assertion() {
+    LeakTest::new("keep").assert(|turn| {
+        until(turn, 2 + 112);
+        mem::forget(vec![0u8; 48]);
+    });
+}
+
+fn leaves_memory_in_a_future() {
+    let test = LeakTest::new("task").run_async(|turn| async move {
+        until(turn, 200);
+        mem::forget(vec![0u8; 48]);
+    });
+    let mut test = pin!(test);
+    let mut context = Context::from_waker(Waker::noop());
+    while test.as_mut().poll(&mut context).is_pending() {}
+}
+
+fn leaves_threads() {
+    let _ = LeakTest::new("pool").run(|turn| {
+        until(turn, 120);
+        std::thread::spawn(std::thread::park);
+    });
+}
+
+fn is_clean() {
+    LeakTest::new("calm").assert(|turn| until(turn, 120));
+}
+
+fn panics_early() {
+    LeakTest::new("early").assert(|turn| {
+        until(turn, 2 + 16 + 31);
+        mem::forget(vec![0u8; 48]);
+    });
+}
+
+/// A test that runs while something else panics, and does not itself.
+fn runs_in_a_destructor() {
+    struct Tests;
+    impl Drop for Tests {
+        fn drop(&mut self) {
+            LeakTest::new("within").assert(|_| ());
+        }
+    }
+    let _tests = Tests;
+    panic!("No file descriptors available (os error 24)");
+}
+
+const CASES: &[(&str, fn())] = &[
+    ("files", leaves_files),
+    ("no files", leaves_files_until_there_are_none),
+    ("assertion", leaves_memory_in_an_assertion),
+    ("future", leaves_memory_in_a_future),
+    ("threads", leaves_threads),
+    ("clean", is_clean),
+    ("early", panics_early),
+    ("destructor", runs_in_a_destructor),
+];
+
+/// What the case `case` says: its own panic and nothing else that panics, and, of the leak test, `known` if anything.
+fn says(case: &str, limits: &str, panic: &str, known: Option<&str>) {
+    let (output, said) = cases::run("a_panic_goes_on_when_the_report_so_far_is_said", case, limits);
+    assert_eq!(output.status.code(), Some(101), "{case}: {said}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(errors.matches("panicked at").count(), 1, "{case}: {said}");
+    assert!(errors.contains(panic), "{case}: {said}");
+    match known {
+        Some(known) => assert!(errors.contains(known), "{case}: {known:?} is not said:\n{said}"),
+        None => assert!(!errors.contains("leak test"), "{case}: {said}"),
+    }
+}
+
+#[test]
+fn a_panic_goes_on_when_the_report_so_far_is_said() {
+    if cases::plays(CASES) {
+        return;
+    }
+    const OUT: &str = "No file descriptors available (os error 24)";
+    let file = "leak test \"watch\": it panicked; so far: LEAK: it leaves 1 open file per iteration\n";
+    says("files", "", OUT, Some(file));
+    says("no files", "ulimit -n 160;", "there are files: Os { code: 24", Some(file));
+    let keep =
+        "leak test \"keep\": it panicked; so far: LEAK: it leaves exactly 48 B in 1 block per iteration\n  ran      ";
+    // The third window ends with the last iteration before the panic.
+    says("assertion", "", OUT, Some(keep));
+    let task = "leak test \"task\": it panicked; so far: LEAK: it leaves exactly 48 B in 1 block per iteration\n";
+    says("future", "", OUT, Some(task));
+    if cfg!(all(feature = "threads", target_env = "gnu")) {
+        says("threads", "", OUT, Some("1 running thread per iteration\n"));
+    }
+    says("clean", "", OUT, Some("leak test \"calm\": it panicked; so far: clean"));
+    says(
+        "early",
+        "",
+        OUT,
+        Some("leak test \"early\": it panicked; so far 49 iterations in 1 window, too early to say\n"),
+    );
+    says("destructor", "", OUT, None);
+}
