@@ -36,7 +36,7 @@ pub(crate) use environment::Environment;
 #[cfg(test)]
 pub(crate) use moves::Move;
 pub(crate) use moves::{Moves, moves};
-pub(crate) use process::live_bytes_about;
+pub(crate) use process::{Strangers, live_bytes_about};
 pub(crate) use report::Data;
 #[cfg(feature = "serde")]
 pub(crate) use report_json::{File, SCHEMA, text_of};

@@ -122,13 +122,15 @@ impl Account {
         self.scopes.add(1);
     }
 
-    /// A thread is here; `thread` is its number.
+    /// A thread is here; `thread` is its number. Whether it was not the last one that was.
     #[inline]
-    pub(super) fn visited(&self, thread: u32) {
-        if self.visitor.load(Relaxed) != thread {
+    pub(super) fn visited(&self, thread: u32) -> bool {
+        let new = self.visitor.load(Relaxed) != thread;
+        if new {
             self.visitor.store(thread, Relaxed);
             self.threads.add(1);
         }
+        new
     }
 
     /// A scope has ended that peaked at so many bytes, exactly.

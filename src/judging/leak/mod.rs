@@ -6,11 +6,15 @@ mod curve;
 mod evidence;
 /// What a leak test found, as plain values.
 mod findings;
+/// What keeps step with the iterations beside other tests.
+mod in_step;
 /// Threads and files that iterations leave open, and who opens the files.
 mod left_open;
 /// Evidence that tests make up.
 #[cfg(test)]
 mod made_up;
+/// What grows outside the test.
+mod outside;
 /// Who owns what the operation's own figures do not show.
 mod owners;
 /// When a test goes on with another window.
@@ -24,7 +28,11 @@ pub use verdict::Verdict;
 
 pub(crate) use curve::{Live, Window};
 pub(crate) use evidence::{Evidence, WindowEnd};
-pub(crate) use findings::{Findings, Warning, as_expected};
+#[cfg(test)]
+pub(crate) use findings::Growth;
+pub(crate) use findings::{Findings, OutsideLeak, OutsideLeaks, Warning, as_expected};
+pub(crate) use in_step::warnings_of_outside;
 pub(crate) use left_open::{OpenFiles, Openings, count_names, is_shown, learn_who_opens_files, without_ended_threads};
+pub(crate) use outside::{grown_outside, leaks_inside, leaks_outside, running_threads};
 pub(crate) use owners::freers_in_last_window;
 pub(crate) use patience::{MOST, NextStep, Spent, is_out_of_iterations, next_step};
