@@ -9,7 +9,7 @@ use crate::words::OperationId;
 
 /// The last window is at least so long where growth keeps step with it: over fewer iterations a neighbour keeps step by
 /// chance.
-const FEWEST_IN_STEP: u64 = 32;
+const FEWEST_IN_STEP: u64 = 64;
 /// Operations that are warned of.
 const MOST_WARNED: usize = 3;
 /// A thread for at least so large a share of the iterations is one for each: the latest may not have begun yet.
