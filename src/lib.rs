@@ -120,9 +120,10 @@ mod front;
 pub mod command;
 
 pub use front::monitor;
-pub use front::{Budget, assert_budget, budget};
+pub use front::{Budget, assert_budget, assert_budget_async, budget};
 pub use front::{DenyAlloc, deny_alloc};
 pub use front::{LeakReport, LeakTest};
+pub use front::{MeasuredFuture, measure_async};
 pub use front::{Name, Operation, Scope, current, is_installed, measure, track};
 pub use front::{Track, Tracked};
 pub use judging::leak::Verdict;

@@ -2,11 +2,12 @@
 //! free without pattern, leak, open files, spawn threads, on other threads and outside every operation. No verdict and
 //! no figure may change.
 //!
-//! The neighbours run as long as any leak test does. Where a test is alone in its process (nextest, one test thread), a
-//! leak outside every operation is the test's own, so there they work in an operation of theirs.
+//! The neighbours run as long as any leak test does. Where a test is alone in its process (nextest, one test thread),
+//! whatever grows outside is its own doing, so there each test runs again in a process with two test threads.
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,7 +43,6 @@ impl Neighbours {
             let move_in = |(name, act): Habit| {
                 let stop = Arc::clone(&stop);
                 let live = move || {
-                    let _op = alone().then(|| heapledger::track("neighbour"));
                     let mut turn = 0;
                     while !stop.load(Relaxed) {
                         act(turn);
@@ -83,6 +83,21 @@ fn alone() -> bool {
     env::var_os("NEXTEST").is_some()
         || env::var("RUST_TEST_THREADS").is_ok_and(|threads| threads == "1")
         || env::args().any(|argument| argument == "--test-threads=1")
+}
+
+/// Whether the test `name` must run in another process, where it is not alone; it has run there by then.
+#[must_use]
+fn ran_beside_others(name: &str) -> bool {
+    if !alone() {
+        return false;
+    }
+    let mut command = Command::new(env::current_exe().expect("a running test has an executable"));
+    command.args(["--exact", name, "--nocapture", "--test-threads=2"]);
+    let output = command.env_remove("NEXTEST").env_remove("RUST_TEST_THREADS").output();
+    let output = output.expect("the test's own executable runs");
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("1 passed"), "{}\n{said}", output.status);
+    true
 }
 
 thread_local! {
@@ -140,6 +155,9 @@ fn assert_leaks_exactly(report: &LeakReport, bytes: f64, blocks: f64) {
 
 #[test]
 fn what_is_clean_stays_clean() {
+    if ran_beside_others("what_is_clean_stays_clean") {
+        return;
+    }
     let report = beside("clean", |test| test.run(|i| vec![i; 100]));
     assert_eq!(*report.verdict(), Verdict::Clean, "{report}");
     assert!(report.threads().is_empty(), "{report}");
@@ -147,12 +165,18 @@ fn what_is_clean_stays_clean() {
 
 #[test]
 fn threads_that_end_are_clean() {
+    if ran_beside_others("threads_that_end_are_clean") {
+        return;
+    }
     let report = beside("spawns", |test| test.run(|_| thread::spawn(|| vec![0u8; 64]).join().expect("it returns")));
     assert_eq!(*report.verdict(), Verdict::Clean, "{report}");
 }
 
 #[test]
 fn a_warm_up_is_exactly_what_stays() {
+    if ran_beside_others("a_warm_up_is_exactly_what_stays") {
+        return;
+    }
     let mut once = None;
     let report = beside("warm-up", |test| test.run(|_| once.get_or_insert_with(|| vec![0u8; 777]).len()));
     assert!(matches!(report.verdict(), Verdict::WarmUp { bytes: 777, blocks: 1, .. }), "{report}");
@@ -160,6 +184,9 @@ fn a_warm_up_is_exactly_what_stays() {
 
 #[test]
 fn a_cache_that_fills_is_bounded() {
+    if ran_beside_others("a_cache_that_fills_is_bounded") {
+        return;
+    }
     let mut cache = VecDeque::with_capacity(1001);
     let report = beside("cache", |test| {
         test.run(|_| {
@@ -172,12 +199,18 @@ fn a_cache_that_fills_is_bounded() {
 
 #[test]
 fn a_leak_is_found_to_the_byte() {
+    if ran_beside_others("a_leak_is_found_to_the_byte") {
+        return;
+    }
     let report = beside("leak", |test| test.run(|_| mem::forget(vec![0u8; 48])));
     assert_leaks_exactly(&report, 48.0, 1.0);
 }
 
 #[test]
 fn two_tests_of_one_name_are_two_operations() {
+    if ran_beside_others("two_tests_of_one_name_are_two_operations") {
+        return;
+    }
     let other = thread::spawn(|| beside("twins", |test| test.run(|_| mem::forget(vec![0u8; 16]))));
     let clean = beside("twins", |test| test.run(|_| drop(vec![0u8; 32])));
     let leak = other.join().expect("it returns");
@@ -187,6 +220,9 @@ fn two_tests_of_one_name_are_two_operations() {
 
 #[test]
 fn what_others_do_under_the_same_name_is_not_judged() {
+    if ran_beside_others("what_others_do_under_the_same_name_is_not_judged") {
+        return;
+    }
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
     let namesake = thread::spawn(move || {
@@ -205,6 +241,9 @@ fn what_others_do_under_the_same_name_is_not_judged() {
 
 #[test]
 fn a_leak_on_a_thread_that_the_closure_starts_is_found() {
+    if ran_beside_others("a_leak_on_a_thread_that_the_closure_starts_is_found") {
+        return;
+    }
     let report =
         beside("worker", |test| test.run(|_| thread::spawn(|| mem::forget(vec![0u8; 24])).join().expect("it returns")));
     assert_leaks_exactly(&report, 24.0, 1.0);
@@ -212,6 +251,9 @@ fn a_leak_on_a_thread_that_the_closure_starts_is_found() {
 
 #[test]
 fn open_files_are_those_of_the_test() {
+    if ran_beside_others("open_files_are_those_of_the_test") {
+        return;
+    }
     // Room before the test begins, so that only files are left behind.
     let mut files = Vec::with_capacity(1 << 12);
     let report = beside("files", |test| test.run(|_| files.push(File::open("/dev/null").expect("it exists"))));
@@ -224,6 +266,9 @@ fn open_files_are_those_of_the_test() {
 
 #[test]
 fn a_block_that_an_outsider_resizes_is_a_leak_only_if_he_keeps_it() {
+    if ran_beside_others("a_block_that_an_outsider_resizes_is_a_leak_only_if_he_keeps_it") {
+        return;
+    }
     let (sender, blocks) = channel::<(Vec<u8>, bool)>();
     let (answer, answers) = channel();
     let outsider = thread::spawn(move || {
@@ -249,6 +294,9 @@ fn a_block_that_an_outsider_resizes_is_a_leak_only_if_he_keeps_it() {
 
 #[test]
 fn pushes_into_old_vecs_are_none() {
+    if ran_beside_others("pushes_into_old_vecs_are_none") {
+        return;
+    }
     let mut old = (0..1 << 17).map(|_| vec![0u64; 4]).collect::<Vec<_>>().into_iter();
     let mut pushed = Vec::with_capacity(1 << 17);
     let report = beside("pushes", |test| {

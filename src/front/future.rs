@@ -11,6 +11,7 @@ use super::name::Name;
 use super::operation::current;
 use super::process;
 use super::scope::Scope;
+use crate::record::ScopeReading;
 use crate::words::Node;
 use crate::{record, registry};
 
@@ -98,10 +99,12 @@ fn enter(node: &'static Node, carried: Option<i64>) -> Option<Scope> {
     })
 }
 
-impl<F: Future> Future for Tracked<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+impl<F: Future> Tracked<F> {
+    /// Polls it, and says what this poll did.
+    pub(super) fn poll_and_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> (Poll<F::Output>, Option<ScopeReading>) {
         let mut this = self.project();
         let scope = enter(this.node, *this.carried);
         let future = this.future.as_mut().as_pin_mut().expect("a future is not polled after it is ready");
@@ -109,9 +112,18 @@ impl<F: Future> Future for Tracked<F> {
         if polled.is_ready() {
             this.future.set(None);
         }
-        if let Some(did) = scope.and_then(|scope| scope.so_far()) {
+        let did = scope.and_then(|scope| scope.so_far());
+        if let Some(did) = &did {
             *this.carried = Some(did.net);
         }
-        polled
+        (polled, did)
+    }
+}
+
+impl<F: Future> Future for Tracked<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        self.poll_and_read(context).0
     }
 }

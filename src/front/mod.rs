@@ -10,6 +10,8 @@ mod failing;
 mod future;
 /// Leak tests.
 pub(crate) mod leak_test;
+/// Futures that are measured.
+mod measured_future;
 /// The monitor of a long-running process.
 pub mod monitor;
 /// Names as callers write them.
@@ -27,11 +29,14 @@ mod scope;
 /// `with_threads()`.
 #[cfg(feature = "threads")]
 mod threads;
+/// Turns for other tasks.
+mod turn;
 
-pub use budget::{Budget, assert_budget, budget};
+pub use budget::{Budget, assert_budget, assert_budget_async, budget};
 pub use deny::{DenyAlloc, deny_alloc};
 pub use future::{Track, Tracked};
 pub use leak_test::{LeakReport, LeakTest};
+pub use measured_future::{MeasuredFuture, measure_async};
 pub use name::Name;
 pub use operation::{Operation, current};
 #[cfg(feature = "cli")]

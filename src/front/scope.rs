@@ -69,7 +69,14 @@ pub fn is_installed() -> bool {
 ///
 /// Scopes may be dropped in any order, also while unwinding and in thread-local destructors. One that is dropped
 /// before a scope begun after it is counted as misnested, and the inner one stays active. A forgotten one stays active
-/// until its thread ends. Hold none across `.await`: [`tracked`](crate::Track::tracked) is for that.
+/// until its thread ends.
+///
+/// Hold none across `.await`: [`tracked`](crate::Track::tracked) is for that. Two futures on one thread that are polled
+/// in turn, as `join!` does, and each hold a scope meanwhile, nest it in the other's: what the first one does from its
+/// second poll on is charged to the second one. It is counted as [misnested](crate::Report::misnested) if the
+/// scope that began first ends first, and whenever the future is tracked, once for the poll that ends and once for the
+/// scope; it is not seen if the one that began last ends first, though the charges are as wrong. A task that may move
+/// between threads cannot hold one: a scope is not `Send`.
 #[must_use = "an operation ends when its scope is dropped: bind it, `let _op = track(..)`"]
 #[derive(Debug)]
 pub struct Scope {

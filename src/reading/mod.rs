@@ -35,7 +35,7 @@ pub use snapshot::{Snapshot, snapshot};
 pub(crate) use environment::Environment;
 pub(crate) use moves::Move;
 pub(crate) use moves::{Moves, moves};
-pub(crate) use process::live_bytes_about;
+pub(crate) use process::{Strangers, live_bytes_about};
 pub(crate) use report::Data;
 #[cfg(feature = "serde")]
 pub(crate) use report_json::{File, SCHEMA, text_of};

@@ -1,8 +1,31 @@
 //! What is known of the process as a whole without a reading.
 
-use crate::record::PROCESS;
+use super::sweep::{Writer, sweep};
+use crate::record::{self, PROCESS};
 
 /// Live bytes of the process, as its threads last told their shared level: off by at most 64 KiB for each thread.
 pub(crate) fn live_bytes_about() -> i64 {
     PROCESS.value()
+}
+
+/// The threads that began in the process since this was made and worked for no test.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Strangers(u32);
+
+impl Strangers {
+    /// From now on. Threads that are here already are none.
+    pub(crate) fn from_now() -> Self {
+        record::begin_test();
+        Self(record::strangers())
+    }
+
+    /// How many threads that run now have recorded anything.
+    pub(crate) fn known_threads() -> usize {
+        sweep().filter(|writer| matches!(writer, Writer::Thread(shard) if shard.is_claimed())).count()
+    }
+
+    /// How many there are by now. Fewer than before where a thread came to work for a test only later.
+    pub(crate) fn count(self) -> i64 {
+        (record::strangers().wrapping_sub(self.0) as i32).into()
+    }
 }

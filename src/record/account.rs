@@ -122,13 +122,15 @@ impl Account {
         self.scopes.add(1);
     }
 
-    /// Counts the thread with the number `thread`, unless it is the one that was counted last.
+    /// Counts the thread with the number `thread`, unless it is the one that was counted last. Whether it was not.
     #[inline]
-    pub(super) fn visited(&self, thread: u32) {
-        if self.visitor.load(Relaxed) != thread {
+    pub(super) fn visited(&self, thread: u32) -> bool {
+        let new = self.visitor.load(Relaxed) != thread;
+        if new {
             self.visitor.store(thread, Relaxed);
             self.threads.add(1);
         }
+        new
     }
 
     /// Notes the exact peak of a scope that has ended.

@@ -39,6 +39,8 @@ mod shared_level;
 mod slot;
 /// The open scopes of a thread.
 mod stack;
+/// Numbers of threads, and how many work for no test.
+mod strangers;
 /// All that is asked of the operating system.
 mod system;
 /// Four bytes behind a block that say which account owns it.
@@ -62,4 +64,5 @@ pub(crate) use shard::{SHARDS, Shard};
 pub(crate) use shared_level::{BOUND, PROCESS};
 pub(crate) use slot::is_mine;
 pub(crate) use stack::Running;
+pub(crate) use strangers::{begin_test, strangers};
 pub(crate) use system::{at_exit, lock_over_forks, trim};

@@ -48,8 +48,6 @@ impl Listed for Shard {
 pub(crate) static SHARDS: List<Shard> = List::new();
 /// How many of them no thread has.
 static IDLE: AtomicUsize = AtomicUsize::new(0);
-/// How many threads have been numbered.
-static THREADS: AtomicU32 = AtomicU32::new(0);
 
 /// Stands for the shard of a thread that has none, or whose calls must all take the slow path: it never has room.
 pub(super) static UNATTACHED: Shard = Shard::unattached();
@@ -89,7 +87,7 @@ impl Shard {
                 shard
             }
         };
-        shard.stack.thread.store(THREADS.fetch_add(1, Relaxed).wrapping_add(1), Relaxed);
+        shard.stack.number();
         shard.level.begin();
         Some(shard)
     }

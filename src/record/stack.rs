@@ -6,21 +6,24 @@
 //! owning thread writes; `version` tells readers of running scopes when they read a torn stack.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU32, fence};
+use std::sync::atomic::{AtomicBool, AtomicU32, fence};
 
 use super::account::{Account, Alone, Peak};
 use super::frame::{Frame, ScopeReading};
 use super::level::Level;
 use super::memory::{Link, new_permanent, zeroed};
 use super::shared_level::SharedLevel;
-use crate::words::{Activity, Node, Register};
+use super::strangers;
+use crate::words::{Activity, LEDGER, Node, Register};
 
 #[derive(Debug)]
 pub(super) struct Stack {
     /// Odd while the stack changes, so that a reader of running scopes knows a torn reading.
     version: AtomicU32,
     /// The thread's number, unique while the program runs (it wraps after 2^32 threads).
-    pub(super) thread: AtomicU32,
+    thread: AtomicU32,
+    /// It has worked for a test, or for the ledger. Only the thread itself looks.
+    engaged: AtomicBool,
     /// The bottom: the thread's base operation.
     base: Frame,
     /// The innermost open scope, or the base.
@@ -33,7 +36,7 @@ pub(super) struct Stack {
     misnested: Alone,
 }
 
-zeroed!(Stack { version, thread, base, top, spare, elsewhere, misnested });
+zeroed!(Stack { version, thread, engaged, base, top, spare, elsewhere, misnested });
 
 /// A scope that still runs: its operation, and the highest net so far.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +56,7 @@ impl Stack {
         Self {
             version: AtomicU32::new(0),
             thread: AtomicU32::new(0),
+            engaged: AtomicBool::new(false),
             base: Frame::new(),
             top: Link::none(),
             spare: Link::none(),
@@ -68,7 +72,30 @@ impl Stack {
             self.base.begin(0, node, account, level, Activity::default());
             self.top.set(Some(&self.base));
         });
-        account.visited(self.thread.load(Relaxed));
+        self.visit(node, account);
+    }
+
+    /// A thread has the stack from now on, and gets its number.
+    pub(super) fn number(&self) {
+        self.thread.store(strangers::number(), Relaxed);
+        self.engaged.store(false, Relaxed);
+    }
+
+    /// The thread is in `node`, whose account counts it.
+    #[inline]
+    fn visit(&self, node: &Node, account: &Account) {
+        let new = account.visited(self.thread.load(Relaxed));
+        if new && (node.private || node.id == LEDGER.id) {
+            self.engage();
+        }
+    }
+
+    #[cold]
+    fn engage(&self) {
+        if !self.engaged.load(Relaxed) {
+            self.engaged.store(true, Relaxed);
+            strangers::engaged(self.thread.load(Relaxed));
+        }
     }
 
     #[inline]
@@ -133,7 +160,7 @@ impl Stack {
         if carried.is_none() {
             account.entered();
         }
-        account.visited(self.thread.load(Relaxed));
+        self.visit(node, account);
         Some(frame)
     }
 
@@ -241,7 +268,7 @@ impl Stack {
             self.elsewhere.set(self.done(active).minus(account.activity()));
         }
         self.change(|| self.base.rebase(node, account));
-        account.visited(self.thread.load(Relaxed));
+        self.visit(node, account);
     }
 
     pub(super) fn misnested(&self) -> u64 {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
+use super::leak_outside as outside;
 use crate::judging::leak::{Findings, Live, Verdict, Warning};
 use crate::words::{Bytes, counted, exact, printable};
 
@@ -38,7 +39,12 @@ fn details(found: &Findings, out: &mut impl Write) -> fmt::Result {
     }
     let over = format!("over the last {}", counted(found.last_window, "iteration"));
     for growth in found.growing.iter().take(SHOWN) {
-        writeln!(out, "  grows    {} by {} {over}", printable(&growth.path), live(growth.live))?;
+        let whereabouts = outside::whereabouts(found, &growth.path);
+        writeln!(out, "  grows    {}{whereabouts} by {} {over}", printable(&growth.path), live(growth.live))?;
+    }
+    for leak in outside::growing(found).take(SHOWN) {
+        let whereabouts = outside::whereabouts(found, &leak.path);
+        writeln!(out, "  grows    {}{whereabouts} by {} {over}", printable(&leak.path), live(leak.live))?;
     }
     if found.handed_over > 0 {
         let freers = found.freed_by.iter().take(SHOWN).map(|(path, _)| printable(path)).collect::<Vec<_>>().join(", ");
@@ -106,8 +112,12 @@ fn list(out: &mut impl Write, head: &str, names: &[String]) -> fmt::Result {
 
 /// The verdict in one sentence.
 pub(crate) fn sentence(found: &Findings) -> String {
+    verdict(found) + &outside::added(found)
+}
+
+fn verdict(found: &Findings) -> String {
     match &found.verdict {
-        Verdict::Clean => "clean: every iteration gives back what it takes".into(),
+        Verdict::Clean => outside::clean(found).into(),
         Verdict::WarmUp { bytes: kept, blocks } => {
             let kept = live(Live { bytes: *kept, blocks: *blocks });
             format!("warm-up: the first iterations keep {kept}, the others nothing{}", excess(found))
@@ -128,10 +138,11 @@ pub(crate) fn sentence(found: &Findings) -> String {
             if *bytes_per_iteration > 0.0 || *blocks_per_iteration > 0.0 {
                 let about = if *exact { "exactly" } else { "about" };
                 let bytes = figure(*bytes_per_iteration);
-                left.push(match *blocks_per_iteration {
+                let memory = match *blocks_per_iteration {
                     0.0 => format!("{about} {bytes} B per iteration, in blocks that grow"),
                     blocks => format!("{about} {bytes} B in {} block{} per iteration", figure(blocks), plural(blocks)),
-                });
+                };
+                left.push(memory + &outside::place(found));
             }
             for (count, what) in [(*threads_per_iteration, "running thread"), (*files_per_iteration, "open file")] {
                 if count > 0.0 {
@@ -196,6 +207,9 @@ fn what_could_hide(found: &Findings) -> String {
 
 /// What to do next.
 fn advice(found: &Findings) -> &'static str {
+    if let Some(advice) = outside::advice(found) {
+        return advice;
+    }
     match found.verdict {
         Verdict::Clean | Verdict::WarmUp { .. } | Verdict::Bounded { .. } if found.passes() => {
             "nothing to do; for rare leaks give it more `.time(..)`"

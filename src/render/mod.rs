@@ -6,6 +6,8 @@ mod deny;
 pub(crate) mod findings;
 /// What a leak test found.
 mod leak;
+/// What a leak test found outside itself.
+mod leak_outside;
 /// Width, colour, and texts that fit.
 mod look;
 /// The report, one output a file.

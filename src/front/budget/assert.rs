@@ -4,6 +4,7 @@
 //! This file has what users call; `assertion` runs and reads.
 
 use std::fmt;
+use std::future::Future;
 use std::panic::Location;
 
 use super::assertion::{Assertion, StartedRun};
@@ -51,6 +52,48 @@ pub fn assert_budget<R>(name: impl Name, mut work: impl FnMut() -> R) -> R {
             return out;
         }
         assertion.give_back(out);
+    }
+}
+
+/// As [`assert_budget`], of the futures that `work` makes: each is the operation whenever it is polled and when it is
+/// dropped, on whatever thread, and `work` is called inside it. The same policy, figures and number of runs; between
+/// runs other tasks have a turn.
+///
+/// Nothing that happens between polls is counted. Neither are tasks and threads that a future spawns, whether the
+/// feature `threads` is on or not, unless the operation is carried to them ([`tracked`](crate::Track::tracked),
+/// [`crate::current`]): then their counts are the operation's, but `peak_bytes` is that of the future alone. Between
+/// runs the calling thread waits, half a second at most, until the operation rests: join what you spawn.
+///
+/// What is returned is `Send` if `work`, its futures and what they return are.
+///
+/// ```no_run
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// # async fn search(_: &str) -> Vec<u32> { Vec::new() }
+/// # async fn test() {
+/// let hits = heapledger::assert_budget_async("search", || search("rust")).await;
+/// # }
+/// ```
+///
+/// # Panics
+/// As [`assert_budget`]: where no limit applies, the policy cannot be read, or heapledger is not the global allocator
+/// when it is called, and else when the future is polled. Such a panic names the place of this call, and happens inside
+/// heapledger.
+#[track_caller]
+pub fn assert_budget_async<R, F: Future<Output = R>>(
+    name: impl Name,
+    mut work: impl FnMut() -> F,
+) -> impl Future<Output = R> {
+    let caller = Location::caller();
+    let mut assertion = begin(name, caller);
+    async move {
+        loop {
+            let out = assertion.run_future(async { work().await }).await;
+            if !assertion.runs_again() {
+                assertion.end();
+                return out;
+            }
+            assertion.give_back(out);
+        }
     }
 }
 
@@ -136,3 +179,12 @@ impl fmt::Debug for Budget {
         f.debug_struct("Budget").finish_non_exhaustive()
     }
 }
+
+/// What `assert_budget_async` promises, checked by the compiler.
+#[expect(dead_code, reason = "that it compiles is all that is wanted")]
+const _: () = {
+    fn is_send(_: impl Send) {}
+    fn sends<R: Send, F: Future<Output = R> + Send>(work: impl FnMut() -> F + Send) {
+        is_send(assert_budget_async("sends", work));
+    }
+};

@@ -1,5 +1,6 @@
 //! An assertion under way: its operation, its runs, the readings between them, and the judgement at the end.
 
+use std::future::Future;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
@@ -7,8 +8,10 @@ use super::claim::{self, Claim};
 use super::doings::doings_of;
 use super::judge::Judge;
 use crate::disk::RECORDING;
+use crate::front::measured_future::MeasuredFuture;
 use crate::front::process;
 use crate::front::scope::Scope;
+use crate::front::turn::turns;
 use crate::judging::budget::{Figure, Finding, Rules, Runs, Status, Unlisted, judge_assertion};
 use crate::reading::{Snapshot, Watch, snapshot};
 use crate::record::{self, Own};
@@ -75,18 +78,34 @@ impl Assertion {
 
     /// Ends a run, and says what this thread did in it.
     pub(super) fn stop(&mut self, StartedRun { scope, before }: StartedRun) -> Tally {
-        let node = self.claim.node;
         self.quietly(|state| state.settle(&scope));
         let tally = scope.finish();
+        self.note(before, &tally);
+        tally
+    }
+
+    /// Runs a future as the operation, once, and says what it did, and what it returned.
+    pub(super) async fn run_future<F: Future>(&mut self, future: F) -> F::Output {
+        let before = snapshot();
+        let (out, tally) = MeasuredFuture::within(future, self.claim.node).await;
+        turns().await;
+        // Threads that the future spawned are not known: whatever moves is waited for.
+        self.quietly(|state| state.settle(&Scope::inert()));
+        self.note(before, &tally);
+        out
+    }
+
+    /// Takes down what a run did since `before`; `tally` is what its scope says.
+    fn note(&mut self, before: Snapshot, tally: &Tally) {
+        let node = self.claim.node;
         self.quietly(|state| {
             let mut run = doings_of(node, &(&snapshot() - &before), &claim::claimed());
             if let Some(own) = run.get_mut(&node.path()) {
-                own.values.extend(Figure::PeakBytes.taken_from(&tally).map(|peak| (Figure::PeakBytes, peak)));
+                own.values.extend(Figure::PeakBytes.taken_from(tally).map(|peak| (Figure::PeakBytes, peak)));
             }
             state.runs.push(run);
             drop(before);
         });
-        tally
     }
 
     pub(super) fn runs_again(&self) -> bool {

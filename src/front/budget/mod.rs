@@ -12,4 +12,4 @@ mod doings;
 /// The judge of this process: the policy and the recorded figures of its package, read once.
 mod judge;
 
-pub use assert::{Budget, assert_budget, budget};
+pub use assert::{Budget, assert_budget, assert_budget_async, budget};

@@ -9,10 +9,8 @@ use super::run::LeakRun;
 use super::test::LeakTest;
 use crate::front::future::Tracked;
 use crate::front::scope::Scope;
+use crate::front::turn::turns;
 use crate::words::Node;
-
-/// How many turns other tasks have before a reading: what an iteration woke up, and what that woke up in turn.
-const TURNS: usize = 4;
 
 impl LeakTest {
     /// Runs the closure and judges it. What it returns is dropped inside the operation.
@@ -77,9 +75,7 @@ impl LeakTest {
                     closure(iteration)
                 };
                 Tracked::within(future, run.node).await;
-                for _ in 0..TURNS {
-                    Turn(false).await;
-                }
+                turns().await;
                 run.iterated();
             }
             run.end()
@@ -101,20 +97,27 @@ impl LeakTest {
         let report = self.run(closure);
         report.end_assertion();
     }
-}
 
-/// Lets other tasks have a turn. Holds whether they had it.
-struct Turn(bool);
-
-impl Future for Turn {
-    type Output = ();
-
-    fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<()> {
-        if std::mem::replace(&mut self.0, true) {
-            return std::task::Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        std::task::Poll::Pending
+    /// As [`assert`](Self::assert), of the futures that the closure makes, as in [`run_async`](Self::run_async).
+    /// Threads that a future spawns are not counted, and where they begin with every iteration, or the test is alone in
+    /// the process, a line on standard error says so, or `strict` fails the test.
+    ///
+    /// # Panics
+    /// The returned future does when it is polled, with the report. The report names the place of this call; the panic
+    /// itself happens inside heapledger.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let test = heapledger::LeakTest::new("task").assert_async(|_| async { vec![0u8; 10].len() });
+    /// # let mut test = std::pin::pin!(test);
+    /// # use std::future::Future as _;
+    /// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    /// # while test.as_mut().poll(&mut context).is_pending() {}
+    /// ```
+    #[track_caller]
+    pub fn assert_async<R, F: Future<Output = R>>(self, closure: impl FnMut(usize) -> F) -> impl Future<Output = ()> {
+        let test = self.run_async(closure);
+        async move { test.await.end_assertion() }
     }
 }
 
@@ -136,6 +139,9 @@ const _: () = {
     fn is_sync(_: impl Sync) {}
     fn sends<R, F: Future<Output = R> + Send>(test: LeakTest, closure: impl FnMut(usize) -> F + Send) {
         is_send(test.run_async(closure));
+    }
+    fn asserts<R, F: Future<Output = R> + Send>(test: LeakTest, closure: impl FnMut(usize) -> F + Send) {
+        is_send(test.assert_async(closure));
     }
     fn shares<R, F: Future<Output = R> + Sync>(test: LeakTest, closure: impl FnMut(usize) -> F + Sync) {
         is_sync(test.run_async(closure));

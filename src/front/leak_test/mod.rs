@@ -4,6 +4,8 @@
 mod drive;
 /// What the system says of the process: open files, names of threads, whether other tests run in it.
 mod files;
+/// Names for what grows outside.
+mod outside;
 /// The line of progress on a terminal.
 mod progress;
 /// What users get.

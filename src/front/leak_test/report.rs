@@ -55,7 +55,7 @@ impl LeakReport {
         self.0.iterations
     }
 
-    /// Threads that began in the test and have not ended, by name. Empty where threads are not counted.
+    /// Threads that began in the test and have not ended, by name. Those that are not counted are not named.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

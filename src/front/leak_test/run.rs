@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::files::{FileWatch, open_files, process_threads, runs_alone, thread_name};
+use super::outside::{outside_leaks, path_of};
 use super::progress::Progress;
 use super::report::{LeakReport, say};
 use super::settle::{Settling, most_threads_end};
@@ -13,10 +14,10 @@ use super::test::LeakTest;
 use crate::front::process;
 use crate::judging::leak::{
     Evidence, Findings, Live, NextStep, OpenFiles, Spent, Verdict, Window, WindowEnd, as_expected, count_names,
-    freers_in_last_window, is_shown, learn_who_opens_files, next_step, unknown_files, verdict_so_far, violated,
-    whole_windows, without_ended_threads,
+    freers_in_last_window, grown_outside, is_shown, learn_who_opens_files, next_step, running_threads, unknown_files,
+    verdict_so_far, violated, warnings_of_outside, whole_windows, without_ended_threads,
 };
-use crate::reading::{Snapshot, moves, snapshot};
+use crate::reading::{Snapshot, Strangers, moves, snapshot};
 use crate::record::{self, Own};
 use crate::registry;
 use crate::render;
@@ -54,6 +55,8 @@ struct Notes {
     /// The ledger at the last two ends of windows, the later one last: what it says of the last window.
     snapshots: Vec<Snapshot>,
     files_before: OpenFiles,
+    process_threads_before: usize,
+    strangers: Strangers,
     progress: Progress,
 }
 
@@ -72,6 +75,8 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             evidence: Evidence {
                 is_alone: runs_alone(),
                 whole_process: test.whole_process,
+                counts_threads: test.threads,
+                late_threads: process_threads().saturating_sub(Strangers::known_threads()) as u64,
                 allowed_warmup: test.allowed_warmup,
                 bounded: test.bounded,
                 moves_before: moves(),
@@ -87,6 +92,8 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             judged: Verdict::Clean,
             snapshots: Vec::new(),
             files_before: open_files(),
+            process_threads_before: process_threads(),
+            strangers: Strangers::from_now(),
             progress: Progress::new(),
         });
         let mut run = Self { node, test, notes, threads, place, began_in_panic: std::thread::panicking() };
@@ -168,7 +175,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
 
     /// Reads what there is at the end of a window, and before the first one.
     fn end_window(&self, notes: &mut Notes) {
-        let threads = (self.threads)().len();
+        let threads = self.running_threads(notes);
         let moves = moves().since(&notes.evidence.moves_before);
         let ledger = snapshot();
         let files = count_names(&open_files());
@@ -177,9 +184,9 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             live: Live::from(&total),
             taken_over: Live { bytes: total.taken_over_bytes as i64, blocks: total.taken_over_blocks as i64 },
             unattributed: Live::from(&ledger.total_of(&UNATTRIBUTED)),
-            outside: self.outside(&ledger),
+            outside: self.outside(&ledger, &notes.evidence),
             threads,
-            process_threads: process_threads(),
+            strangers: notes.strangers.count(),
             files,
             moves,
         });
@@ -193,12 +200,21 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
         }
     }
 
-    /// What every operation outside the test owns, but the ledger's own and `(unattributed)`.
-    fn outside(&self, ledger: &Snapshot) -> BTreeMap<OperationId, Live> {
-        let rows = ledger
-            .rows()
-            .filter(|(node, _)| !node.is_within(self.node) && node.id != LEDGER.id && node.id != UNATTRIBUTED.id);
+    /// What every operation outside the test owns, but the ledger's own and `(unattributed)`; and but those of other
+    /// tests, if any run: they judge themselves.
+    fn outside(&self, ledger: &Snapshot, evidence: &Evidence) -> BTreeMap<OperationId, Live> {
+        let is_of_another_test = |node: &Node| node.private && !evidence.is_alone && !evidence.whole_process;
+        let rows = ledger.rows().filter(|(node, _)| {
+            let own = node.is_within(self.node) || node.id == LEDGER.id || node.id == UNATTRIBUTED.id;
+            !own && !is_of_another_test(node)
+        });
         rows.map(|(node, row)| (node.id, Live::from(&row.own))).collect()
+    }
+
+    /// How many threads run that are judged as the test's.
+    fn running_threads(&self, notes: &Notes) -> usize {
+        let counted = (self.threads)().len();
+        running_threads(&notes.evidence, counted, notes.process_threads_before, process_threads())
     }
 
     /// Ends the run with its report.
@@ -217,11 +233,18 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
     fn wait_for_threads(&self, notes: &mut Notes) {
         let Verdict::Leak { threads_per_iteration, .. } = notes.judged else { return };
         let left = notes.evidence.ends.last().map_or(0, |end| end.threads);
-        if threads_per_iteration == 0.0 || !most_threads_end(&self.threads, left) {
+        if threads_per_iteration == 0.0 || !most_threads_end(|| self.running_threads(notes), left) {
             return;
         }
         let highest = notes.evidence.growth();
         let live = notes.settling.settle(&self.threads, None).minus(notes.evidence.series.start);
+        let ledger = snapshot();
+        let now = WindowEnd {
+            unattributed: Live::from(&ledger.total_of(&UNATTRIBUTED)),
+            outside: self.outside(&ledger, &notes.evidence),
+            ..WindowEnd::default()
+        };
+        let live = live.plus(grown_outside(&notes.evidence, &now));
         let iterations = notes.iterations - self.test.warmup;
         notes.judged = without_ended_threads(&notes.judged, live, iterations, highest);
     }
@@ -262,6 +285,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             elapsed: notes.began.elapsed(),
             warm_up: evidence.series.start.minus(evidence.series.before),
             growing: Vec::new(),
+            outside: outside_leaks(evidence),
             handed_over: 0,
             given_away: 0,
             taken_over: 0,
@@ -276,7 +300,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             counts_threads: self.test.threads,
             allowed_warmup: evidence.allowed_warmup,
             bounded: evidence.bounded,
-            warnings: unknown_files(evidence).into_iter().collect(),
+            warnings: warnings_of_outside(evidence, path_of).into_iter().chain(unknown_files(evidence)).collect(),
             strict: self.test.strict,
         };
         if let [before, last] = notes.snapshots.as_slice() {

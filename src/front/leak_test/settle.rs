@@ -106,19 +106,20 @@ impl Settling {
     }
 }
 
-/// Waits up to [`LINGERING`] until most of `left` threads have ended, and says whether they have: threads that seem to
+/// Waits up to [`LINGERING`] until most of `left` threads have ended, and says whether they have; `running` tells how
+/// many run. Threads that seem to
 /// stay may only be slow to end, such as one that wakes up now and then to see whether it is still needed. Then the
 /// others of them end too, within the same time, and give back what they hold.
-pub(super) fn most_threads_end(threads: &impl Fn() -> Vec<Tid>, left: usize) -> bool {
+pub(super) fn most_threads_end(running: impl Fn() -> usize, left: usize) -> bool {
     let began = Instant::now();
-    let most_ended = || threads().len() * 2 < left;
+    let most_ended = || running() * 2 < left;
     while !most_ended() && began.elapsed() < LINGERING {
         std::thread::sleep(LOOK);
     }
     if !most_ended() {
         return false;
     }
-    while !threads().is_empty() && began.elapsed() < LINGERING {
+    while running() > 0 && began.elapsed() < LINGERING {
         std::thread::sleep(LOOK);
     }
     true

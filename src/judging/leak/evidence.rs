@@ -19,12 +19,13 @@ pub(crate) struct WindowEnd {
     pub(crate) taken_over: Live,
     /// What is owned by `(unattributed)`.
     pub(crate) unattributed: Live,
-    /// What every other operation outside the test owns, but the ledger's own.
+    /// What every other operation outside the test owns, but the ledger's own, and but those of tests beside it.
     pub(crate) outside: BTreeMap<OperationId, Live>,
-    /// Threads that began in the test and run.
+    /// Threads that began in the test and run; where all that happens is its doing, also those that it does not count.
     pub(crate) threads: usize,
-    /// All threads of the process; zero where the system does not tell.
-    pub(crate) process_threads: usize,
+    /// Threads that began in the process since the test began and have worked for no test, by now. Fewer where threads
+    /// of before came to work for one.
+    pub(crate) strangers: i64,
     /// Files that the process has open.
     pub(crate) files: FileCounts,
     /// What every operation did on every thread since the test began.
@@ -64,6 +65,10 @@ pub(crate) struct Evidence {
     pub(crate) is_alone: bool,
     /// The test judges everything in the process, not its own operations alone.
     pub(crate) whole_process: bool,
+    /// Threads that the closure spawns are counted.
+    pub(crate) counts_threads: bool,
+    /// Threads that were there before the test and had not recorded anything: they seem to begin in it.
+    pub(crate) late_threads: u64,
     pub(crate) file_owners: FileOwners,
     /// The most bytes that the first iterations may keep.
     pub(crate) allowed_warmup: Option<u64>,

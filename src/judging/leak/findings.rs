@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::curve::Live;
 use super::evidence::{Evidence, is_within};
+use super::outside::grown_outside;
 use super::verdict::Verdict;
 use crate::words::{OperationId, Tally, UNATTRIBUTED};
 
@@ -13,6 +14,26 @@ use crate::words::{OperationId, Tally, UNATTRIBUTED};
 pub(crate) struct Growth {
     pub(crate) path: String,
     pub(crate) live: Live,
+}
+
+/// An operation outside the test that grows in proportion to its iterations.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OutsideLeak {
+    pub(crate) path: String,
+    /// Where it was first entered.
+    pub(crate) site: Option<&'static Location<'static>>,
+    /// What came in the last window.
+    pub(crate) live: Live,
+    pub(crate) bytes_per_iteration: f64,
+    pub(crate) blocks_per_iteration: f64,
+}
+
+/// What leaks outside the test, the largest first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OutsideLeaks {
+    pub(crate) leaks: Vec<OutsideLeak>,
+    /// The figures of the verdict are theirs: the test's own operations do not leak.
+    pub(crate) are_the_verdict: bool,
 }
 
 /// Something that the verdict does not rest on and that a user must know all the same. Said when a test passes, too;
@@ -44,6 +65,7 @@ pub(crate) struct Findings {
     pub(crate) warm_up: Live,
     /// Operations that grew, the largest first.
     pub(crate) growing: Vec<Growth>,
+    pub(crate) outside: OutsideLeaks,
     /// Bytes of its blocks that others freed.
     pub(crate) handed_over: u64,
     /// Bytes of its blocks that others took over by resize.
@@ -119,7 +141,8 @@ pub(crate) fn as_expected(evidence: &Evidence, verdict: Verdict) -> Verdict {
         Verdict::Unstable { .. } => true,
         _ => false,
     };
-    let Live { bytes, blocks } = evidence.growth();
+    let outside = evidence.ends.last().map_or(Live::default(), |end| grown_outside(evidence, end));
+    let Live { bytes, blocks } = evidence.growth().plus(outside);
     match evidence.bounded {
         Some(allowed) if memory_alone && is_within(bytes, allowed) => Verdict::Bounded { bytes, blocks },
         _ => verdict,

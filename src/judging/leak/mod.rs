@@ -8,6 +8,8 @@ mod evidence;
 mod findings;
 /// Whether blocks that were taken over are fresh or old.
 mod fresh;
+/// What keeps step with the iterations beside other tests.
+mod in_step;
 /// Threads and files that iterations leave open.
 mod left_open;
 /// Evidence that tests make up.
@@ -15,6 +17,8 @@ mod left_open;
 mod made_up;
 /// Who opens files.
 mod openings;
+/// What grows outside the test.
+mod outside;
 /// Who owns what the operation's own figures do not show.
 mod owners;
 /// When a test goes on with another window.
@@ -32,9 +36,13 @@ pub use verdict::Verdict;
 
 pub(crate) use curve::{Live, Window};
 pub(crate) use evidence::{Evidence, WindowEnd};
-pub(crate) use findings::{Findings, Warning, as_expected};
+#[cfg(test)]
+pub(crate) use findings::Growth;
+pub(crate) use findings::{Findings, OutsideLeak, OutsideLeaks, Warning, as_expected};
+pub(crate) use in_step::warnings_of_outside;
 pub(crate) use left_open::{is_shown, learn_who_opens_files, unknown_files, without_ended_threads};
 pub(crate) use openings::{OpenFiles, Openings, count_names};
+pub(crate) use outside::{grown_outside, leaks_inside, leaks_outside, running_threads};
 pub(crate) use owners::freers_in_last_window;
 pub(crate) use patience::{MOST, NextStep, Spent, next_step};
 pub(crate) use so_far::{verdict_so_far, whole_windows};

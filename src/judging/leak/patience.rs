@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::curve::FEWEST_WINDOWS;
 use super::evidence::{Evidence, is_within};
 use super::left_open::{has_unknown_files, left_open, most_left};
+use super::outside::grown_outside;
 use super::verdict::{Judged, Verdict};
 use super::violated::violated;
 use super::weigh::weigh;
@@ -104,7 +105,7 @@ pub(crate) fn next_step(evidence: &Evidence, planned: Option<Duration>, spent: &
         Judged::Decided(verdict) => (verdict, false),
         Judged::Undecided(verdict) => (verdict, true),
     };
-    let grown = evidence.growth().bytes;
+    let grown = evidence.growth().bytes + evidence.ends.last().map_or(0, |end| grown_outside(evidence, end).bytes);
     let confirms = verdict.is_leak()
         && grown < PLENTY
         && iterations + next_window(evidence) <= CONFIRMED

@@ -3,12 +3,13 @@
 
 use super::evidence::Evidence;
 use super::left_open::{LeftOpen, left_open};
+use super::outside::with_outside;
 use super::owners::{leak_owned_by_others, verdict_without_taken_over};
 use super::verdict::{Judged, Verdict, judge};
 use super::violated::violated;
 
-/// Judges what the operations of the test own; then what they gave away by resize, and the unattributed; and with them
-/// threads and files.
+/// Judges what the operations of the test own; then what they gave away by resize, and what grows outside; and with
+/// them threads and files.
 pub(super) fn weigh(evidence: &Evidence) -> Judged {
     if let Some(violated) = violated(evidence) {
         return Judged::Decided(violated);
@@ -20,6 +21,7 @@ pub(super) fn weigh(evidence: &Evidence) -> Judged {
         Judged::Decided(other) => Judged::Decided(leak_owned_by_others(evidence).unwrap_or(other)),
         undecided => undecided,
     };
+    let judged = with_outside(evidence, judged);
     let Some(LeftOpen { threads, files }) = left_open(evidence) else { return judged };
     // What the memory does is certain only if that is decided; threads and files are a leak in any case.
     let (bytes_per_iteration, blocks_per_iteration, exact) = match judged {

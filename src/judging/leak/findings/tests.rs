@@ -14,6 +14,7 @@ fn findings(verdict: Verdict, allowed_warmup: Option<u64>, bounded: Option<u64>)
         elapsed: Duration::ZERO,
         warm_up: Live::default(),
         growing: Vec::new(),
+        outside: OutsideLeaks::default(),
         handed_over: 0,
         given_away: 0,
         taken_over: 0,
