@@ -13,7 +13,7 @@ use super::test::LeakTest;
 use crate::front::process;
 use crate::judging::leak::{
     Evidence, Findings, Live, NextStep, OpenFiles, Spent, Verdict, Window, WindowEnd, as_expected, count_names,
-    freers_in_last_window, is_out_of_iterations, is_shown, learn_who_opens_files, next_step, without_ended_threads,
+    freers_in_last_window, is_out_of_iterations, is_shown, learn_who_opens_files, next_step, rests_on, without_ended_threads,
 };
 use crate::reading::{Moves, Snapshot, moves, snapshot};
 use crate::record::{self, Own};
@@ -42,7 +42,6 @@ struct Notes {
     /// Iterations run, of all and of the window under way.
     iterations: u64,
     iterations_in_window: u64,
-    extensions: usize,
     /// Asks in this window who opens files.
     file_watch: Option<FileWatch>,
     /// The latest verdict.
@@ -62,6 +61,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
         threads: impl FnOnce(&LeakTest, &'static Node) -> T,
     ) -> Self {
         process::must_see();
+        test.must_reach_a_verdict();
         // An operation for this test alone, whatever else goes by its name.
         let node = registry::new_private(record::active(), &test.name, Some(place));
         let threads = threads(&test, node);
@@ -78,7 +78,6 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             iteration_began: Instant::now(),
             iterations: 0,
             iterations_in_window: 0,
-            extensions: 0,
             file_watch: None,
             judged: Verdict::Clean,
             snapshots: Vec::new(),
@@ -238,6 +237,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             windows: evidence.series.windows.len(),
             last_window: evidence.series.windows.last().map_or(0, |window| window.iterations),
             elapsed: notes.began.elapsed(),
+            rests_on: rests_on(evidence, &notes.judged, notes.iterations),
             warm_up: evidence.series.start.minus(evidence.series.before),
             growing: Vec::new(),
             handed_over: 0,
@@ -279,7 +279,7 @@ impl Notes {
     /// Whether another window is worth its time, which `planned` may limit. Takes down who opens files, if the window
     /// asked, and the verdict, if there is enough to judge.
     fn goes_on(&mut self, planned: Option<Duration>) -> bool {
-        let spent = Spent { iterations: self.iterations, elapsed: self.began.elapsed(), extensions: self.extensions };
+        let spent = Spent { iterations: self.iterations, elapsed: self.began.elapsed() };
         if !is_out_of_iterations(&self.evidence, &spent)
             && let Some(files) = self.file_watch.take()
         {
@@ -293,11 +293,6 @@ impl Notes {
             }
             NextStep::Confirm(verdict) => {
                 self.judged = verdict;
-                true
-            }
-            NextStep::Extend(verdict) => {
-                self.judged = verdict;
-                self.extensions += 1;
                 true
             }
             NextStep::Stop(verdict) => {

@@ -2,6 +2,8 @@
 
 /// Readings over windows, and what the shape of one counter says.
 mod curve;
+/// What growth rests on, and what chance explains.
+mod events;
 /// Everything that a leak test saw, as plain values.
 mod evidence;
 /// What a leak test found, as plain values.
@@ -27,4 +29,4 @@ pub(crate) use evidence::{Evidence, WindowEnd};
 pub(crate) use findings::{Findings, Warning, as_expected};
 pub(crate) use left_open::{OpenFiles, Openings, count_names, is_shown, learn_who_opens_files, without_ended_threads};
 pub(crate) use owners::freers_in_last_window;
-pub(crate) use patience::{MOST, NextStep, Spent, is_out_of_iterations, next_step};
+pub(crate) use patience::{MOST, NextStep, Spent, is_out_of_iterations, next_step, rests_on};
