@@ -94,6 +94,7 @@ impl Curve {
             }
             let steps = std::iter::once(before).chain(values()).zip(values()).map(|(from, to)| (to - from) as f64);
             let iterations = window.iterations as f64;
+            let middle = values().nth((window.readings.len() / 2).saturating_sub(1)).unwrap_or(end);
             windows.push(Stretch {
                 iterations,
                 floor: values().min().unwrap_or(end),
@@ -102,7 +103,14 @@ impl Curve {
                 end,
                 climbs: values().is_sorted(),
                 readings: window.readings.len(),
-                grown: Grown { iterations, growth: (end - before) as f64, variance: variance_of_sum(steps), events },
+                grown: Grown {
+                    iterations,
+                    growth: (end - before) as f64,
+                    variance: variance_of_sum(steps),
+                    events,
+                    readings: window.readings.len() as u64,
+                    halves: [(middle - before) as f64, (end - middle) as f64],
+                },
             });
         }
         Self { start, windows }

@@ -11,6 +11,10 @@ pub(super) struct Grown {
     pub(super) variance: f64,
     /// How many readings were higher than all before them.
     pub(super) events: u64,
+    /// Of how many readings.
+    pub(super) readings: u64,
+    /// `growth` of the first half of the readings, and of the second.
+    pub(super) halves: [f64; 2],
 }
 
 /// Whether growth is in proportion to the iterations.
@@ -34,9 +38,19 @@ pub(super) const SOME_EVENTS: u64 = 3;
 /// a logarithm half.
 pub(super) const KEEPS: f64 = 0.55;
 /// Growth per iteration that falls significantly, and below this share of the window before, slows down. That of a
-/// cache of 100,000 entries under Zipf access falls to 0.87 of it after 16,000 iterations, that of a leak beside such a
-/// cache to 0.95.
-const SLOWS: f64 = 0.9;
+/// cache of 100,000 entries under Zipf access keeps 0.78 after 131,000 iterations. A leak beside a cache that is still
+/// filling keeps more, unless it is smaller than four times what the cache took.
+const SLOWS: f64 = 0.8;
+/// Growth per iteration that falls significantly, and below this share, may have a part that slows down: it is not yet
+/// a leak.
+const WANES: f64 = 0.95;
+/// What grows as fast in the second half of the last window as in the first, but for this share, has a steady part,
+/// however it slowed down before: a leak beside a cache that has filled.
+const STEADY: f64 = 0.97;
+/// Over so many of the last windows a row of events may show that it thins out.
+const RECENT: usize = 4;
+/// Events can be told apart if no more than one in so many readings shows one.
+const SPARSE: u64 = 2;
 /// So many standard deviations are significant: of a normal variable 1 in 4,300 is as far out on one side.
 const SIGNIFICANT: f64 = 3.5;
 /// How much likelier a row of events must be from a leak than from growth by the logarithm: the natural logarithm of
@@ -69,10 +83,18 @@ pub(super) fn proportion(windows: &[Grown]) -> Proportion {
     }
     let events = events_of_last_two(windows);
     let keeps = last.rate() >= KEEPS * before.rate();
-    if events >= ENOUGH_EVENTS && (keeps && exceeds_logarithm(before, last) || favours_leak(windows) >= CONVINCING) {
+    let wanes = falls_below(WANES, before, last);
+    if events >= ENOUGH_EVENTS && !wanes && (keeps && exceeds_logarithm(before, last) || favours_leak(windows) >= CONVINCING) {
         return Proportion::Yes;
     }
-    if events >= SOME_EVENTS && keeps { Proportion::Unsure } else { Proportion::No }
+    if events >= SOME_EVENTS && keeps && !thins_out(windows) { Proportion::Unsure } else { Proportion::No }
+}
+
+/// Whether events that can be told apart come so much rarer of late that the logarithm is by far the likelier reason.
+fn thins_out(windows: &[Grown]) -> bool {
+    let recent = &windows[windows.len().saturating_sub(RECENT)..];
+    let is_sparse = recent.iter().rev().take(2).all(|window| window.events * SPARSE <= window.readings);
+    is_sparse && leak_over_logarithm(recent) <= -CONVINCING
 }
 
 /// How often something grew in the last two windows.
@@ -80,10 +102,16 @@ pub(super) fn events_of_last_two(windows: &[Grown]) -> u64 {
     windows.iter().rev().take(2).map(|window| window.events).sum()
 }
 
-/// Whether the rate fell, by more than chance explains.
+/// Whether the rate fell so far that growth slows down.
 pub(super) fn slows(before: &Grown, last: &Grown) -> bool {
+    falls_below(SLOWS, before, last)
+}
+
+/// Whether the rate fell below a share of what it was, by more than chance explains, and falls.
+fn falls_below(share: f64, before: &Grown, last: &Grown) -> bool {
     let deviation = (before.variance_of_rate() + last.variance_of_rate()).sqrt();
-    last.rate() < SLOWS * before.rate() && before.rate() - last.rate() > SIGNIFICANT * deviation
+    let is_steady = last.halves[1] > 0.0 && last.halves[1] >= STEADY * last.halves[0];
+    !is_steady && last.rate() < share * before.rate() && before.rate() - last.rate() > SIGNIFICANT * deviation
 }
 
 /// Whether the rate is higher than growth by the logarithm would leave it, by more than chance explains.
@@ -107,12 +135,14 @@ pub(super) fn doubles(windows: &[Grown]) -> bool {
 /// the logarithm, which has as many in each window: the logarithm of the ratio, over as many of the last windows as say
 /// it best. What came before them may have been warm-up.
 pub(super) fn favours_leak(windows: &[Grown]) -> f64 {
-    let over = |windows: &[Grown]| {
-        let (count, iterations) = (windows.len() as f64, windows.iter().map(|window| window.iterations).sum::<f64>());
-        let each = |window: &Grown| window.events as f64 * (window.iterations / iterations * count).ln();
-        windows.iter().map(each).sum::<f64>()
-    };
-    (0..(windows.len() + 1).saturating_sub(FEWEST)).map(|from| over(&windows[from..])).fold(0.0, f64::max)
+    let first = (windows.len() + 1).saturating_sub(FEWEST);
+    (0..first).map(|from| leak_over_logarithm(&windows[from..])).fold(0.0, f64::max)
+}
+
+fn leak_over_logarithm(windows: &[Grown]) -> f64 {
+    let (count, iterations) = (windows.len() as f64, windows.iter().map(|window| window.iterations).sum::<f64>());
+    let each = |window: &Grown| window.events as f64 * (window.iterations / iterations * count).ln();
+    windows.iter().map(each).sum()
 }
 
 #[cfg(test)]

@@ -79,6 +79,7 @@ fn of_ends((window, ends): (&Window, &[i64])) -> Grown {
         growth: growth as f64,
         variance: growth.abs() as f64,
         events: growth.max(0).unsigned_abs(),
+        ..Grown::default()
     }
 }
 

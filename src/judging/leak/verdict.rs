@@ -136,12 +136,15 @@ pub(crate) fn judge(series: &Series) -> Judged {
     }
     let last = count - 1;
     let level_now = bytes.is_level_from(last) && blocks.is_level_from(last);
-    let slows = (0..2).all(|at| now[at] == Proportion::No && (earlier[at] == Proportion::No || curves[at].slows()));
+    let slows = blocks.slows()
+        || (0..2).all(|at| now[at] == Proportion::No && (earlier[at] == Proportion::No || curves[at].slows()));
     if leaks || earlier.contains(&Proportion::Yes) && !slows {
         // A container may wait a whole window until it doubles; but if no other window follows, growth has ended.
         return Judged::Undecided(if level_now { settled_at(series, &bytes, &blocks) } else { unstable(&bytes) });
     }
-    if now.contains(&Proportion::Unsure) {
+    // Where blocks come slower and slower, bytes that are unsure are those of a table that grows with them.
+    let unsure = now[1] == Proportion::Unsure || now[0] == Proportion::Unsure && !blocks.slows();
+    if unsure {
         return Judged::Undecided(too_few(series, &bytes, &blocks));
     }
     if bytes.is_level_from(0) && blocks.is_level_from(0) && series.before == series.start {

@@ -9,13 +9,15 @@ fn events(counts: &[u64], each: f64) -> Vec<Grown> {
         growth: *count as f64 * each,
         variance: *count as f64 * each * each,
         events: *count,
+        readings: 64,
+        ..Grown::default()
     };
     counts.iter().enumerate().map(window).collect()
 }
 
 /// Two windows, of 100 and 200 iterations, that grow by so much with that deviation.
 fn grow(before: f64, last: f64, deviation: f64) -> [Grown; 2] {
-    let window = |iterations, growth| Grown { iterations, growth, variance: deviation * deviation, events: 64 };
+    let window = |iterations, growth| Grown { iterations, growth, variance: deviation * deviation, events: 64, ..Grown::default() };
     [window(100.0, before), window(200.0, last)]
 }
 
@@ -71,7 +73,7 @@ fn a_rate_that_falls_by_more_than_chance_slows_down() {
         let [before, last] = grow(before, last, deviation);
         super::slows(&before, &last)
     };
-    assert!(slows(100.0, 179.0, 0.0) && !slows(100.0, 180.0, 0.0), "a tenth");
+    assert!(slows(100.0, 159.0, 0.0) && !slows(100.0, 160.0, 0.0), "a fifth");
     // From 1 to 0.5 an iteration, with a deviation of d / 100 and d / 200.
     let limit = 0.5 / 3.5 / (0.01f64.powi(2) + 0.005f64.powi(2)).sqrt();
     assert!(slows(100.0, 100.0, limit * 0.999) && !slows(100.0, 100.0, limit * 1.001));
@@ -96,6 +98,7 @@ fn a_container_that_doubles_confirms_itself_after_three_windows() {
             growth: sizes[at],
             variance: sizes[at] * sizes[at],
             events: counts[at],
+            ..Grown::default()
         };
         doubles(&[0, 1, 2, 3].map(window))
     };
@@ -107,4 +110,37 @@ fn a_container_that_doubles_confirms_itself_after_three_windows() {
     assert!(sizes([0.0, 1044.0, 1024.0, 2048.0], [1; 4]) && !sizes([0.0, 1045.0, 1024.0, 2048.0], [1; 4]), "twice");
     assert!(!sizes([0.0; 4], [1; 4]) && !sizes([-1.0; 4], [0; 4]));
     assert!(!doubles(&events(&[1, 2], 1.0)));
+}
+
+#[test]
+fn events_that_thin_out_are_not_worth_more_iterations() {
+    assert_eq!(proportion(&events(&[40, 6, 3, 2, 3], 1.0)), Proportion::No);
+    assert_eq!(proportion(&events(&[40, 1, 1, 2, 3], 1.0)), Proportion::Unsure, "four windows count");
+    // Where most readings show an event, nobody knows how many there were.
+    let dense = |readings| {
+        let windows = events(&[64, 33, 20, 22], 1.0).into_iter().map(|one| Grown { readings, ..one });
+        thins_out(&windows.collect::<Vec<_>>())
+    };
+    assert!(dense(44) && !dense(43));
+}
+
+#[test]
+fn a_steady_second_half_of_the_last_window_is_no_slowing_down() {
+    let slows = |first, second| {
+        let [before, last] = grow(100.0, 100.0, 0.0);
+        super::slows(&before, &Grown { halves: [first, second], ..last })
+    };
+    assert!(!slows(100.0, 97.0) && slows(100.0, 96.0) && slows(0.0, 0.0));
+}
+
+#[test]
+fn a_rate_that_wanes_is_no_leak_yet() {
+    let with = |last: f64| {
+        let [before, last] = grow(100.0, last, 0.0);
+        proportion(&[before, before, last])
+    };
+    assert_eq!(with(190.0), Proportion::Yes);
+    assert_eq!(with(189.0), Proportion::Unsure);
+    assert_eq!(with(160.0), Proportion::Unsure);
+    assert_eq!(with(159.0), Proportion::No);
 }
