@@ -34,6 +34,10 @@ fn details(found: &Findings, out: &mut impl Write) -> fmt::Result {
     let Findings { iterations, windows, elapsed, place, .. } = found;
     let iterations = counted(*iterations, "iteration");
     writeln!(out, "  ran      {iterations} in {windows} windows, {elapsed:.2?}; at {place}")?;
+    if let Some(events) = found.rests_on {
+        let events = counted(events, "growth event");
+        writeln!(out, "  rests on {events} in the last two windows: a limit ended the run before it was confirmed")?;
+    }
     if found.warm_up != Live::default() {
         writeln!(out, "  warm-up  {} before the first window", live(found.warm_up))?;
     }
@@ -157,11 +161,24 @@ fn verdict(found: &Findings) -> String {
             figure(*max),
             figure(*median)
         ),
+        Verdict::Undecided { .. } if found.windows < 3 => {
+            format!("undecided: {} cannot be judged, three are the least", counted(found.windows as u64, "window"))
+        }
+        Verdict::Undecided { threads_per_iteration, files_per_iteration, events, .. }
+            if *threads_per_iteration > 0.0 || *files_per_iteration > 0.0 =>
+        {
+            format!(
+                "undecided: more and more threads or files stay open, but {} too few to tell a leak from a pool that \
+                 fills",
+                is_or_are(*events)
+            )
+        }
         Verdict::Undecided { bytes_per_iteration, blocks_per_iteration, events, .. } => format!(
-            "undecided: it grows in step with the iterations, by about {} B in {} blocks each, but only {} tell so",
+            "undecided: it grows in step with the iterations, by about {} B in {} blocks each, but {} too few to tell a \
+             leak from a cache that fills",
             figure(*bytes_per_iteration),
             figure(*blocks_per_iteration),
-            counted(*events, "event")
+            is_or_are(*events)
         ),
         Verdict::Violated { blocks, by } => format!(
             "violated: {} freed or resized without a valid owner, by {}",
@@ -173,6 +190,11 @@ fn verdict(found: &Findings) -> String {
             format!("unsettled: no reading could be trusted, because these kept moving: {by}")
         }
     }
+}
+
+/// The growth events that are too few.
+fn is_or_are(events: u64) -> String {
+    format!("{} {}", counted(events, "growth event"), if events == 1 { "is" } else { "are" })
 }
 
 /// What the sentence adds where more grew than was allowed.

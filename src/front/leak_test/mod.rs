@@ -14,6 +14,9 @@ mod report;
 mod run;
 /// Waiting until the operation rests, and who moves.
 mod settle;
+/// The judge over made-up processes.
+#[cfg(test)]
+mod simulation;
 /// What users ask for.
 mod test;
 

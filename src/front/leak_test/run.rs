@@ -14,8 +14,8 @@ use super::test::LeakTest;
 use crate::front::process;
 use crate::judging::leak::{
     Evidence, Findings, Live, NextStep, OpenFiles, Spent, Verdict, Window, WindowEnd, as_expected, count_names,
-    freers_in_last_window, grown_outside, is_shown, learn_who_opens_files, next_step, running_threads, unknown_files,
-    verdict_so_far, violated, warnings_of_outside, whole_windows, without_ended_threads,
+    freers_in_last_window, grown_outside, is_shown, learn_who_opens_files, next_step, rests_on, running_threads,
+    unknown_files, verdict_so_far, violated, warnings_of_outside, whole_windows, without_ended_threads,
 };
 use crate::reading::{Snapshot, Strangers, moves, snapshot};
 use crate::record::{self, Own};
@@ -46,7 +46,6 @@ struct Notes {
     /// Iterations run, of all and of the window under way.
     iterations: u64,
     iterations_in_window: u64,
-    extensions: usize,
     /// Asks who opens files, and how often that was begun.
     file_watch: Option<FileWatch>,
     file_rounds: usize,
@@ -68,6 +67,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
         threads: impl FnOnce(&LeakTest, &'static Node) -> T,
     ) -> Self {
         process::must_see();
+        test.must_reach_a_verdict();
         // An operation for this test alone, whatever else goes by its name.
         let node = registry::new_private(record::active(), &test.name, Some(place));
         let threads = threads(&test, node);
@@ -86,7 +86,6 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             began: Instant::now(),
             iterations: 0,
             iterations_in_window: 0,
-            extensions: 0,
             file_watch: None,
             file_rounds: 0,
             judged: Verdict::Clean,
@@ -283,6 +282,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             windows: evidence.series.windows.len(),
             last_window: evidence.series.windows.last().map_or(0, |window| window.iterations),
             elapsed: notes.began.elapsed(),
+            rests_on: rests_on(evidence, &notes.judged, notes.iterations),
             warm_up: evidence.series.start.minus(evidence.series.before),
             growing: Vec::new(),
             outside: outside_leaks(evidence),
@@ -337,7 +337,6 @@ impl Notes {
         let spent = Spent {
             iterations: self.iterations,
             elapsed: self.began.elapsed(),
-            extensions: self.extensions,
             file_rounds: self.file_rounds,
             is_asking: self.file_watch.as_ref().is_some_and(|files| !files.openings().are_enough()),
         };
@@ -355,11 +354,6 @@ impl Notes {
             }
             NextStep::Confirm(verdict) => {
                 self.judged = verdict;
-                true
-            }
-            NextStep::Extend(verdict) => {
-                self.judged = verdict;
-                self.extensions += 1;
                 true
             }
             NextStep::Stop(verdict) => {

@@ -50,6 +50,9 @@ pub struct LeakTest {
     pub(super) strict: bool,
 }
 
+/// Of the first three windows together, in the length of the first: each is twice as long as the one before.
+const ITERATIONS_OF_THREE_WINDOWS: u64 = 1 + 2 + 4;
+
 impl LeakTest {
     /// A leak test of operation `name`, within the active one. Others may use the same name meanwhile, in a `track` or
     /// another test: this one judges only what it runs.
@@ -75,7 +78,8 @@ impl LeakTest {
         }
     }
 
-    /// Iterations before the first window; what they keep is warm-up. Default 2.
+    /// Iterations before the first window; what they keep is warm-up. Default 2. With them and three windows a test must
+    /// stay within 1,048,576 iterations, or its run panics at once.
     ///
     /// ```
     /// let test = heapledger::LeakTest::new("search").warmup(10);
@@ -96,7 +100,8 @@ impl LeakTest {
     }
 
     /// When to plan no further window, if there are three; however many iterations that makes, up to 1,048,576. Default
-    /// one second, or 4,000 iterations.
+    /// one second, or 4,000 iterations. A test that does not pass, or is not decided yet, may take longer: up to ten
+    /// times as long, and no more than nine seconds beyond.
     ///
     /// ```
     /// let long = heapledger::LeakTest::new("search").time(std::time::Duration::from_secs(30));
@@ -177,5 +182,22 @@ impl LeakTest {
     pub fn bounded(mut self, bytes: u64) -> Self {
         self.bounded = Some(bytes);
         self
+    }
+
+    /// Three windows are the least that a verdict rests on.
+    ///
+    /// # Panics
+    /// When they do not fit into the most iterations of a test.
+    #[track_caller]
+    pub(super) fn must_reach_a_verdict(&self) {
+        let windows = self.first * ITERATIONS_OF_THREE_WINDOWS;
+        assert!(
+            self.warmup.saturating_add(windows) <= MOST,
+            "leak test {:?} would have no verdict: its warm-up of {} iterations and three windows from {} on take more \
+             than the {MOST} iterations that a test runs at most; ask for less `.warmup(..)` or `.iterations(..)`",
+            self.name,
+            self.warmup,
+            self.first,
+        );
     }
 }

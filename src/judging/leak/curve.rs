@@ -1,6 +1,7 @@
 //! Readings over windows of iterations, and what the shape of one counter says. Pure functions of values: neither a
 //! verdict nor a reading of the ledger is made here.
 
+use super::events::{AGREE, Grown, KEEPS, Proportion, doubles, events_of_last_two, proportion, slows};
 use crate::words::{Counts, Tally};
 
 /// What is live at one moment, or how much more is live than at another one.
@@ -50,10 +51,7 @@ pub(crate) struct Series {
 /// The fewest windows that can be judged: the last one, the one it is compared with, and one that shows where they
 /// began.
 pub(crate) const FEWEST_WINDOWS: usize = 3;
-/// Growth per iteration that falls below this share of the window before is not in proportion. A leak keeps all of it,
-/// a logarithm half.
-const KEEPS: f64 = 0.55;
-/// The floor of a window rises at least this many times as far as that of the window before, or growth slows down. That
+/// The floor of a window that swings rises at least this many times as far as that of the window before, or growth slows down. That
 /// of a leak rises twice as far, because the window is twice as long; that of a logarithm just as far.
 const RISES: f64 = 1.2;
 /// Two means drift alike if the slower one has at least this share of the faster one's speed; that of a square root
@@ -61,9 +59,6 @@ const RISES: f64 = 1.2;
 const ALIKE: f64 = 0.75;
 /// The least drift that chance does not explain, as a share of the height of the teeth.
 const PART_OF_A_TOOTH: f64 = 0.25;
-/// Two rates agree if they differ by no more than this share.
-const AGREE: f64 = 0.02;
-
 /// One counter over the windows.
 pub(super) struct Curve {
     start: i64,
@@ -79,23 +74,43 @@ struct Stretch {
     end: i64,
     /// No reading is lower than the one before it.
     climbs: bool,
+    readings: usize,
+    grown: Grown,
 }
 
 impl Curve {
     pub(super) fn of(series: &Series, value: fn(&Live) -> i64) -> Self {
         let start = value(&series.start);
         let mut windows = Vec::with_capacity(series.windows.len());
-        let mut end = start;
+        let (mut end, mut highest) = (start, start);
         for window in &series.windows {
             let values = || window.readings.iter().map(|(_, live)| value(live));
+            let before = end;
             end = window.readings.last().map_or(end, |(_, live)| value(live));
+            let mut events = 0;
+            for value in values() {
+                events += u64::from(value > highest);
+                highest = highest.max(value);
+            }
+            let steps = std::iter::once(before).chain(values()).zip(values()).map(|(from, to)| (to - from) as f64);
+            let iterations = window.iterations as f64;
+            let middle = values().nth((window.readings.len() / 2).saturating_sub(1)).unwrap_or(end);
             windows.push(Stretch {
-                iterations: window.iterations as f64,
+                iterations,
                 floor: values().min().unwrap_or(end),
                 ceiling: values().max().unwrap_or(end),
                 mean: values().map(|value| value as f64).sum::<f64>() / window.readings.len().max(1) as f64,
                 end,
                 climbs: values().is_sorted(),
+                readings: window.readings.len(),
+                grown: Grown {
+                    iterations,
+                    growth: (end - before) as f64,
+                    variance: variance_of_sum(steps),
+                    events,
+                    readings: window.readings.len() as u64,
+                    halves: [(middle - before) as f64, (end - middle) as f64],
+                },
             });
         }
         Self { start, windows }
@@ -113,8 +128,34 @@ impl Curve {
     }
 
     /// Whether the growth of the first `count` windows is in proportion to the iterations.
-    pub(super) fn leaks(&self, count: usize) -> bool {
-        count >= FEWEST_WINDOWS && (self.lifts(count) || self.drifts(count))
+    pub(super) fn proportion(&self, count: usize) -> Proportion {
+        if count < FEWEST_WINDOWS {
+            return Proportion::No;
+        }
+        // Steps can be counted where there are readings between the ends of windows, and where nothing swings.
+        if self.windows[count - 2..count].iter().all(|window| window.climbs && window.readings > 1) {
+            return proportion(&self.grown(count));
+        }
+        if self.lifts(count) || self.drifts(count) { Proportion::Yes } else { Proportion::No }
+    }
+
+    fn grown(&self, count: usize) -> Vec<Grown> {
+        self.windows[..count].iter().map(|window| window.grown).collect()
+    }
+
+    /// Whether the last three windows confirm each other: a container that doubles in each of them.
+    pub(super) fn doubles(&self) -> bool {
+        doubles(&self.grown(self.windows.len()))
+    }
+
+    /// Whether growth in the last window was slower than in the one before, by more than chance explains.
+    pub(super) fn slows(&self) -> bool {
+        matches!(self.windows.as_slice(), [.., before, last] if last.climbs && slows(&before.grown, &last.grown))
+    }
+
+    /// How often it grew in the last two windows.
+    pub(super) fn events(&self) -> u64 {
+        events_of_last_two(&self.grown(self.windows.len()))
     }
 
     /// Whether the floor of the last window lies above all that was before the last two.
@@ -182,4 +223,13 @@ impl Curve {
     pub(super) fn highest(&self) -> i64 {
         self.windows.iter().map(|window| window.ceiling).fold(self.start, i64::max)
     }
+}
+
+/// The variance of a sum of steps, if each is as random as they differ. One step alone does not tell, and counts as
+/// certain.
+fn variance_of_sum(steps: impl Iterator<Item = f64> + Clone) -> f64 {
+    let count = steps.clone().count() as f64;
+    let mean = steps.clone().sum::<f64>() / count.max(1.0);
+    let squares: f64 = steps.map(|step| (step - mean).powi(2)).sum();
+    if count > 1.0 { squares * count / (count - 1.0) } else { 0.0 }
 }

@@ -61,6 +61,8 @@ pub(crate) struct Findings {
     /// Iterations of the last window, to which the figures below refer.
     pub(crate) last_window: u64,
     pub(crate) elapsed: Duration,
+    /// How often something grew in the last two windows, if a limit ended the run before a leak was confirmed.
+    pub(crate) rests_on: Option<u64>,
     /// What the iterations before the first window kept.
     pub(crate) warm_up: Live,
     /// Operations that grew, the largest first.

@@ -1,44 +1,91 @@
 //! Threads and files that iterations leave open. Pure functions of values. Who opens the files is asked in `openings`:
 //! those of which nobody knows are said to be unknown, and never charged to the test.
 
-use super::curve::{FEWEST_WINDOWS, Live};
+use super::curve::{FEWEST_WINDOWS, Live, Window};
+use super::events::{CONVINCING, Grown, KEEPS, SOME_EVENTS, events_of_last_two, favours_leak};
 use super::evidence::{Evidence, WindowEnd};
 use super::findings::Warning;
 use super::openings::{Opener, Openings, names_of};
-use super::verdict::{Judged, Verdict, judge};
+use super::verdict::Verdict;
 
 /// How many threads and files every iteration leaves open.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct LeftOpen {
     pub(super) threads: f64,
     pub(super) files: f64,
+    /// There are too many of them for a pool that fills.
+    pub(super) is_certain: bool,
+    /// How many came in the last two windows.
+    pub(super) events: u64,
 }
+
+/// By how many a number grows.
+#[derive(Clone, Copy, Debug, Default)]
+struct Growing {
+    per_iteration: f64,
+    is_certain: bool,
+    events: u64,
+}
+
+/// So many more threads or files than at the start are no pool that fills: pools have up to 64.
+pub(super) const NO_POOL: i64 = 100;
 
 /// Threads and files that every iteration leaves open, if their number grows in proportion.
 pub(super) fn left_open(evidence: &Evidence) -> Option<LeftOpen> {
-    let threads = rate_of(evidence, |end| end.threads);
+    let threads = growing(evidence, |end| end.threads).unwrap_or_default();
     let growing = growing_files(evidence).into_iter();
-    let own = growing.filter_map(|(name, _)| evidence.file_owners.test.get(&name).map(|known| (name, *known)));
+    let own = growing.filter_map(|(name, rate)| {
+        let known = *evidence.file_owners.test.get(&name)?;
+        Some((name, Growing { per_iteration: known, ..rate }))
+    });
     // One file has two names. The folder is for those that have a new one every time.
     let (folders, named): (Vec<_>, Vec<_>) = own.partition(|(name, _)| name.ends_with('/'));
-    let counted = if named.is_empty() { folders } else { named };
-    let files = counted.into_iter().map(|(_, rate)| rate).sum();
-    (threads > 0.0 || files > 0.0).then_some(LeftOpen { threads, files })
+    let counted: Vec<Growing> =
+        if named.is_empty() { folders } else { named }.into_iter().map(|(_, growing)| growing).collect();
+    let files = counted.iter().map(|growing| growing.per_iteration).sum();
+    (threads.per_iteration > 0.0 || files > 0.0).then(|| LeftOpen {
+        threads: threads.per_iteration,
+        files,
+        is_certain: threads.is_certain || counted.iter().any(|growing| growing.is_certain),
+        events: counted.iter().map(|growing| growing.events).fold(threads.events, u64::max),
+    })
 }
 
-/// By how many a number grows with every iteration, if it grows in proportion; else zero.
-fn rate_of(evidence: &Evidence, count: impl Fn(&WindowEnd) -> usize) -> f64 {
-    match judge(&evidence.series_of_ends(|end| Live { bytes: count(end) as i64, blocks: 0 })) {
-        Judged::Decided(Verdict::Leak { bytes_per_iteration, .. }) => bytes_per_iteration,
-        _ => 0.0,
+/// By how many a number grows with every iteration, if it may be in proportion. There is one reading for each window, so
+/// every thread and every file counts as an event of its own.
+fn growing(evidence: &Evidence, count: impl Fn(&WindowEnd) -> usize) -> Option<Growing> {
+    let counts: Vec<i64> = evidence.ends.iter().map(|end| count(end) as i64).collect();
+    let windows: Vec<Grown> = evidence.series.windows.iter().zip(counts.windows(2)).map(of_ends).collect();
+    let (first, [.., before, last]) = (counts.first()?, windows.as_slice()) else { return None };
+    let is_highest = counts.last() > counts[..counts.len() - 2].iter().max();
+    let per_iteration = last.growth / last.iterations;
+    let keeps = before.growth > 0.0 && per_iteration >= KEEPS * before.growth / before.iterations;
+    let events = events_of_last_two(&windows);
+    let more = counts.last()? - first;
+    (windows.len() >= FEWEST_WINDOWS && is_highest && keeps && events >= SOME_EVENTS).then(|| Growing {
+        per_iteration,
+        is_certain: more >= NO_POOL && favours_leak(&windows) >= CONVINCING,
+        events,
+    })
+}
+
+/// How a number grew from the end of one window to that of the next.
+fn of_ends((window, ends): (&Window, &[i64])) -> Grown {
+    let growth = ends[1] - ends[0];
+    Grown {
+        iterations: window.iterations as f64,
+        growth: growth as f64,
+        variance: growth.abs() as f64,
+        events: growth.max(0).unsigned_abs(),
+        ..Grown::default()
     }
 }
 
 /// What the files are called whose number grows in proportion, and by how many per iteration.
-fn growing_files(evidence: &Evidence) -> Vec<(String, f64)> {
+fn growing_files(evidence: &Evidence) -> Vec<(String, Growing)> {
     let names = evidence.ends.last().into_iter().flat_map(|end| end.files.keys());
-    let rates = names.map(|name| (name.clone(), rate_of(evidence, |end| end.files.get(name).copied().unwrap_or(0))));
-    rates.filter(|(_, rate)| *rate > 0.0).collect()
+    let of = |name: &String| growing(evidence, |end| end.files.get(name).copied().unwrap_or(0));
+    names.filter_map(|name| Some((name.clone(), of(name)?))).collect()
 }
 
 /// The names of files whose number grows in proportion, and of which nobody knows whether the test opens them or others
@@ -72,7 +119,7 @@ pub(crate) fn unknown_files(evidence: &Evidence) -> Option<Warning> {
 pub(crate) fn learn_who_opens_files(evidence: &mut Evidence, openings: &Openings) {
     for (name, rate) in growing_files(evidence) {
         let owners = &mut evidence.file_owners;
-        match openings.opener(&name, rate) {
+        match openings.opener(&name, rate.per_iteration) {
             Opener::Test(left) => {
                 owners.others.remove(&name);
                 owners.test.insert(name, left);

@@ -2,6 +2,8 @@
 
 /// Readings over windows, and what the shape of one counter says.
 mod curve;
+/// What growth rests on, and what chance explains.
+mod events;
 /// Everything that a leak test saw, as plain values.
 mod evidence;
 /// What a leak test found, as plain values.
@@ -44,6 +46,6 @@ pub(crate) use left_open::{is_shown, learn_who_opens_files, unknown_files, witho
 pub(crate) use openings::{OpenFiles, Openings, count_names};
 pub(crate) use outside::{grown_outside, leaks_inside, leaks_outside, running_threads};
 pub(crate) use owners::freers_in_last_window;
-pub(crate) use patience::{MOST, NextStep, Spent, next_step};
+pub(crate) use patience::{MOST, NextStep, Spent, next_step, rests_on};
 pub(crate) use so_far::{verdict_so_far, whole_windows};
 pub(crate) use violated::violated;

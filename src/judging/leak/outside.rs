@@ -62,7 +62,9 @@ enum Shape {
 fn shape_of(evidence: &Evidence, operation: OperationId) -> Shape {
     let leak = match judge(&evidence.series_of_ends(|end| owned(end, operation))) {
         Judged::Decided(leak) if leak.is_leak() => leak,
-        Judged::Undecided(Verdict::Unstable { .. } | Verdict::Leak { .. }) => return Shape::Suspicious,
+        Judged::Undecided(Verdict::Unstable { .. } | Verdict::Undecided { .. } | Verdict::Leak { .. }) => {
+            return Shape::Suspicious;
+        }
         _ => return Shape::Quiet,
     };
     let Verdict::Leak { bytes_per_iteration, blocks_per_iteration, exact, .. } = leak else { return Shape::Quiet };

@@ -7,7 +7,7 @@ use super::curve::FEWEST_WINDOWS;
 use super::evidence::{Evidence, is_within};
 use super::left_open::{has_unknown_files, left_open, most_left};
 use super::outside::grown_outside;
-use super::verdict::{Judged, Verdict};
+use super::verdict::{Judged, Verdict, events};
 use super::violated::violated;
 use super::weigh::weigh;
 
@@ -17,15 +17,18 @@ pub(super) const ENOUGH: u64 = 4_000;
 const ENOUGH_TIME: Duration = Duration::from_secs(1);
 /// The most iterations a test ever runs, whatever time it was given.
 pub(crate) const MOST: u64 = 1 << 20;
-/// A leak goes on until here, if there is time: a cache of 5,000 entries looks the same for 5,000 iterations, and only
-/// tests that fail pay for it.
-const CONFIRMED: u64 = 1 << 16;
+/// A leak goes on until here: a cache of 5,000 entries looks the same for 5,000 iterations, and only tests that fail pay
+/// for it.
+pub(super) const CONFIRMED: u64 = 1 << 14;
 /// But no longer if it has taken so many bytes by then: the system may run out.
 const PLENTY: i64 = 64 << 20;
-/// How many times the planned time an undecided test may take.
+/// Growth that is undecided goes on until here: a leak in every 3,000 iterations has 30 events in the last two windows
+/// then.
+const DECIDED: u64 = 1 << 17;
+/// How many times the planned time a test may take that does not pass, or is not decided yet.
 const PATIENCE: u32 = 10;
-/// Further windows for an undecided verdict when the planned time is over.
-const EXTENSIONS: usize = 3;
+/// But no longer than this beyond the planned time.
+const PATIENCE_TIME: Duration = Duration::from_secs(9);
 /// Threads or files that iterations left behind so far: enough to judge them, before the system runs out.
 const ENOUGH_LEFT: usize = 200;
 /// How often a test begins to ask who opens files: early, and once more for files whose number begins to grow later.
@@ -34,8 +37,6 @@ const FILE_ROUNDS: usize = 2;
 const PATIENCE_FOR_FILES: u32 = 2;
 /// A window takes as long as all before it: with it, the time so far becomes so many times as long.
 const WITH_NEXT: u32 = 2;
-/// With it and one after it, so many times: a leak that is certain is confirmed only if there is time for both.
-const WITH_NEXT_TWO: u32 = 4;
 
 /// What a test has spent when a window ends.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,8 +44,6 @@ pub(crate) struct Spent {
     /// Iterations run, the warm-up included.
     pub(crate) iterations: u64,
     pub(crate) elapsed: Duration,
-    /// Windows that were run though the planned time was over: [`NextStep::Extend`].
-    pub(crate) extensions: usize,
     /// How often it began to ask who opens files.
     pub(crate) file_rounds: usize,
     /// It has asked in too few iterations to know, as far as it asks at all.
@@ -60,8 +59,6 @@ pub(crate) enum NextStep {
     AskWhoOpensFiles,
     /// Runs another window, which may change this verdict.
     Confirm(Verdict),
-    /// As `Confirm`, though the planned time is over.
-    Extend(Verdict),
     /// Ends with this verdict.
     Stop(Verdict),
 }
@@ -91,13 +88,13 @@ pub(crate) fn next_step(evidence: &Evidence, planned: Option<Duration>, spent: &
         let asks = spent.file_rounds == 0 && has_unknown_files(evidence);
         return if asks { NextStep::AskWhoOpensFiles } else { NextStep::Measure };
     }
-    let Spent { iterations, elapsed, extensions, file_rounds, is_asking } = *spent;
+    let Spent { iterations, elapsed, file_rounds, is_asking } = *spent;
     let (enough, time) = planned.map_or((ENOUGH, ENOUGH_TIME), |time| (MOST, time));
     let may_ask = is_asking || file_rounds < FILE_ROUNDS;
-    if may_ask && elapsed < time * PATIENCE_FOR_FILES && has_unknown_files(evidence) {
+    if may_ask && elapsed < time.saturating_mul(PATIENCE_FOR_FILES) && has_unknown_files(evidence) {
         return NextStep::AskWhoOpensFiles;
     }
-    let few_left = most_left(evidence) < ENOUGH_LEFT;
+    let few_left = most_left(evidence) < ENOUGH_LEFT && !left_open(evidence).is_some_and(|left| left.is_certain);
     if few_left && iterations < enough && elapsed < time {
         return NextStep::Measure;
     }
@@ -106,22 +103,23 @@ pub(crate) fn next_step(evidence: &Evidence, planned: Option<Duration>, spent: &
         Judged::Undecided(verdict) => (verdict, true),
     };
     let grown = evidence.growth().bytes + evidence.ends.last().map_or(0, |end| grown_outside(evidence, end).bytes);
-    let confirms = verdict.is_leak()
-        && grown < PLENTY
-        && iterations + next_window(evidence) <= CONFIRMED
-        && elapsed * WITH_NEXT_TWO < time
-        && left_open(evidence).is_none();
+    let will_be = iterations + next_window(evidence);
+    let confirms = verdict.is_leak() && grown < PLENTY && will_be <= CONFIRMED;
     // A cache that is expected may take its time to fill.
     let filling = verdict.is_leak() && evidence.bounded.is_some_and(|bytes| is_within(grown, bytes));
-    let extends = undecided || filling;
-    let in_time = elapsed * WITH_NEXT < time;
-    if few_left && (confirms || extends && in_time) {
+    let most_time = time.saturating_mul(PATIENCE).min(time.saturating_add(PATIENCE_TIME));
+    let in_time = elapsed.saturating_mul(WITH_NEXT) < most_time;
+    if few_left && in_time && (confirms || (undecided || filling) && will_be <= DECIDED) {
         return NextStep::Confirm(verdict);
     }
-    if few_left && extends && !in_time && extensions < EXTENSIONS && elapsed * WITH_NEXT < time * PATIENCE {
-        return NextStep::Extend(verdict);
-    }
     NextStep::Stop(verdict)
+}
+
+/// How many growth events a leak rests on, if a limit ended the run before it was confirmed.
+pub(crate) fn rests_on(evidence: &Evidence, verdict: &Verdict, iterations: u64) -> Option<u64> {
+    let is_early = verdict.is_leak() && iterations + next_window(evidence) <= CONFIRMED;
+    let left = || left_open(evidence).map_or(0, |left| left.events);
+    is_early.then(|| events(&evidence.series).max(left()))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! teeth that are larger than what has leaked so far, everything alike: floor, ceiling and mean.
 
 use super::curve::{Curve, FEWEST_WINDOWS, Live, Series};
+use super::events::Proportion;
 
 /// What a leak test found.
 ///
@@ -116,22 +117,35 @@ pub(crate) enum Judged {
 pub(crate) fn judge(series: &Series) -> Judged {
     let (bytes, blocks) = (Curve::of(series, |live| live.bytes), Curve::of(series, |live| live.blocks));
     let count = series.windows.len();
-    let now = [&bytes, &blocks].map(|curve| curve.leaks(count));
-    let earlier = [&bytes, &blocks].map(|curve| match count {
-        ..=FEWEST_WINDOWS => curve.climbs(),
-        _ => curve.leaks(count - 1),
-    });
-    if (0..2).any(|curve| now[curve] && earlier[curve]) {
+    if count < FEWEST_WINDOWS {
+        return Judged::Undecided(too_few(series, &bytes, &blocks));
+    }
+    let curves = [&bytes, &blocks];
+    let now = curves.map(|curve| curve.proportion(count));
+    let earlier = curves.map(|curve| curve.proportion(count - 1));
+    let is_confirmed = |at: usize| match count {
+        FEWEST_WINDOWS => curves[at].climbs(),
+        _ => earlier[at] != Proportion::No || curves[at].doubles(),
+    };
+    let leaks = now.contains(&Proportion::Yes);
+    if (0..2).any(|at| now[at] == Proportion::Yes && is_confirmed(at)) {
         return Judged::Decided(leak(series, &bytes, &blocks));
     }
-    if now.contains(&true) && count == FEWEST_WINDOWS {
+    if leaks && count == FEWEST_WINDOWS {
         return Judged::Undecided(leak(series, &bytes, &blocks));
     }
-    let last = count.saturating_sub(1);
+    let last = count - 1;
     let level_now = bytes.is_level_from(last) && blocks.is_level_from(last);
-    if now.contains(&true) || (count > FEWEST_WINDOWS && earlier.contains(&true)) {
+    let slows = blocks.slows()
+        || (0..2).all(|at| now[at] == Proportion::No && (earlier[at] == Proportion::No || curves[at].slows()));
+    if leaks || earlier.contains(&Proportion::Yes) && !slows {
         // A container may wait a whole window until it doubles; but if no other window follows, growth has ended.
         return Judged::Undecided(if level_now { settled_at(series, &bytes, &blocks) } else { unstable(&bytes) });
+    }
+    // Where blocks come slower and slower, bytes that are unsure are those of a table that grows with them.
+    let unsure = now[1] == Proportion::Unsure || now[0] == Proportion::Unsure && !blocks.slows();
+    if unsure {
+        return Judged::Undecided(too_few(series, &bytes, &blocks));
     }
     if bytes.is_level_from(0) && blocks.is_level_from(0) && series.before == series.start {
         return Judged::Decided(Verdict::Clean);
@@ -162,6 +176,23 @@ fn settled_at(series: &Series, bytes: &Curve, blocks: &Curve) -> Verdict {
         return Verdict::Clean;
     }
     Verdict::WarmUp { bytes: kept, blocks: kept_blocks }
+}
+
+/// Growth in step with the iterations, that rests on too little.
+fn too_few(series: &Series, bytes: &Curve, blocks: &Curve) -> Verdict {
+    let rate = |curve: &Curve| if series.windows.len() < 2 { 0.0 } else { curve.growth_per_iteration() };
+    Verdict::Undecided {
+        bytes_per_iteration: rate(bytes),
+        blocks_per_iteration: rate(blocks),
+        threads_per_iteration: 0.0,
+        files_per_iteration: 0.0,
+        events: bytes.events().max(blocks.events()),
+    }
+}
+
+/// How often bytes or blocks grew in the last two windows: what a verdict on them rests on.
+pub(super) fn events(series: &Series) -> u64 {
+    Curve::of(series, |live| live.bytes).events().max(Curve::of(series, |live| live.blocks).events())
 }
 
 fn leak(series: &Series, bytes: &Curve, blocks: &Curve) -> Verdict {

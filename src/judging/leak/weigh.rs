@@ -2,7 +2,7 @@
 //! and files. Pure; each kind of evidence is judged by a file of its own.
 
 use super::evidence::Evidence;
-use super::left_open::{LeftOpen, left_open};
+use super::left_open::left_open;
 use super::outside::with_outside;
 use super::owners::{leak_owned_by_others, verdict_without_taken_over};
 use super::verdict::{Judged, Verdict, judge};
@@ -22,20 +22,33 @@ pub(super) fn weigh(evidence: &Evidence) -> Judged {
         undecided => undecided,
     };
     let judged = with_outside(evidence, judged);
-    let Some(LeftOpen { threads, files }) = left_open(evidence) else { return judged };
-    // What the memory does is certain only if that is decided; threads and files are a leak in any case.
+    let Some(left) = left_open(evidence) else { return judged };
+    // What the memory does is certain only if that is decided; threads and files are a leak in any case, if there are
+    // enough of them.
     let (bytes_per_iteration, blocks_per_iteration, exact) = match judged {
         Judged::Decided(Verdict::Leak { bytes_per_iteration, blocks_per_iteration, exact, .. }) => {
             (bytes_per_iteration, blocks_per_iteration, exact)
         }
-        _ => (0.0, 0.0, true),
+        _ if left.is_certain => (0.0, 0.0, true),
+        Judged::Undecided(Verdict::Leak { .. } | Verdict::Unstable { .. } | Verdict::Undecided { .. }) => {
+            return judged;
+        }
+        _ => {
+            return Judged::Undecided(Verdict::Undecided {
+                bytes_per_iteration: 0.0,
+                blocks_per_iteration: 0.0,
+                threads_per_iteration: left.threads,
+                files_per_iteration: left.files,
+                events: left.events,
+            });
+        }
     };
     Judged::Decided(Verdict::Leak {
         bytes_per_iteration,
         blocks_per_iteration,
         exact,
-        threads_per_iteration: threads,
-        files_per_iteration: files,
+        threads_per_iteration: left.threads,
+        files_per_iteration: left.files,
     })
 }
 

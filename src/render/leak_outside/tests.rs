@@ -23,6 +23,7 @@ fn found(verdict: Verdict, leaks: &[&str], are_the_verdict: bool, warnings: Vec<
         windows: 3,
         last_window: 100,
         elapsed: Duration::ZERO,
+        rests_on: None,
         warm_up: Live::default(),
         growing: Vec::new(),
         outside: OutsideLeaks { leaks: leaks.iter().map(leak).collect(), are_the_verdict },

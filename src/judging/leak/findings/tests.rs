@@ -12,6 +12,7 @@ fn findings(verdict: Verdict, allowed_warmup: Option<u64>, bounded: Option<u64>)
         windows: 0,
         last_window: 0,
         elapsed: Duration::ZERO,
+        rests_on: None,
         warm_up: Live::default(),
         growing: Vec::new(),
         outside: OutsideLeaks::default(),

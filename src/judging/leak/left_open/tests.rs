@@ -15,7 +15,7 @@ fn opens(files: impl Fn(u64) -> Vec<(&'static str, u64)>) -> Evidence {
 fn files_left(evidence: &Evidence) -> f64 {
     let mut known = evidence.clone();
     for (name, rate) in growing_files(evidence) {
-        known.file_owners.test.entry(name).or_insert(rate);
+        known.file_owners.test.entry(name).or_insert(rate.per_iteration);
     }
     left(&known)
 }
@@ -27,15 +27,43 @@ fn left(evidence: &Evidence) -> f64 {
 
 #[test]
 fn threads_that_grow_with_every_iteration_are_left_open() {
-    let threads = |count: fn(u64) -> u64| {
-        left_open(&evidence(3, |n| WindowEnd { threads: count(n) as usize, ..WindowEnd::default() }))
+    let left = |windows: usize, count: fn(u64) -> u64| {
+        let left = left_open(&evidence(windows, |n| WindowEnd { threads: count(n) as usize, ..WindowEnd::default() }));
+        left.map(|left| (left.threads, left.is_certain, left.events))
     };
-    assert_eq!(threads(|n| n + 3), Some(LeftOpen { threads: 1.0, files: 0.0 }));
-    assert_eq!(threads(|n| n / 4), Some(LeftOpen { threads: 0.25, files: 0.0 }));
+    let threads = |count| left(3, count);
+    assert_eq!(threads(|n| n + 3), Some((1.0, true, 96)));
+    assert_eq!(threads(|n| n / 4), Some((0.25, false, 24)), "a pool may have as many");
+    assert_eq!(left(5, |n| n / 4), Some((0.25, true, 96)));
     assert_eq!(threads(|n| n.min(20)), None, "a pool that fills");
-    assert_eq!(threads(|n| n / 100), None, "undecided");
+    assert_eq!(threads(|n| n / 100), None, "one is nothing");
+    assert_eq!(left(2, |n| n), None, "two windows do not tell");
     assert_eq!(threads(|_| 7), None);
     assert_eq!(threads(|n| if n == 0 { 1000 } else { n }), None, "fewer than at the start");
+}
+
+#[test]
+fn a_hundred_more_in_proportion_are_certain() {
+    let threads =
+        |most: u64| evidence(3, move |n| WindowEnd { threads: (n * most / 112) as usize, ..WindowEnd::default() });
+    let is_certain = |most| left_open(&threads(most)).expect("they grow").is_certain;
+    assert!(is_certain(100) && !is_certain(99));
+    // As many in each window: growth by the logarithm, however many there are.
+    let logarithm =
+        evidence(3, |n| WindowEnd { threads: (100 * (n / 16 + 1).ilog2()) as usize, ..WindowEnd::default() });
+    assert_eq!(left_open(&logarithm), None);
+}
+
+#[test]
+fn three_threads_are_the_fewest_that_count() {
+    let steps = |second: usize, last: usize| {
+        let threads = move |n| {
+            [1, 1, 1 + second, 1 + second + last][[0, 16, 48, 112].iter().position(|at| *at == n).unwrap_or(0)]
+        };
+        left_open(&evidence(3, move |n| WindowEnd { threads: threads(n), ..WindowEnd::default() })).is_some()
+    };
+    assert!(steps(1, 2) && !steps(1, 1) && !steps(0, 3), "three, in both of the last two windows");
+    assert!(steps(100, 111) && !steps(100, 109), "each iteration 55 of 100 that it had");
 }
 
 #[test]
