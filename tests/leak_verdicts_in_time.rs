@@ -58,7 +58,10 @@ fn doubling<T>(micros: u64, mut push: impl FnMut(&mut T, usize), mut container: 
 }
 
 fn assert_passes(report: &LeakReport) {
-    assert!(report.passes() && matches!(report.verdict(), Verdict::Bounded { .. } | Verdict::WarmUp { .. }), "{report}");
+    assert!(
+        report.passes() && matches!(report.verdict(), Verdict::Bounded { .. } | Verdict::WarmUp { .. }),
+        "{report}"
+    );
 }
 
 fn bytes_of_leak(report: &LeakReport) -> f64 {

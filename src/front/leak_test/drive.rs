@@ -18,8 +18,8 @@ impl LeakTest {
     /// Runs the closure and judges it. What it returns is dropped inside the operation.
     ///
     /// # Panics
-    /// When the closure does, when heapledger is not the global allocator, and when warm-up and three windows do not fit
-    /// into the 1,048,576 iterations that a test runs at most.
+    /// When the closure does, when heapledger is not the global allocator, and when warm-up and three windows do not
+    /// fit into the 1,048,576 iterations that a test runs at most.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

@@ -13,7 +13,8 @@ use super::test::LeakTest;
 use crate::front::process;
 use crate::judging::leak::{
     Evidence, Findings, Live, NextStep, OpenFiles, Spent, Verdict, Window, WindowEnd, as_expected, count_names,
-    freers_in_last_window, is_out_of_iterations, is_shown, learn_who_opens_files, next_step, rests_on, without_ended_threads,
+    freers_in_last_window, is_out_of_iterations, is_shown, learn_who_opens_files, next_step, rests_on,
+    without_ended_threads,
 };
 use crate::reading::{Moves, Snapshot, moves, snapshot};
 use crate::record::{self, Own};

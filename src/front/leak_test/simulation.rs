@@ -76,7 +76,11 @@ fn pool(size: u64, every: u64, threads: bool) -> Process {
             started.insert(random.below(size));
         }
         let count = started.len();
-        if threads { Kept { threads: count, ..Kept::default() } } else { kept(8 * 1024 * count as u64, 2 * count as u64) }
+        if threads {
+            Kept { threads: count, ..Kept::default() }
+        } else {
+            kept(8 * 1024 * count as u64, 2 * count as u64)
+        }
     })
 }
 
@@ -247,7 +251,8 @@ fn leaks() -> Vec<Row> {
         rows.push(Row { name, leaks: true, promised, make });
     };
     row("leak of 48 B".into(), 100_000, Box::new(|| leak(48, 1, false)));
-    for (every, promised, by_chance) in [(10, 10_000, 1_000), (100, 1_000, 100), (700, 100, NEVER), (3000, 100, NEVER)] {
+    for (every, promised, by_chance) in [(10, 10_000, 1_000), (100, 1_000, 100), (700, 100, NEVER), (3000, 100, NEVER)]
+    {
         row(format!("leak in every {every}"), promised, Box::new(move || leak(100, every, false)));
         row(format!("leak in 1 of {every} by chance"), by_chance, Box::new(move || leak(100, every, true)));
     }

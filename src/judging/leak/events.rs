@@ -84,7 +84,10 @@ pub(super) fn proportion(windows: &[Grown]) -> Proportion {
     let events = events_of_last_two(windows);
     let keeps = last.rate() >= KEEPS * before.rate();
     let wanes = falls_below(WANES, before, last);
-    if events >= ENOUGH_EVENTS && !wanes && (keeps && exceeds_logarithm(before, last) || favours_leak(windows) >= CONVINCING) {
+    if events >= ENOUGH_EVENTS
+        && !wanes
+        && (keeps && exceeds_logarithm(before, last) || favours_leak(windows) >= CONVINCING)
+    {
         return Proportion::Yes;
     }
     if events >= SOME_EVENTS && keeps && !thins_out(windows) { Proportion::Unsure } else { Proportion::No }

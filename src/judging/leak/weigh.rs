@@ -24,7 +24,9 @@ pub(super) fn weigh(evidence: &Evidence) -> Judged {
             (bytes_per_iteration, blocks_per_iteration, exact)
         }
         _ if left.is_certain => (0.0, 0.0, true),
-        Judged::Undecided(Verdict::Leak { .. } | Verdict::Unstable { .. } | Verdict::Undecided { .. }) => return judged,
+        Judged::Undecided(Verdict::Leak { .. } | Verdict::Unstable { .. } | Verdict::Undecided { .. }) => {
+            return judged;
+        }
         _ => {
             return Judged::Undecided(Verdict::Undecided {
                 bytes_per_iteration: 0.0,

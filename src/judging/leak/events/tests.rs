@@ -17,7 +17,13 @@ fn events(counts: &[u64], each: f64) -> Vec<Grown> {
 
 /// Two windows, of 100 and 200 iterations, that grow by so much with that deviation.
 fn grow(before: f64, last: f64, deviation: f64) -> [Grown; 2] {
-    let window = |iterations, growth| Grown { iterations, growth, variance: deviation * deviation, events: 64, ..Grown::default() };
+    let window = |iterations, growth| Grown {
+        iterations,
+        growth,
+        variance: deviation * deviation,
+        events: 64,
+        ..Grown::default()
+    };
     [window(100.0, before), window(200.0, last)]
 }
 

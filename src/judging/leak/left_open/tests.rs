@@ -34,18 +34,22 @@ fn threads_that_grow_with_every_iteration_are_left_open() {
 
 #[test]
 fn a_hundred_more_in_proportion_are_certain() {
-    let threads = |most: u64| evidence(3, move |n| WindowEnd { threads: (n * most / 112) as usize, ..WindowEnd::default() });
+    let threads =
+        |most: u64| evidence(3, move |n| WindowEnd { threads: (n * most / 112) as usize, ..WindowEnd::default() });
     let is_certain = |most| left_open(&threads(most)).expect("they grow").is_certain;
     assert!(is_certain(100) && !is_certain(99));
     // As many in each window: growth by the logarithm, however many there are.
-    let logarithm = evidence(3, |n| WindowEnd { threads: (100 * (n / 16 + 1).ilog2()) as usize, ..WindowEnd::default() });
+    let logarithm =
+        evidence(3, |n| WindowEnd { threads: (100 * (n / 16 + 1).ilog2()) as usize, ..WindowEnd::default() });
     assert_eq!(left_open(&logarithm), None);
 }
 
 #[test]
 fn three_threads_are_the_fewest_that_count() {
     let steps = |second: usize, last: usize| {
-        let threads = move |n| [1, 1, 1 + second, 1 + second + last][[0, 16, 48, 112].iter().position(|at| *at == n).unwrap_or(0)];
+        let threads = move |n| {
+            [1, 1, 1 + second, 1 + second + last][[0, 16, 48, 112].iter().position(|at| *at == n).unwrap_or(0)]
+        };
         left_open(&evidence(3, move |n| WindowEnd { threads: threads(n), ..WindowEnd::default() })).is_some()
     };
     assert!(steps(1, 2) && !steps(1, 1) && !steps(0, 3), "three, in both of the last two windows");
