@@ -78,8 +78,8 @@ impl LeakTest {
         }
     }
 
-    /// Iterations before the first window; what they keep is warm-up. Default 2. With them and three windows a test must
-    /// stay within 1,048,576 iterations, or its run panics at once.
+    /// Iterations before the first window; what they keep is warm-up. Default 2. With them and three windows a test
+    /// must stay within 1,048,576 iterations, or its run panics at once.
     ///
     /// ```
     /// let test = heapledger::LeakTest::new("search").warmup(10);

@@ -51,7 +51,8 @@ pub(crate) struct Series {
 /// The fewest windows that can be judged: the last one, the one it is compared with, and one that shows where they
 /// began.
 pub(crate) const FEWEST_WINDOWS: usize = 3;
-/// The floor of a window that swings rises at least this many times as far as that of the window before, or growth slows down. That
+/// The floor of a window that swings rises at least this many times as far as that of the window before, or growth
+/// slows down. That
 /// of a leak rises twice as far, because the window is twice as long; that of a logarithm just as far.
 const RISES: f64 = 1.2;
 /// Two means drift alike if the slower one has at least this share of the faster one's speed; that of a square root

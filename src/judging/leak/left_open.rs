@@ -51,8 +51,8 @@ pub(super) fn left_open(evidence: &Evidence) -> Option<LeftOpen> {
     })
 }
 
-/// By how many a number grows with every iteration, if it may be in proportion. There is one reading for each window, so
-/// every thread and every file counts as an event of its own.
+/// By how many a number grows with every iteration, if it may be in proportion. There is one reading for each window,
+/// so every thread and every file counts as an event of its own.
 fn growing(evidence: &Evidence, count: impl Fn(&WindowEnd) -> usize) -> Option<Growing> {
     let counts: Vec<i64> = evidence.ends.iter().map(|end| count(end) as i64).collect();
     let windows: Vec<Grown> = evidence.series.windows.iter().zip(counts.windows(2)).map(of_ends).collect();

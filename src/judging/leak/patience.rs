@@ -17,8 +17,8 @@ pub(super) const ENOUGH: u64 = 4_000;
 const ENOUGH_TIME: Duration = Duration::from_secs(1);
 /// The most iterations a test ever runs, whatever time it was given.
 pub(crate) const MOST: u64 = 1 << 20;
-/// A leak goes on until here: a cache of 5,000 entries looks the same for 5,000 iterations, and only tests that fail pay
-/// for it.
+/// A leak goes on until here: a cache of 5,000 entries looks the same for 5,000 iterations, and only tests that fail
+/// pay for it.
 pub(super) const CONFIRMED: u64 = 1 << 14;
 /// But no longer if it has taken so many bytes by then: the system may run out.
 const PLENTY: i64 = 64 << 20;

@@ -62,7 +62,8 @@ pub enum Verdict {
         /// The most.
         max: f64,
     },
-    /// Growth in step with the iterations that rests on too few events to tell a leak from a pool or a cache that fills.
+    /// Growth in step with the iterations that rests on too few events to tell a leak from a pool or a cache that
+    /// fills.
     /// Figures are averages over the longest window.
     #[non_exhaustive]
     Undecided {
@@ -77,8 +78,8 @@ pub enum Verdict {
         /// How often something grew: what the figures rest on.
         events: u64,
     },
-    /// Blocks came back without a valid owner: freed or resized with another size than they were made with, or something
-    /// wrote behind them. No figure can be trusted.
+    /// Blocks came back without a valid owner: freed or resized with another size than they were made with, or
+    /// something wrote behind them. No figure can be trusted.
     #[non_exhaustive]
     Violated {
         /// How many of them the operations of the test freed or resized.
