@@ -1,7 +1,7 @@
 //! All of the evidence together, made up.
 
 use super::super::evidence::WindowEnd;
-use super::super::made_up::{OUTSIDE, TEST, all, did, evidence, gave, live, made, moves, owning, took};
+use super::super::made_up::{OTHERS, OUTSIDE, TEST, all, did, evidence, gave, live, made, moves, owning, took};
 use super::*;
 
 fn memory_and_threads(memory: impl Fn(u64) -> u64, threads: impl Fn(u64) -> u64) -> Judged {
@@ -60,4 +60,12 @@ fn a_leak_of_old_blocks_is_bounded_and_others_own_what_a_clean_test_leaks() {
         ..WindowEnd::default()
     }));
     assert!(matches!(gives, Judged::Decided(Verdict::Leak { blocks_per_iteration: 1.0, .. })), "{gives:?}");
+}
+
+#[test]
+fn what_grows_outside_a_test_that_is_alone_is_a_leak() {
+    let beside = evidence(3, |n| WindowEnd { outside: [(OTHERS, live(12 * n, n))].into(), ..WindowEnd::default() });
+    assert_eq!(weigh(&beside), Judged::Decided(Verdict::Clean));
+    let judged = weigh(&Evidence { is_alone: true, ..beside });
+    assert!(matches!(judged, Judged::Decided(Verdict::Leak { blocks_per_iteration: 1.0, .. })), "{judged:?}");
 }
