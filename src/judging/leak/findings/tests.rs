@@ -1,5 +1,6 @@
 //! What follows from a verdict, with values on both sides of every limit.
 
+use super::super::evidence::WindowEnd;
 use super::super::made_up::{BELOW, OTHERS, OUTSIDE, TEST, evidence, live, owning};
 use super::*;
 
@@ -78,6 +79,23 @@ fn growth_within_the_cache_that_was_expected_is_bounded() {
     for other in [leak(1.0, 0.0), leak(0.0, 1.0), Verdict::Clean, Verdict::Unsettled { by: Vec::new() }] {
         assert_eq!(with(Some(112), &other), other);
     }
+}
+
+#[test]
+fn a_cache_outside_is_expected_like_one_inside() {
+    // 112 bytes in 112 blocks inside, and twice as much outside.
+    let with = |bounded, is_alone| {
+        let outside = |n: u64| [(OTHERS, live(2 * n, 2 * n))].into();
+        let at = |n: u64| WindowEnd { outside: outside(n), ..owning(live(n, n)) };
+        as_expected(&Evidence { bounded: Some(bounded), is_alone, ..evidence(3, at) }, leak(0.0, 0.0))
+    };
+    assert_eq!(with(336, true), Verdict::Bounded { bytes: 336, blocks: 336 });
+    assert_eq!(with(335, true), leak(0.0, 0.0));
+    assert_eq!(
+        with(112, false),
+        Verdict::Bounded { bytes: 112, blocks: 112 },
+        "beside others nothing outside is judged"
+    );
 }
 
 fn tally(bytes: i64, blocks: i64) -> Tally {

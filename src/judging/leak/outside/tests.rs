@@ -134,6 +134,9 @@ fn growth_that_is_not_steady_asks_for_another_window() {
     assert_eq!(with([16, 23, 64, 128]), Judged::Undecided(Verdict::Clean));
     assert_eq!(with([16, 32, 64, 95]), Judged::Undecided(Verdict::Clean));
     assert!(is_leak(with([16, 32, 64, 96])));
+    // Of five windows the first two do not count: 48 iterations without a block.
+    let late = |n: u64| WindowEnd { outside: [(OTHERS, live(n.max(48), n.max(48)))].into(), ..WindowEnd::default() };
+    assert!(is_leak(with_outside(&alone(evidence(5, late)), CLEAN)));
     // Blocks come, but bytes go.
     let shrinks =
         |n: u64| WindowEnd { outside: [(OTHERS, live(100_000, n).minus(live(n, 0)))].into(), ..WindowEnd::default() };

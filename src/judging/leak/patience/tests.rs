@@ -175,6 +175,18 @@ fn a_leak_that_has_taken_64_mib_is_not_confirmed() {
 }
 
 #[test]
+fn what_leaks_outside_takes_from_the_same_64_mib() {
+    // Half of it inside.
+    let with = |outside: u64| {
+        let at =
+            |n: u64| WindowEnd { unattributed: live(n * outside / 112, 0), ..owning(live(n * (32 << 20) / 112, 0)) };
+        let leaking = Evidence { is_alone: true, ..evidence(3, at) };
+        step(&leaking, DEFAULT, spent(4_000, 0))
+    };
+    assert_eq!((with(32 << 20), with((32 << 20) - 112)), ("stop", "confirm"));
+}
+
+#[test]
 fn a_cache_that_is_expected_may_take_its_time_to_fill() {
     let expects = |bytes: u64| Evidence { bounded: Some(bytes), ..leaking(112) };
     let most = 131_072 - 128;

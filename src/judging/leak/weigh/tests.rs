@@ -1,7 +1,9 @@
 //! All of the evidence together, made up.
 
 use super::super::evidence::WindowEnd;
-use super::super::made_up::{OUTSIDE, TEST, all, did, evidence, gave, live, made, moves, old, owning, takes, took};
+use super::super::made_up::{
+    OTHERS, OUTSIDE, TEST, all, did, evidence, gave, live, made, moves, old, owning, takes, took,
+};
 use super::*;
 use crate::words::{Counts, FOREIGN};
 
@@ -70,4 +72,12 @@ fn blocks_without_a_valid_owner_come_before_everything_else() {
         ..owning(live(n * 200, n))
     }));
     assert!(matches!(judged, Judged::Decided(Verdict::Violated { blocks: 112, .. })), "{judged:?}");
+}
+
+#[test]
+fn what_grows_outside_a_test_that_is_alone_is_a_leak() {
+    let beside = evidence(3, |n| WindowEnd { outside: [(OTHERS, live(12 * n, n))].into(), ..WindowEnd::default() });
+    assert_eq!(weigh(&beside), Judged::Decided(Verdict::Clean));
+    let judged = weigh(&Evidence { is_alone: true, ..beside });
+    assert!(matches!(judged, Judged::Decided(Verdict::Leak { blocks_per_iteration: 1.0, .. })), "{judged:?}");
 }
