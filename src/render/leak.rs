@@ -94,9 +94,6 @@ fn warned_of(warning: &Warning) -> String {
             let names = names.iter().take(SHOWN).map(|name| printable(name)).collect::<Vec<_>>().join(", ");
             format!("more and more files are open, and nobody could be asked who opens them: {names}")
         }
-        Warning::CHeap { bytes_per_iteration } => {
-            format!("outside the Rust heap, C code keeps {} B per iteration", figure(*bytes_per_iteration))
-        }
     }
 }
 

@@ -46,8 +46,6 @@ pub(crate) enum Warning {
     UnseenThreads { count: u64 },
     /// The number of files of these names grew, and nobody could be asked who opens them.
     UnknownFiles { names: Vec<String> },
-    /// The C heap outside the Rust allocator grew in step with the iterations.
-    CHeap { bytes_per_iteration: f64 },
 }
 
 /// What a leak test found.
