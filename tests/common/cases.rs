@@ -1,5 +1,7 @@
 //! Cases of one test, each in a process of its own that does not think that it runs this test alone.
 
+#![allow(dead_code, reason = "every test binary uses its own part of this")]
+
 use std::process::{Command, Output};
 
 const CASE: &str = "HEAPLEDGER_TEST_CASE";
