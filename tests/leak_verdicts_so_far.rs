@@ -11,6 +11,7 @@ use std::future::Future;
 use std::mem;
 use std::pin::pin;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use heapledger::LeakTest;
 
@@ -22,26 +23,31 @@ fn until(turn: usize, most: usize) {
     assert!(turn < most, "No file descriptors available (os error 24)");
 }
 
+/// A test that goes on until the closure panics, however slow the machine is.
+fn lasting(name: &str) -> LeakTest {
+    LeakTest::new(name).time(Duration::from_secs(3600))
+}
+
 fn leaves_files() {
-    let _ = LeakTest::new("watch").run(|turn| {
+    let _ = lasting("watch").run(|turn| {
         until(turn, 128);
         mem::forget(File::open("/etc/hosts").expect("it exists"));
     });
 }
 
 fn leaves_files_until_there_are_none() {
-    let _ = LeakTest::new("watch").run(|_| mem::forget(File::open("/etc/hosts").expect("there are files")));
+    let _ = lasting("watch").run(|_| mem::forget(File::open("/etc/hosts").expect("there are files")));
 }
 
 fn leaves_memory_in_an_assertion() {
-    LeakTest::new("keep").assert(|turn| {
+    lasting("keep").assert(|turn| {
         until(turn, 2 + 112);
         mem::forget(vec![0u8; 48]);
     });
 }
 
 fn leaves_memory_in_a_future() {
-    let test = LeakTest::new("task").run_async(|turn| async move {
+    let test = lasting("task").run_async(|turn| async move {
         until(turn, 200);
         mem::forget(vec![0u8; 48]);
     });
@@ -51,18 +57,18 @@ fn leaves_memory_in_a_future() {
 }
 
 fn leaves_threads() {
-    let _ = LeakTest::new("pool").run(|turn| {
+    let _ = lasting("pool").run(|turn| {
         until(turn, 120);
         std::thread::spawn(std::thread::park);
     });
 }
 
 fn is_clean() {
-    LeakTest::new("calm").assert(|turn| until(turn, 120));
+    lasting("calm").assert(|turn| until(turn, 120));
 }
 
 fn panics_early() {
-    LeakTest::new("early").assert(|turn| {
+    lasting("early").assert(|turn| {
         until(turn, 2 + 16 + 31);
         mem::forget(vec![0u8; 48]);
     });

@@ -15,17 +15,15 @@ pub(crate) type OpenFiles = BTreeSet<(u32, String)>;
 
 /// How many iterations are looked at.
 const LOOKS: usize = 16;
-/// How much time the looks and rests of one round may take together.
+/// How much time the looks and rests of one round may take together, if they are enough for slow work by then.
 const COST: Duration = Duration::from_millis(200);
 /// How often chance alone may say that the test opens files of one name.
 const CHANCE: f64 = 0.001;
 /// So many iterations that all leave the same number of files, with none in the rests, are no chance either: what
 /// others do at random is once in an iteration for 37 % of the iterations at most, and all of so many once in 400.
 const SAME_EVERY_TIME: usize = 6;
-/// Others open the files if the test does not even in this share of the iterations that are to leave one open..
+/// Others open the files if they do in rests, and fewer than this share of the iterations that are to leave one do.
 const PROMISED: f64 = 0.5;
-/// ..or so many standard errors more.
-const SURE: f64 = 2.0;
 
 /// Whose the files of one name are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,7 +53,7 @@ pub(crate) struct Openings {
 impl Openings {
     /// Whether no further iteration is to be looked at.
     pub(crate) fn are_enough(&self) -> bool {
-        self.looks.len() >= LOOKS || self.cost >= COST
+        self.looks.len() >= LOOKS || self.looks.len() >= SAME_EVERY_TIME && self.cost >= COST
     }
 
     /// Takes down what was open before an iteration, after it, and after a rest; how long it was between the first two
@@ -90,8 +88,8 @@ impl Openings {
         if with_new > 0 && (by_chance <= CHANCE || like_a_clock) {
             return Opener::Test(if in_rests == 0.0 { rate } else { usual(&busy).unwrap_or(own) });
         }
-        let error = (error_of_mean(&busy).powi(2) + (share * error_of_mean(&idle)).powi(2)).sqrt();
-        match in_rests > 0.0 && own + SURE * error < rate.min(1.0) * PROMISED {
+        // What the test leaves is new after its iterations, whoever else has the processor meanwhile.
+        match in_rests > 0.0 && (with_new as f64) < rate.min(1.0) * PROMISED * busy.len() as f64 {
             true => Opener::Others,
             false => Opener::NobodyKnows,
         }
@@ -127,13 +125,6 @@ fn usual(left: &[f64]) -> Option<f64> {
 
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
-}
-
-/// How far the mean of so few values may be off.
-fn error_of_mean(values: &[f64]) -> f64 {
-    let (mean, count) = (mean(values), values.len().max(2) as f64);
-    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    (variance / count).sqrt()
 }
 
 /// How many files there are of each name. Every file has two names.

@@ -272,3 +272,13 @@ fn freers_are_sorted_by_bytes() {
     assert_eq!(found, [(OTHERS, 32), (OUTSIDE, 16)]);
     assert_eq!(freers_in_last_window(&evidence(0, |_| WindowEnd::default())), [], "no window, no freer");
 }
+
+#[test]
+fn blocks_of_which_nobody_knows_whether_they_are_old_stay_a_leak() {
+    // The giver had as many on another thread, and keeps more and more on a third one.
+    let unknown = Evidence {
+        moves_before: moves([did(7, OUTSIDE, made(100_000))]),
+        ..takes(200, 0, |n| vec![did(1, OUTSIDE, gave(n)), did(2, OUTSIDE, made(n * n))])
+    };
+    assert_eq!(verdict_without_taken_over(&unknown), None);
+}
