@@ -71,7 +71,7 @@ fn bytes_of_leak(report: &LeakReport) -> f64 {
 
 #[test]
 fn a_cache_that_fills_in_slow_work_is_bounded() {
-    for (entries, micros) in [(1_500, 300), (1_500, 1_000), (200, 2_000)] {
+    for (entries, micros) in [(1_500, 100), (1_500, 300), (200, 1_000)] {
         assert_passes(&slow_cache(entries, micros));
     }
 }
@@ -94,7 +94,8 @@ fn a_container_that_doubles_is_a_leak_however_few_windows_there_is_time_for() {
 #[test]
 fn a_rare_leak_is_found_however_quick_the_work_is() {
     for every in [3_000, 1_900] {
-        let report = LeakTest::new("rare").run(|i| {
+        // Time enough for all iterations also where other processes take the processor away.
+        let report = LeakTest::new("rare").time(Duration::from_secs(10)).run(|i| {
             if i % every == every - 1 {
                 mem::forget(vec![0u8; 100]);
             }
