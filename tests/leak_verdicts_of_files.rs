@@ -104,16 +104,20 @@ fn its_own_in_slow_work() {
     assert_eq!((files(&report), report.iterations()), (1.0, 2 + 2 + 4 + 8), "{report}");
 }
 
-fn its_own_in_every_fourth_iteration() {
+fn its_own_in_every_second_iteration() {
     let mut kept = Vec::with_capacity(1 << 10);
-    let report = LeakTest::new("fourth").run(|turn| kept.extend((turn % 4 == 0).then(|| open("/etc/hosts"))));
-    assert_eq!(files(&report), 0.25, "{report}");
+    let report = LeakTest::new("second").run(|turn| kept.extend((turn % 2 == 0).then(|| open("/etc/hosts"))));
+    assert_eq!(files(&report), 0.5, "{report}");
 }
 
 fn its_own_beside_a_neighbour_s_of_the_same_name() {
     neighbour("/etc/hosts");
     let mut kept = Vec::with_capacity(1 << 12);
     let report = LeakTest::new("own").run(|_| kept.push(open("/etc/hosts")));
+    // Where the processor is so busy that the neighbour opens some in most iterations too, that nobody knows is said.
+    if report.to_string().contains("nobody could be asked who opens them: /etc/hosts") {
+        return assert!(!report.verdict().is_leak(), "{report}");
+    }
     // One where most of sixteen iterations left one; else an average, less what the neighbour opens by its rests.
     let left = files(&report);
     assert!((0.5..=1.5).contains(&left), "{left}: {report}");
@@ -148,7 +152,7 @@ fn files_are_charged_to_whoever_opens_them() {
             ("new names", work_beside_a_neighbour_with_a_new_name_every_time),
             ("its own in three windows", its_own_in_three_windows),
             ("its own in slow work", its_own_in_slow_work),
-            ("its own, every fourth time", its_own_in_every_fourth_iteration),
+            ("its own, every second time", its_own_in_every_second_iteration),
             ("its own and others of the name", its_own_beside_a_neighbour_s_of_the_same_name),
             ("its own and others of another name", its_own_beside_a_neighbour_s_of_another_name),
             ("its own at the limit", its_own_at_the_limit_of_iterations),

@@ -75,7 +75,12 @@ fn leaves_threads() {
     let _ = lasting("pool").run(|turn| {
         until(turn, 120);
         if turn.is_multiple_of(2) {
-            std::thread::spawn(std::thread::park);
+            let (up, is_up) = std::sync::mpsc::channel();
+            std::thread::spawn(move || {
+                up.send(()).expect("somebody waits");
+                std::thread::park();
+            });
+            is_up.recv().expect("it began");
         }
     });
 }
