@@ -137,8 +137,7 @@ impl DenyAlloc {
         }
         let Self { node, allowed, caller, .. } = *self;
         Some(Own::new(|| {
-            let nodes = registry::all();
-            let path_of = |id: &OperationId| Some(nodes.get(id.index())?.path());
+            let path_of = |id: &OperationId| registry::find_by_id(*id).map(Node::path);
             let by = allocated_between(&self.before, &allocated_by_operation(), path_of);
             Violation { path: node.path(), caller, did, allowed, by }
         }))

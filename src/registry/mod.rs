@@ -9,6 +9,6 @@ mod private;
 /// What a thread entered last, found without a lock.
 mod recent;
 
-pub(crate) use operations::{all, find_by_path, named, overflowed, owner_of};
+pub(crate) use operations::{all, find_by_id, find_by_path, named, overflowed, owner_of};
 pub(crate) use private::{has_private, new_private};
 pub(crate) use recent::operation;

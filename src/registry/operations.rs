@@ -119,6 +119,11 @@ pub(crate) fn all() -> Vec<&'static Node> {
     nodes
 }
 
+/// The operation with this id.
+pub(crate) fn find_by_id(id: OperationId) -> Option<&'static Node> {
+    BUILTINS.into_iter().chain(named()).find(|node| node.id == id)
+}
+
 /// The operation at `path`; `None` if it was never made.
 pub(crate) fn find_by_path(path: &str) -> Option<&'static Node> {
     if let Some(builtin) = BUILTINS.iter().find(|builtin| builtin.name == path) {

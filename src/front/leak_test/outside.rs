@@ -7,7 +7,7 @@ use crate::words::{Node, OperationId};
 /// What leaks outside the test, by name and place.
 pub(super) fn outside_leaks(evidence: &Evidence) -> OutsideLeaks {
     let leaks = leaks_outside(evidence).into_iter().filter_map(|growth| {
-        let node = node_of(growth.operation)?;
+        let node = registry::find_by_id(growth.operation)?;
         Some(OutsideLeak {
             path: node.path(),
             site: node.site,
@@ -21,9 +21,5 @@ pub(super) fn outside_leaks(evidence: &Evidence) -> OutsideLeaks {
 
 /// What an operation is called.
 pub(super) fn path_of(operation: OperationId) -> Option<String> {
-    node_of(operation).map(Node::path)
-}
-
-fn node_of(operation: OperationId) -> Option<&'static Node> {
-    registry::all().get(operation.index()).copied()
+    registry::find_by_id(operation).map(Node::path)
 }

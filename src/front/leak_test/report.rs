@@ -84,8 +84,7 @@ impl LeakReport {
         process::leak_tested(|| self.as_tested());
         assert!(self.passes(), "{self}");
         if !self.0.warnings.is_empty() {
-            // Where output is captured, whoever is active would pay for it.
-            record::quietly(|| eprintln!("{}", render::warnings(&self.0)));
+            say(|| render::warnings(&self.0));
         }
     }
 
@@ -106,8 +105,8 @@ impl LeakReport {
 }
 
 /// Says something on standard error; where a test's output is captured, there. Whoever is active does not pay for it.
-pub(super) fn say(text: &str) {
-    record::quietly(|| eprintln!("{text}"));
+pub(super) fn say(text: impl FnOnce() -> String) {
+    record::quietly(|| eprintln!("{}", text()));
 }
 
 impl fmt::Display for LeakReport {

@@ -263,7 +263,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             let mut text = String::new();
             // Writing to a string does not fail.
             let _ = render::leak_so_far(&self.findings(&notes), known.is_some(), &mut text);
-            say(&text);
+            say(|| text);
         }));
         self.notes.put(notes);
     }
@@ -307,10 +307,8 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             let did = last - before;
             let operations = did.rows().filter(|(node, _)| node.id != LEDGER.id);
             findings.note_last_window(evidence, operations.map(|(node, row)| (node.id, row.path, row.own)));
-            let nodes = registry::all();
-            let path = |operation: OperationId| nodes.get(operation.index()).map(|node| node.path());
             let freers = freers_in_last_window(evidence).into_iter();
-            findings.freed_by = freers.filter_map(|(operation, bytes)| Some((path(operation)?, bytes))).collect();
+            findings.freed_by = freers.filter_map(|(operation, bytes)| Some((path_of(operation)?, bytes))).collect();
         }
         findings
     }

@@ -155,10 +155,7 @@ pub(crate) fn judge(series: &Series) -> Judged {
     if level_now {
         return Judged::Decided(settled_at(series, &bytes, &blocks));
     }
-    let bounded = Verdict::Bounded {
-        bytes: bytes.highest() - series.before.bytes,
-        blocks: blocks.highest() - series.before.blocks,
-    };
+    let bounded = bounded_at_highest(series, &bytes, &blocks);
     if bytes.rises() || blocks.rises() { Judged::Undecided(bounded) } else { Judged::Decided(bounded) }
 }
 
@@ -168,15 +165,17 @@ fn settled_at(series: &Series, bytes: &Curve, blocks: &Curve) -> Verdict {
     let early = FEWEST_WINDOWS.min(series.windows.len() - 1);
     let (kept, kept_blocks) = (end.bytes - series.before.bytes, end.blocks - series.before.blocks);
     if !(bytes.is_level_from(early) && blocks.is_level_from(early)) {
-        return Verdict::Bounded {
-            bytes: bytes.highest() - series.before.bytes,
-            blocks: blocks.highest() - series.before.blocks,
-        };
+        return bounded_at_highest(series, bytes, blocks);
     }
     if kept == 0 && kept_blocks == 0 {
         return Verdict::Clean;
     }
     Verdict::WarmUp { bytes: kept, blocks: kept_blocks }
+}
+
+/// Growth that went no higher than this.
+fn bounded_at_highest(series: &Series, bytes: &Curve, blocks: &Curve) -> Verdict {
+    Verdict::Bounded { bytes: bytes.highest() - series.before.bytes, blocks: blocks.highest() - series.before.blocks }
 }
 
 /// Growth in step with the iterations, that rests on too little.
