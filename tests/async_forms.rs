@@ -11,30 +11,11 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::{fs, mem};
 
-use common::{alone, plays, row, tally};
+use common::{alone, elsewhere, plays, row, tally};
 use heapledger::{LeakTest, Track as _, assert_budget_async, current, measure_async, report, track};
 
 #[global_allocator]
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-
-/// Pending once.
-struct Elsewhere(bool);
-
-impl Future for Elsewhere {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if mem::replace(&mut self.0, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
-fn elsewhere() -> Elsewhere {
-    Elsewhere(false)
-}
 
 /// Polls the future on two threads in turn until it is ready, and passes its panics on.
 fn run<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {

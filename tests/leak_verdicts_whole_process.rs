@@ -1,6 +1,8 @@
 //! Leaks that are nobody's operation: in a pool that was there before the test, which only the whole process shows. And
 //! futures that move between the threads of an executor. One process for these tests, one at a time.
 
+mod common;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::mem;
@@ -11,6 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, JoinHandle, ThreadId};
 
+use common::elsewhere;
 use heapledger::{LeakReport, LeakTest, Verdict};
 
 #[global_allocator]
@@ -183,21 +186,6 @@ impl Drop for Executor {
     }
 }
 
-/// Pending once: the task goes to the end of the queue, and on to whatever thread is free.
-struct Elsewhere(bool);
-
-impl Future for Elsewhere {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if mem::replace(&mut self.0, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
 static SEEN_ON: Mutex<Vec<ThreadId>> = Mutex::new(Vec::new());
 
 fn see_thread() {
@@ -220,7 +208,7 @@ fn run_async<R: Send + 'static, F: Future<Output = R> + Send + 'static>(
 async fn hop(bytes: usize) -> Vec<u8> {
     let block = vec![0u8; bytes];
     for _ in 0..3 {
-        Elsewhere(false).await;
+        elsewhere().await;
         see_thread();
     }
     block

@@ -4,6 +4,7 @@
 
 use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 /// A [`heapledger::Tally`] in which every counter that is not named is zero, so that a comparison covers all of them.
@@ -42,6 +43,19 @@ pub fn balanced() -> heapledger::Snapshot {
 /// The row of an operation that ran, from a snapshot that balances.
 pub fn row(path: &str) -> heapledger::Row {
     balanced().operation(path).unwrap_or_else(|| panic!("operation {path:?} never ran"))
+}
+
+/// Is pending once: a runtime takes other tasks first, and goes on with this one on whatever thread is free.
+pub async fn elsewhere() {
+    let mut was_pending = false;
+    let poll = |context: &mut Context<'_>| {
+        if std::mem::replace(&mut was_pending, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    };
+    std::future::poll_fn(poll).await;
 }
 
 const ROLE: &str = "HEAPLEDGER_TEST_ROLE";

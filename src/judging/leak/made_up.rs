@@ -1,7 +1,12 @@
-//! Evidence that the unit tests of this folder make up. Not part of the crate otherwise.
+//! Evidence and findings that unit tests make up. Not part of the crate otherwise.
+
+use std::panic::Location;
+use std::time::Duration;
 
 use super::curve::{Live, Series, Window};
 use super::evidence::{Evidence, WindowEnd};
+use super::findings::{Findings, OutsideLeaks};
+use super::verdict::Verdict;
 use crate::reading::{Move, Moves, WriterId};
 use crate::words::{Counts, OperationId};
 
@@ -110,4 +115,34 @@ pub(super) fn old(n: u64) -> Vec<Move> {
 /// The giver makes every block that it gives away.
 pub(super) fn fresh(n: u64) -> Vec<Move> {
     vec![did(1, OUTSIDE, all([made(n), gave(n)]))]
+}
+
+/// What a test found that has this verdict, and of which nothing else is known.
+#[track_caller]
+pub(crate) fn bare_findings(name: &str, verdict: Verdict) -> Findings {
+    Findings {
+        name: name.into(),
+        place: Location::caller(),
+        verdict,
+        iterations: 0,
+        windows: 0,
+        last_window: 0,
+        elapsed: Duration::ZERO,
+        rests_on: None,
+        warm_up: Live::default(),
+        growing: Vec::new(),
+        outside: OutsideLeaks::default(),
+        handed_over: 0,
+        given_away: 0,
+        taken_over: 0,
+        freed_by: Vec::new(),
+        unattributed: Live::default(),
+        threads: Vec::new(),
+        files: Vec::new(),
+        counts_threads: false,
+        allowed_warmup: None,
+        bounded: None,
+        warnings: Vec::new(),
+        strict: false,
+    }
 }

@@ -14,7 +14,7 @@ mod fresh;
 mod in_step;
 /// Threads and files that iterations leave open.
 mod left_open;
-/// Evidence that tests make up.
+/// Evidence and findings that tests make up.
 #[cfg(test)]
 mod made_up;
 /// Who opens files.
@@ -43,6 +43,8 @@ pub(crate) use findings::Growth;
 pub(crate) use findings::{Findings, OutsideLeak, OutsideLeaks, Warning, as_expected};
 pub(crate) use in_step::warnings_of_outside;
 pub(crate) use left_open::{is_shown, learn_who_opens_files, unknown_files, without_ended_threads};
+#[cfg(test)]
+pub(crate) use made_up::bare_findings;
 pub(crate) use openings::{OpenFiles, Openings, count_names};
 pub(crate) use outside::{grown_outside, leaks_inside, leaks_outside, running_threads};
 pub(crate) use owners::freers_in_last_window;

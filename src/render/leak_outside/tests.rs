@@ -1,11 +1,10 @@
 //! What is said of the outside, word for word.
 
 use std::panic::Location;
-use std::time::Duration;
 
 use super::super::leak::{leak, sentence, warnings};
 use super::*;
-use crate::judging::leak::{Live, OutsideLeaks, Verdict};
+use crate::judging::leak::{Live, OutsideLeaks, Verdict, bare_findings};
 
 fn found(verdict: Verdict, leaks: &[&str], are_the_verdict: bool, warnings: Vec<Warning>) -> Findings {
     let leak = |path: &&str| OutsideLeak {
@@ -16,29 +15,13 @@ fn found(verdict: Verdict, leaks: &[&str], are_the_verdict: bool, warnings: Vec<
         blocks_per_iteration: 1.0,
     };
     Findings {
-        name: "send".into(),
-        place: Location::caller(),
-        verdict,
         iterations: 200,
         windows: 3,
         last_window: 100,
-        elapsed: Duration::ZERO,
-        rests_on: None,
-        warm_up: Live::default(),
-        growing: Vec::new(),
         outside: OutsideLeaks { leaks: leaks.iter().map(leak).collect(), are_the_verdict },
-        handed_over: 0,
-        given_away: 0,
-        taken_over: 0,
-        freed_by: Vec::new(),
-        unattributed: Live::default(),
-        threads: Vec::new(),
-        files: Vec::new(),
         counts_threads: true,
-        allowed_warmup: None,
-        bounded: None,
         warnings,
-        strict: false,
+        ..bare_findings("send", verdict)
     }
 }
 

@@ -1,35 +1,11 @@
 //! What follows from a verdict, with values on both sides of every limit.
 
 use super::super::evidence::WindowEnd;
-use super::super::made_up::{BELOW, OTHERS, OUTSIDE, TEST, evidence, live, owning};
+use super::super::made_up::{self, BELOW, OTHERS, OUTSIDE, TEST, evidence, live, owning};
 use super::*;
 
 fn findings(verdict: Verdict, allowed_warmup: Option<u64>, bounded: Option<u64>) -> Findings {
-    Findings {
-        name: "test".into(),
-        place: Location::caller(),
-        verdict,
-        iterations: 0,
-        windows: 0,
-        last_window: 0,
-        elapsed: Duration::ZERO,
-        rests_on: None,
-        warm_up: Live::default(),
-        growing: Vec::new(),
-        outside: OutsideLeaks::default(),
-        handed_over: 0,
-        given_away: 0,
-        taken_over: 0,
-        freed_by: Vec::new(),
-        unattributed: Live::default(),
-        threads: Vec::new(),
-        files: Vec::new(),
-        counts_threads: false,
-        allowed_warmup,
-        bounded,
-        warnings: Vec::new(),
-        strict: false,
-    }
+    Findings { allowed_warmup, bounded, ..made_up::bare_findings("test", verdict) }
 }
 
 fn leak(threads_per_iteration: f64, files_per_iteration: f64) -> Verdict {
