@@ -163,7 +163,7 @@ impl LeakTest {
     }
 
     /// Fails the assertion also where the report only warns: of what grew outside in step with the iterations, and of
-    /// threads, files and C memory that the test cannot judge.
+    /// threads and files that the test cannot judge.
     ///
     /// ```
     /// let strict = heapledger::LeakTest::new("search").strict();
