@@ -220,7 +220,7 @@ fn text_of(report: &LeakReport) -> String {
 fn the_report_names_the_child_operation_that_grows_and_who_freed_what() {
     let text = text_of(&child_leaks(LeakTest::new("parent")));
     assert!(text.contains("exactly 33 B in 1 block per iteration"), "{text}");
-    assert!(text.contains("grows    parent/leaky by"), "{text}");
+    assert!(text.contains("grows    parent/leaky (tests/leak_verdicts.rs:"), "{text}");
 
     let helper = Helper::new(|block: Vec<u8>| {
         let _op = heapledger::track("shredder");

@@ -33,7 +33,7 @@ pub struct Row {
 
 impl Row {
     /// An operation that did nothing itself.
-    pub(super) fn blank(path: &str) -> Self {
+    pub(crate) fn blank(path: &str) -> Self {
         let (own, total) = (Tally::default(), Tally::default());
         Self { path: path.into(), scopes: 0, threads: 0, peak_error: 0, site: None, own, total }
     }

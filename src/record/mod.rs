@@ -10,6 +10,8 @@ mod account;
 mod accounts;
 /// Forwards to the inner allocator, writes the owner's tag, and has the call counted.
 mod allocator;
+/// C's heap as a whole.
+mod c_heap;
 /// The hot path: one call counted, and the slow halves.
 mod count;
 /// One open scope.
@@ -50,6 +52,7 @@ pub use allocator::Allocator;
 
 pub(crate) use account::{AccountReading, Peak};
 pub(crate) use allocator::allocator_name;
+pub(crate) use c_heap::c_heap;
 pub(crate) use count::{for_each_account_here, issue};
 pub(crate) use frame::ScopeReading;
 pub(crate) use installed::{installed, installed_after};

@@ -88,6 +88,47 @@ pub(crate) fn trim() {
     }
 }
 
+/// Bytes of all chunks of C's heap that are in use, their overhead included, and how many of these are mappings of
+/// their own. `None` where its library cannot be asked; glibc can since 2.33. Walks all arenas and their free chunks,
+/// and locks each of them meanwhile.
+pub(super) fn malloc_in_use() -> Option<(i64, i64)> {
+    #[cfg(all(target_os = "linux", target_env = "gnu", not(target_feature = "crt-static"), not(miri)))]
+    {
+        use std::ffi::{c_char, c_void};
+
+        /// `struct mallinfo2` of `malloc.h`.
+        #[repr(C)]
+        struct MallInfo {
+            arena: usize,
+            ordblks: usize,
+            smblks: usize,
+            hblks: usize,
+            hblkhd: usize,
+            usmblks: usize,
+            fsmblks: usize,
+            uordblks: usize,
+            fordblks: usize,
+            keepcost: usize,
+        }
+        unsafe extern "C" {
+            fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
+        }
+        // Looked up by name, so that programs start where an older glibc has none. A null handle is all libraries.
+        // SAFETY: the name ends with a zero.
+        let found = unsafe { dlsym(std::ptr::null_mut(), c"mallinfo2".as_ptr()) };
+        if found.is_null() {
+            return None;
+        }
+        // SAFETY: whatever is called so has this type.
+        let mallinfo2 = unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> MallInfo>(found) };
+        // SAFETY: it has no preconditions, and may be called from any thread.
+        let now = unsafe { mallinfo2() };
+        Some((now.uordblks as i64 + now.hblkhd as i64, now.hblks as i64))
+    }
+    #[cfg(not(all(target_os = "linux", target_env = "gnu", not(target_feature = "crt-static"), not(miri))))]
+    None
+}
+
 /// The system's number of this thread.
 #[cfg(heapledger_interpose)]
 pub(super) fn gettid() -> Tid {

@@ -1,15 +1,16 @@
 //! The report of a leak test, for people: one sentence, then what stands behind it. It writes what was found and judges
 //! nothing.
 
-use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
+use super::amounts::{bytes, figure, live, per_iteration, things_per_iteration};
+use super::grouped::{SHOWN, grouped};
 use super::leak_outside as outside;
-use crate::judging::leak::{Findings, Live, Verdict, Warning};
-use crate::words::{Bytes, counted, exact, printable};
+use crate::judging::leak::{Beyond, Findings, Growth, Live, Placed, Rate, Verdict, Warning};
+use crate::words::{counted, printable};
 
-/// Names shown of a list that may be long.
-const SHOWN: usize = 8;
+/// The least share of the first line's figures that is said not to be in the lines `grows`.
+const WORTH_SAYING: f64 = 0.01;
 
 /// The whole report.
 pub(crate) fn leak(found: &Findings, out: &mut impl Write) -> fmt::Result {
@@ -43,15 +44,16 @@ fn details(found: &Findings, out: &mut impl Write) -> fmt::Result {
     }
     let over = format!("over the last {}", counted(found.last_window, "iteration"));
     for growth in found.growing.iter().take(SHOWN) {
-        let whereabouts = outside::whereabouts(found, &growth.path);
-        writeln!(out, "  grows    {}{whereabouts} by {} {over}", printable(&growth.path), live(growth.live))?;
+        writeln!(out, "  grows    {} {over}", grown(found, growth))?;
     }
-    for leak in outside::growing(found).take(SHOWN) {
-        let whereabouts = outside::whereabouts(found, &leak.path);
-        writeln!(out, "  grows    {}{whereabouts} by {} {over}", printable(&leak.path), live(leak.live))?;
+    for growth in outside::growing(found).take(SHOWN) {
+        writeln!(out, "  grows    {} {over}", grown(found, growth))?;
+    }
+    if let Some(rest) = left_over(found) {
+        writeln!(out, "  rest     {rest}")?;
     }
     if found.handed_over > 0 {
-        let freers = found.freed_by.iter().take(SHOWN).map(|(path, _)| printable(path)).collect::<Vec<_>>().join(", ");
+        let freers = found.freed_by.iter().take(SHOWN).map(|(freer, _)| named(freer)).collect::<Vec<_>>().join(", ");
         let by = if freers.is_empty() { "other operations of the test".into() } else { freers };
         writeln!(out, "  handed   {} were freed by {by} {over}: no leak", bytes(found.handed_over))?;
     }
@@ -61,7 +63,7 @@ fn details(found: &Findings, out: &mut impl Write) -> fmt::Result {
     if found.given_away > 0 {
         writeln!(out, "  gave     {} in blocks that others resized, and own since, {over}", bytes(found.given_away))?;
     }
-    writeln!(out, "  outside  (unattributed) moved by {} {over}", live(found.unattributed))?;
+    writeln!(out, "  outside  (unattributed) moved by {} {over}{}", live(found.unattributed), moved_by(found))?;
     list(out, "  threads  still running: ", &found.threads)?;
     list(out, "  files    opened meanwhile, still open: ", &found.files)?;
     for warning in &found.warnings {
@@ -80,9 +82,9 @@ pub(crate) fn warnings(found: &Findings) -> String {
 
 fn warned_of(warning: &Warning) -> String {
     match warning {
-        Warning::OutsideInStep { path, per_iteration } => format!(
+        Warning::OutsideInStep { operation, per_iteration } => format!(
             "outside, {} grows by {} per iteration, in step with the test: is it the test's doing?",
-            printable(path),
+            named(operation),
             live(*per_iteration)
         ),
         Warning::UnseenThreads { count } => format!(
@@ -94,26 +96,83 @@ fn warned_of(warning: &Warning) -> String {
             let names = names.iter().take(SHOWN).map(|name| printable(name)).collect::<Vec<_>>().join(", ");
             format!("more and more files are open, and nobody could be asked who opens them: {names}")
         }
+        Warning::CHeap { bytes_per_iteration } => {
+            format!(
+                "memory outside the Rust heap grew by {} B per iteration: C code that the work calls keeps it; \
+                 `.c_heap(true)` judges it",
+                figure(*bytes_per_iteration)
+            )
+        }
     }
 }
 
-/// The names, each once, with how often.
 fn list(out: &mut impl Write, head: &str, names: &[String]) -> fmt::Result {
-    if names.is_empty() {
-        return Ok(());
+    if names.is_empty() { Ok(()) } else { writeln!(out, "{head}{}", grouped(names)) }
+}
+
+/// The operation, and where it was first entered.
+fn named(operation: &Placed) -> String {
+    let place = operation.site.as_ref().map(|site| format!(" ({}:{})", printable(&site.file), site.line));
+    format!("{}{}", printable(&operation.path), place.unwrap_or_default())
+}
+
+/// Which operation grew, and by how much: per iteration, where that is what the verdict says, and in the last window.
+fn grown(found: &Findings, growth: &Growth) -> String {
+    let Growth { live: Live { bytes, blocks }, rate, .. } = *growth;
+    let mut said = live(growth.live);
+    let head = format!("{}{} by", named(&growth.operation), outside::whereabouts(found, &growth.operation));
+    let is_steady = matches!(found.verdict, Verdict::Leak { .. } | Verdict::Undecided { .. });
+    let of_one = rate.blocks == 1.0;
+    if blocks > 1 && bytes > 0 && bytes % blocks == 0 && !of_one {
+        said.push_str(&format!(", {} B a block on average,", figure((bytes / blocks) as f64)));
     }
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    names.iter().for_each(|name| *counts.entry(name).or_default() += 1);
-    let times = |count: usize| if count > 1 { format!(" (x{count})") } else { String::new() };
-    let shown = counts.iter().take(SHOWN).map(|(name, count)| format!("{}{}", printable(name), times(*count)));
-    let shown = shown.collect::<Vec<_>>().join(", ");
-    let more = counts.len().saturating_sub(SHOWN);
-    writeln!(out, "{head}{shown}{}", if more > 0 { format!(" and {more} more") } else { String::new() })
+    match is_steady && (rate.bytes > 0.0 || rate.blocks > 0.0) {
+        true => format!("{head} {}; {said}", per_iteration(rate)),
+        false => format!("{head} {said}"),
+    }
+}
+
+/// What of the first line's figures the operations of the test do not have together.
+fn left_over(found: &Findings) -> Option<String> {
+    let Verdict::Leak { bytes_per_iteration, blocks_per_iteration, .. } = found.verdict else { return None };
+    let worth = |left: f64, of: f64| left.abs() > of * WORTH_SAYING;
+    let left = found.left_over;
+    if !worth(left.bytes, bytes_per_iteration) && !worth(left.blocks, blocks_per_iteration) {
+        return None;
+    }
+    let less = left.bytes < 0.0 || left.bytes == 0.0 && left.blocks < 0.0;
+    let why = if less { "others gave back as much" } else { "it is owned outside the operations of the test" };
+    Some(format!("{}: {why}", per_iteration(left)))
+}
+
+/// Who moved what is outside, where that can be said.
+fn moved_by(found: &Findings) -> String {
+    let Rate { bytes, blocks } = found.unattributed_rate;
+    let mut said = String::new();
+    let grew = found.unattributed.bytes > 0 || found.unattributed.blocks > 0;
+    if grew && (bytes > 0.0 || blocks > 0.0) {
+        said.push_str(&format!(", {}", per_iteration(found.unattributed_rate)));
+    }
+    if found.unattributed.bytes < 0 || found.unattributed.blocks < 0 {
+        if found.ended_threads > 0 {
+            let ended = counted(found.ended_threads, "thread");
+            said.push_str(&format!(": {ended} of others ended meanwhile, as a neighbour test's does"));
+        }
+        if let Some((neighbour, gave)) = &found.gave_back {
+            said.push_str(&format!("; {} moved by {}", named(neighbour), live(*gave)));
+        }
+    }
+    said
 }
 
 /// The verdict in one sentence.
 pub(crate) fn sentence(found: &Findings) -> String {
-    verdict(found) + &outside::added(found)
+    let Beyond { threads, files } = found.beyond;
+    let beyond = [(threads, "running thread"), (files, "open file")].into_iter().filter_map(|(beyond, what)| {
+        let (more, bound) = beyond?;
+        Some(format!(", and {} more than before, MORE than the {bound} that are allowed", counted(more, what)))
+    });
+    verdict(found) + &beyond.collect::<String>() + &outside::added(found)
 }
 
 fn verdict(found: &Findings) -> String {
@@ -134,21 +193,20 @@ fn verdict(found: &Findings) -> String {
             threads_per_iteration,
             files_per_iteration,
         } => {
-            let plural = |count: f64| if count == 1.0 { "" } else { "s" };
             let mut left = Vec::new();
-            if *bytes_per_iteration > 0.0 || *blocks_per_iteration > 0.0 {
+            let bytes_per_iteration = bytes_per_iteration - found.c_heap;
+            if bytes_per_iteration > 0.0 || *blocks_per_iteration > 0.0 {
                 let about = if *exact { "exactly" } else { "about" };
-                let bytes = figure(*bytes_per_iteration);
-                let memory = match *blocks_per_iteration {
-                    0.0 => format!("{about} {bytes} B per iteration, in blocks that grow"),
-                    blocks => format!("{about} {bytes} B in {} block{} per iteration", figure(blocks), plural(blocks)),
-                };
-                left.push(memory + &outside::place(found));
+                let rate = Rate { bytes: bytes_per_iteration, blocks: *blocks_per_iteration };
+                left.push(format!("{about} {}", per_iteration(rate)) + &outside::place(found));
             }
             for (count, what) in [(*threads_per_iteration, "running thread"), (*files_per_iteration, "open file")] {
                 if count > 0.0 {
-                    left.push(format!("{} {what}{} per iteration", figure(count), plural(count)));
+                    left.push(things_per_iteration(count, what));
                 }
+            }
+            if found.c_heap > 0.0 {
+                left.push(format!("about {} B per iteration outside the Rust heap, in C code", figure(found.c_heap)));
             }
             format!("LEAK: it leaves {}", left.join(", "))
         }
@@ -171,10 +229,9 @@ fn verdict(found: &Findings) -> String {
             )
         }
         Verdict::Undecided { bytes_per_iteration, blocks_per_iteration, events, .. } => format!(
-            "undecided: it grows in step with the iterations, by about {} B in {} blocks each, but {} too few to tell a \
-             leak from a cache that fills",
-            figure(*bytes_per_iteration),
-            figure(*blocks_per_iteration),
+            "undecided: it grows in step with the iterations, by about {}, but {} too few to tell a leak from a cache that \
+             fills",
+            per_iteration(Rate { bytes: *bytes_per_iteration, blocks: *blocks_per_iteration }),
             is_or_are(*events)
         ),
         Verdict::Violated { blocks, by } => format!(
@@ -253,20 +310,5 @@ fn advice(found: &Findings) -> &'static str {
     }
 }
 
-fn bytes(bytes: u64) -> String {
-    match bytes {
-        ..1024 => Bytes(bytes.into()).to_string(),
-        _ => format!("{} ({} B)", Bytes(bytes.into()), exact(bytes.into())),
-    }
-}
-
-fn live(live: Live) -> String {
-    let blocks = if live.blocks.abs() == 1 { "block" } else { "blocks" };
-    let sign = if live.bytes < 0 { "-" } else { "" };
-    format!("{sign}{} in {} {blocks}", bytes(live.bytes.unsigned_abs()), exact(live.blocks.into()))
-}
-
-/// A whole number as it is, any other with two digits.
-fn figure(number: f64) -> String {
-    if number == number.trunc() { exact(number as i128) } else { format!("{number:.2}") }
-}
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! What the report of a leak test says of operations and threads outside the test. It judges nothing.
 
-use crate::judging::leak::{Findings, OutsideLeak, Warning};
+use crate::judging::leak::{Findings, Growth, Placed, Warning};
 use crate::words::printable;
 
 /// Names shown in a headline.
@@ -19,19 +19,19 @@ pub(super) fn place(found: &Findings) -> String {
     if outside.leaks.is_empty() || !outside.are_the_verdict {
         return String::new();
     }
-    format!(", in {}, outside the test", names(outside.leaks.iter().map(|leak| leak.path.as_str())))
+    format!(", in {}, outside the test", names(outside.leaks.iter().map(|leak| leak.operation.path.as_str())))
 }
 
 /// The paths of operations outside that grow, and that the verdict does not name.
 fn beside(found: &Findings) -> Vec<&str> {
     let outside = &found.outside;
-    let leaks = outside.leaks.iter().filter(|_| !outside.are_the_verdict).map(|leak| leak.path.as_str());
+    let leaks = outside.leaks.iter().filter(|_| !outside.are_the_verdict).map(|leak| leak.operation.path.as_str());
     leaks.chain(in_step(found)).collect()
 }
 
 fn in_step(found: &Findings) -> impl Iterator<Item = &str> {
     found.warnings.iter().filter_map(|warning| match warning {
-        Warning::OutsideInStep { path, .. } => Some(path.as_str()),
+        Warning::OutsideInStep { operation, .. } => Some(operation.path.as_str()),
         _ => None,
     })
 }
@@ -54,18 +54,16 @@ pub(super) fn clean(found: &Findings) -> &'static str {
     }
 }
 
-/// Behind the name of an operation that grows: where it was first entered, and that it is not the test's.
-pub(super) fn whereabouts(found: &Findings, path: &str) -> String {
-    match found.outside.leaks.iter().find(|leak| leak.path == path) {
-        Some(OutsideLeak { site: Some(site), .. }) => format!(" ({}:{}), outside the test,", site.file(), site.line()),
-        // What no scope is open for says so by its name.
-        _ => String::new(),
-    }
+/// Behind the name of an operation that grows: that it is not the test's. What no scope is open for says so by its
+/// name.
+pub(super) fn whereabouts(found: &Findings, operation: &Placed) -> &'static str {
+    let is_outside = found.outside.leaks.iter().any(|leak| leak.operation == *operation);
+    if is_outside && operation.site.is_some() { ", outside the test," } else { "" }
 }
 
 /// Operations outside that leak and that are not among those that grow already.
-pub(super) fn growing(found: &Findings) -> impl Iterator<Item = &OutsideLeak> {
-    let known = |leak: &&OutsideLeak| found.growing.iter().any(|growth| growth.path == leak.path);
+pub(super) fn growing(found: &Findings) -> impl Iterator<Item = &Growth> {
+    let known = |leak: &&Growth| found.growing.iter().any(|growth| growth.operation == leak.operation);
     found.outside.leaks.iter().filter(move |leak| !known(leak))
 }
 

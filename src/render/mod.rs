@@ -1,9 +1,13 @@
 //! Values to text, for people and for tools: nothing is read back, and nothing is asked of the terminal.
 
+/// How amounts of memory are said.
+mod amounts;
 /// A scope that must not allocate, and did.
 mod deny;
 /// Judged figures, one output a file.
 pub(crate) mod findings;
+/// Names of many things, the equal ones grouped.
+mod grouped;
 /// What a leak test found.
 mod leak;
 /// What a leak test found outside itself.

@@ -6,16 +6,17 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::files::{FileWatch, open_files, process_threads, runs_alone, thread_name};
-use super::outside::{outside_leaks, path_of};
+use super::outside::{outside_leaks, placed};
 use super::progress::Progress;
 use super::report::{LeakReport, say};
 use super::settle::{Settling, most_threads_end};
 use super::test::LeakTest;
 use crate::front::process;
 use crate::judging::leak::{
-    Evidence, Findings, Live, NextStep, OpenFiles, Spent, Verdict, Window, WindowEnd, as_expected, count_names,
-    freers_in_last_window, grown_outside, is_shown, learn_who_opens_files, next_step, rests_on, running_threads,
-    unknown_files, verdict_so_far, violated, warnings_of_outside, whole_windows, without_ended_threads,
+    CHeapRead, Evidence, Findings, Live, NextStep, OpenFiles, Rate, Spent, Verdict, Window, WindowEnd, as_expected,
+    beyond_bounds, count_names, freers_in_last_window, grown_outside, is_shown, learn_who_opens_files, next_step,
+    rests_on, running_threads, unknown_files, verdict_so_far, violated, warnings_of_outside, whole_windows,
+    without_ended_threads,
 };
 use crate::reading::{Snapshot, Strangers, moves, snapshot};
 use crate::record::{self, Own};
@@ -68,6 +69,10 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
     ) -> Self {
         process::must_see();
         test.must_reach_a_verdict();
+        assert!(
+            !test.c_heap || record::c_heap().is_some(),
+            "C's heap cannot be read here: that needs glibc 2.33 or later, linked dynamically, and `Allocator::system()`",
+        );
         // An operation for this test alone, whatever else goes by its name.
         let node = registry::new_private(record::active(), &test.name, Some(place));
         let threads = threads(&test, node);
@@ -80,6 +85,9 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
                 allowed_warmup: test.allowed_warmup,
                 bounded: test.bounded,
                 moves_before: moves(),
+                bounded_threads: test.bounded_threads,
+                bounded_files: test.bounded_files,
+                judges_c_heap: test.c_heap,
                 ..Evidence::default()
             },
             settling: Settling::new(node, test.whole_process),
@@ -167,6 +175,9 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
                 if let Some(window) = windows.last_mut() {
                     window.readings.push((at, live));
                 }
+                if let Some(parts) = notes.evidence.parts.last_mut() {
+                    parts.push((at, notes.settling.parts()));
+                }
                 notes.progress.show(&run.test.name, notes.iterations, windows.len(), notes.began.elapsed());
             }
         });
@@ -176,6 +187,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
     fn end_window(&self, notes: &mut Notes) {
         let threads = self.running_threads(notes);
         let moves = moves().since(&notes.evidence.moves_before);
+        let c_heap = record::c_heap();
         let ledger = snapshot();
         let files = count_names(&open_files());
         let total = ledger.total_of(self.node);
@@ -185,8 +197,14 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             unattributed: Live::from(&ledger.total_of(&UNATTRIBUTED)),
             outside: self.outside(&ledger, &notes.evidence),
             threads,
+            process_threads: process_threads(),
             strangers: notes.strangers.count(),
             files,
+            c_heap: c_heap.map(|heap| CHeapRead {
+                in_use: heap.in_use,
+                mapped: heap.mapped,
+                rust: Live { bytes: heap.recorder, blocks: 0 }.plus(Live::from(&ledger.total())),
+            }),
             moves,
         });
         // After the readings: whatever they have was made before.
@@ -291,6 +309,10 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             taken_over: 0,
             freed_by: Vec::new(),
             unattributed: Live::default(),
+            unattributed_rate: Rate::default(),
+            left_over: Rate::default(),
+            ended_threads: 0,
+            gave_back: None,
             threads: (self.threads)().into_iter().map(thread_name).collect(),
             files: open_files()
                 .difference(&notes.files_before)
@@ -300,15 +322,18 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             counts_threads: self.test.threads,
             allowed_warmup: evidence.allowed_warmup,
             bounded: evidence.bounded,
-            warnings: warnings_of_outside(evidence, path_of).into_iter().chain(unknown_files(evidence)).collect(),
+            beyond: beyond_bounds(evidence),
+            c_heap: 0.0,
+            warnings: warnings_of_outside(evidence, placed).into_iter().chain(unknown_files(evidence)).collect(),
             strict: self.test.strict,
         };
+        findings.note_c_heap(evidence);
         if let [before, last] = notes.snapshots.as_slice() {
             let did = last - before;
             let operations = did.rows().filter(|(node, _)| node.id != LEDGER.id);
-            findings.note_last_window(evidence, operations.map(|(node, row)| (node.id, row.path, row.own)));
+            findings.note_last_window(evidence, operations.map(|(node, row)| (node.id, row)));
             let freers = freers_in_last_window(evidence).into_iter();
-            findings.freed_by = freers.filter_map(|(operation, bytes)| Some((path_of(operation)?, bytes))).collect();
+            findings.freed_by = freers.filter_map(|(operation, bytes)| Some((placed(operation)?, bytes))).collect();
         }
         findings
     }
@@ -327,6 +352,7 @@ impl Notes {
     fn begin_window(&mut self, iterations: u64) {
         self.iterations_in_window = 0;
         self.evidence.series.windows.push(Window { iterations, readings: Vec::new() });
+        self.evidence.begin_parts();
     }
 
     /// Whether another window is worth its time, which `planned` may limit. Takes down who opens files, if the window

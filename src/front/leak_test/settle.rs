@@ -1,13 +1,13 @@
 //! Waiting until an operation rests, so that a reading can be trusted; and who moves where it does not come to rest.
 //! Reads and waits; what the readings mean is judged elsewhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::files::thread_name;
 use crate::judging::leak::Live;
 use crate::reading::{Watch, snapshot};
-use crate::words::{Node, Tid};
+use crate::words::{Node, OperationId, Tid};
 
 /// How long to wait until the operation rests.
 const REST: Duration = Duration::from_secs(1);
@@ -82,6 +82,11 @@ impl Settling {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         Live::from(&last)
+    }
+
+    /// What each operation of the test and `(unattributed)` own now.
+    pub(super) fn parts(&mut self) -> BTreeMap<OperationId, Live> {
+        self.watch.read_each().into_iter().map(|(operation, counts)| (operation, Live::from(&counts))).collect()
     }
 
     /// Who moved when the operation did not come to rest: operations and threads, by name. Empty if it always did.

@@ -47,6 +47,9 @@ pub struct LeakTest {
     pub(super) whole_process: bool,
     pub(super) allowed_warmup: Option<u64>,
     pub(super) bounded: Option<u64>,
+    pub(super) bounded_threads: Option<u64>,
+    pub(super) bounded_files: Option<u64>,
+    pub(super) c_heap: bool,
     pub(super) strict: bool,
 }
 
@@ -74,6 +77,9 @@ impl LeakTest {
             whole_process: false,
             allowed_warmup: None,
             bounded: None,
+            bounded_threads: None,
+            bounded_files: None,
+            c_heap: false,
             strict: false,
         }
     }
@@ -181,6 +187,51 @@ impl LeakTest {
     /// ```
     pub fn bounded(mut self, bytes: u64) -> Self {
         self.bounded = Some(bytes);
+        self
+    }
+
+    /// Expects a pool of up to `threads` that began in the test and stay: so many more than at the start are bounded,
+    /// however long they take to begin, and more fail the assertion. A leak that stays below for the whole test passes
+    /// too, so expect no more than the pool has.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// heapledger::LeakTest::new("pool").bounded_threads(8).assert(|_| ());
+    /// ```
+    pub fn bounded_threads(mut self, threads: u64) -> Self {
+        self.bounded_threads = Some(threads);
+        self
+    }
+
+    /// Expects a pool of up to `files` that the test opens and keeps open, as
+    /// [`bounded_threads`](Self::bounded_threads) does of threads. Files that are open when the last two windows end
+    /// count, unless others are known to open them.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// heapledger::LeakTest::new("segments").bounded_files(16).assert(|_| ());
+    /// ```
+    pub fn bounded_files(mut self, files: u64) -> Self {
+        self.bounded_files = Some(files);
+        self
+    }
+
+    /// Whether growth of C's heap outside the Rust heap is judged: what C code that the closure calls takes with
+    /// `malloc` and keeps. By default the report only warns of it. C's heap is the process's: other tests that call C
+    /// code must not run meanwhile. Costs a walk through C's free lists for each window.
+    ///
+    /// The figure is the least that C code can have taken, overhead of `malloc` included: a block of 32 bytes takes 48.
+    /// Less than 8 bytes per iteration, or than 16 KiB over the last window, is not seen.
+    ///
+    /// ```
+    /// let judged = heapledger::LeakTest::new("compress").c_heap(true);
+    /// ```
+    ///
+    /// # Panics
+    /// `run` does, where C's heap cannot be read: it can with glibc 2.33 or later, linked dynamically, beneath
+    /// [`Allocator::system`](crate::Allocator::system).
+    pub fn c_heap(mut self, judge: bool) -> Self {
+        self.c_heap = judge;
         self
     }
 

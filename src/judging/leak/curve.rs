@@ -1,7 +1,7 @@
 //! Readings over windows of iterations, and what the shape of one counter says. Pure functions of values: neither a
 //! verdict nor a reading of the ledger is made here.
 
-use super::events::{AGREE, Grown, KEEPS, Proportion, doubles, events_of_last_two, proportion, slows};
+use super::events::{Grown, KEEPS, Proportion, doubles, events_of_last_two, proportion, slows};
 use crate::words::{Counts, Tally};
 
 /// What is live at one moment, or how much more is live than at another one.
@@ -200,13 +200,14 @@ impl Curve {
         (here.mean - before.mean) * 2.0 / (before.iterations + here.iterations)
     }
 
-    /// What every iteration leaves. The ends of windows are the calmest readings; but where they contradict each other
-    /// in a curve that swings, as those of a saw-tooth do, the mean says more.
-    pub(super) fn growth_per_iteration(&self) -> f64 {
-        let last = self.windows.len() - 1;
-        let (rate, rate_before) = (self.rate(last), self.rate(last - 1));
-        let agree = (rate - rate_before).abs() <= AGREE * rate.abs();
-        if self.windows[last].climbs || agree { rate } else { self.drift(last).max(0.0) }
+    /// Whether readings of the last window fall: then its ends say where in a tooth they fell.
+    pub(super) fn swings(&self) -> bool {
+        self.windows.last().is_some_and(|window| !window.climbs)
+    }
+
+    /// How fast the mean went up in the last window.
+    pub(super) fn last_drift(&self) -> f64 {
+        self.drift(self.windows.len().saturating_sub(1)).max(0.0)
     }
 
     /// Whether it ended higher than it ever was: growth that has not stopped, and may be a rare leak or a slow cache.

@@ -10,6 +10,17 @@ use crate::words::OperationId;
 /// How many files are open of each name.
 pub(crate) type FileCounts = BTreeMap<String, usize>;
 
+/// What C's heap had in use at one moment, and what of it is Rust's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CHeapRead {
+    /// Bytes in use, the overhead of every chunk included.
+    pub(crate) in_use: i64,
+    /// Chunks that are mappings of their own.
+    pub(crate) mapped: i64,
+    /// Rust's blocks, and their bytes.
+    pub(crate) rust: Live,
+}
+
 /// What was read before the first window, and again at the end of every window.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WindowEnd {
@@ -26,8 +37,12 @@ pub(crate) struct WindowEnd {
     /// Threads that began in the process since the test began and have worked for no test, by now. Fewer where threads
     /// of before came to work for one.
     pub(crate) strangers: i64,
+    /// All threads of the process; zero where the system does not tell.
+    pub(crate) process_threads: usize,
     /// Files that the process has open.
     pub(crate) files: FileCounts,
+    /// C's heap; `None` where it cannot be read, or does not hold Rust's blocks.
+    pub(crate) c_heap: Option<CHeapRead>,
     /// What every operation did on every thread since the test began.
     pub(crate) moves: Moves,
 }
@@ -38,6 +53,9 @@ impl WindowEnd {
         self.moves.since(&then.moves)
     }
 }
+
+/// What every operation of the test and `(unattributed)` owned after so many iterations of a window.
+pub(crate) type PartsRead = (u64, BTreeMap<OperationId, Live>);
 
 /// Names of files about which the test has asked who opens them.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +73,8 @@ pub(crate) struct Evidence {
     pub(crate) series: Series,
     /// Before the first window, and at the end of every window.
     pub(crate) ends: Vec<WindowEnd>,
+    /// The readings of the latest windows, the last one last, operation by operation.
+    pub(crate) parts: Vec<Vec<PartsRead>>,
     /// The ids of the test's operation and of all operations below it.
     pub(crate) inside: BTreeSet<OperationId>,
     /// What operations are called, for verdicts that name them.
@@ -74,12 +94,20 @@ pub(crate) struct Evidence {
     pub(crate) allowed_warmup: Option<u64>,
     /// The most bytes of the cache that is expected.
     pub(crate) bounded: Option<u64>,
+    /// How many threads and files more than at the start are expected at most.
+    pub(crate) bounded_threads: Option<u64>,
+    pub(crate) bounded_files: Option<u64>,
+    /// Growth of C's heap outside the Rust heap is a leak, not a warning.
+    pub(crate) judges_c_heap: bool,
 }
 
 /// Whether so many bytes are no more than what is allowed, which may be more than anybody can have.
 pub(super) fn is_within(bytes: i64, allowed: u64) -> bool {
     bytes.max(0).unsigned_abs() <= allowed
 }
+
+/// Figures per iteration are taken from the last three windows at most.
+const MOST_WINDOWS_OF_PARTS: usize = 3;
 
 impl Evidence {
     /// Whether an operation belongs to the test.
@@ -95,6 +123,27 @@ impl Evidence {
         let windows = windows
             .map(|(window, live)| Window { iterations: window.iterations, readings: vec![(window.iterations, live)] });
         Series { before: start, start, windows: windows.collect() }
+    }
+
+    /// What one operation owned in the latest windows; `None` where it was not read.
+    pub(super) fn series_of(&self, operation: OperationId) -> Option<Series> {
+        let all = &self.series.windows;
+        let latest = &all[all.len().checked_sub(self.parts.len())?..];
+        let live = |parts: &BTreeMap<OperationId, Live>| parts.get(&operation).copied().unwrap_or_default();
+        let windows = latest.iter().zip(&self.parts).map(|(window, parts)| Window {
+            iterations: window.iterations,
+            readings: parts.iter().map(|(at, parts)| (*at, live(parts))).collect(),
+        });
+        let windows: Vec<Window> = windows.collect();
+        (windows.len() >= 2).then(|| Series { windows, ..Series::default() })
+    }
+
+    /// Begins to take down the parts of another window, and forgets windows that no figure is taken from.
+    pub(crate) fn begin_parts(&mut self) {
+        if self.parts.len() == MOST_WINDOWS_OF_PARTS {
+            self.parts.remove(0);
+        }
+        self.parts.push(Vec::new());
     }
 
     /// What is live above what was before the first iteration.

@@ -3,35 +3,43 @@
 use std::panic::Location;
 use std::time::Duration;
 
+use super::beyond::Beyond;
+use super::c_heap::c_heap_growth;
 use super::curve::Live;
 use super::evidence::{Evidence, is_within};
 use super::outside::grown_outside;
+use super::slope::{Pace, Rate};
 use super::verdict::Verdict;
-use crate::words::{OperationId, Tally, UNATTRIBUTED};
+use crate::reading::Row;
+use crate::words::{Node, OperationId, Site, UNATTRIBUTED};
 
-/// One operation, and what of its bytes and blocks came to stay in the last window.
+/// An operation, and where it was first entered.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Growth {
+pub(crate) struct Placed {
     pub(crate) path: String,
-    pub(crate) live: Live,
+    pub(crate) site: Option<Site>,
 }
 
-/// An operation outside the test that grows in proportion to its iterations.
+impl Placed {
+    pub(crate) fn of(node: &Node) -> Self {
+        Self { path: node.path(), site: node.site.map(Site::from) }
+    }
+}
+
+/// One operation, and what of its bytes and blocks came to stay.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct OutsideLeak {
-    pub(crate) path: String,
-    /// Where it was first entered.
-    pub(crate) site: Option<&'static Location<'static>>,
-    /// What came in the last window.
+pub(crate) struct Growth {
+    pub(crate) operation: Placed,
+    /// In the last window.
     pub(crate) live: Live,
-    pub(crate) bytes_per_iteration: f64,
-    pub(crate) blocks_per_iteration: f64,
+    /// With every iteration, by the definition by which the verdict has its figures.
+    pub(crate) rate: Rate,
 }
 
 /// What leaks outside the test, the largest first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OutsideLeaks {
-    pub(crate) leaks: Vec<OutsideLeak>,
+    pub(crate) leaks: Vec<Growth>,
     /// The figures of the verdict are theirs: the test's own operations do not leak.
     pub(crate) are_the_verdict: bool,
 }
@@ -41,11 +49,13 @@ pub(crate) struct OutsideLeaks {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Warning {
     /// An operation outside the test grew in step with its iterations, while other tests ran in the process.
-    OutsideInStep { path: String, per_iteration: Live },
+    OutsideInStep { operation: Placed, per_iteration: Live },
     /// Threads began in the process during the test whose memory is not counted for it.
     UnseenThreads { count: u64 },
     /// The number of files of these names grew, and nobody could be asked who opens them.
     UnknownFiles { names: Vec<String> },
+    /// C code keeps this much in C's heap.
+    CHeap { bytes_per_iteration: f64 },
 }
 
 /// What a leak test found.
@@ -73,8 +83,16 @@ pub(crate) struct Findings {
     /// Bytes of others' blocks that it took over by resize.
     pub(crate) taken_over: u64,
     /// Other operations that freed others' blocks, and how many bytes.
-    pub(crate) freed_by: Vec<(String, u64)>,
+    pub(crate) freed_by: Vec<(Placed, u64)>,
+    /// What `(unattributed)` came to own in the last window, and with every iteration.
     pub(crate) unattributed: Live,
+    pub(crate) unattributed_rate: Rate,
+    /// What the verdict's figures have beyond those of all operations of the test together.
+    pub(crate) left_over: Rate,
+    /// How many threads fewer the process had at the end of the last window.
+    pub(crate) ended_threads: u64,
+    /// The operation outside that gave back most in the last window, and how much.
+    pub(crate) gave_back: Option<(Placed, Live)>,
     /// Threads that began in the test and have not ended, by name.
     pub(crate) threads: Vec<String>,
     /// Files that were opened meanwhile and are open.
@@ -82,6 +100,10 @@ pub(crate) struct Findings {
     pub(crate) counts_threads: bool,
     pub(crate) allowed_warmup: Option<u64>,
     pub(crate) bounded: Option<u64>,
+    /// Threads and files beyond what is expected.
+    pub(crate) beyond: Beyond,
+    /// What of the verdict's bytes per iteration lies in C's heap, outside the Rust heap.
+    pub(crate) c_heap: f64,
     pub(crate) warnings: Vec<Warning>,
     /// A warning fails the test.
     pub(crate) strict: bool,
@@ -92,6 +114,9 @@ impl Findings {
     pub(crate) fn passes(&self) -> bool {
         let within = |bytes: i64, allowed: Option<u64>| allowed.is_none_or(|allowed| is_within(bytes, allowed));
         if self.strict && !self.warnings.is_empty() {
+            return false;
+        }
+        if self.beyond != Beyond::default() {
             return false;
         }
         match self.verdict {
@@ -106,33 +131,70 @@ impl Findings {
         }
     }
 
-    /// Takes note of what each operation did in the last window: its id, its path, and its counters of that window.
+    /// Takes note of what C's heap says, as a part of the verdict or as a warning.
+    pub(crate) fn note_c_heap(&mut self, evidence: &Evidence) {
+        let Some(growth) = c_heap_growth(evidence) else { return };
+        match evidence.judges_c_heap && self.verdict.is_leak() {
+            true => self.c_heap = growth,
+            false => self.warnings.push(Warning::CHeap { bytes_per_iteration: growth }),
+        }
+    }
+
+    /// Takes note of what each operation did in the last window: its id, and its row of that window.
     pub(crate) fn note_last_window(
         &mut self,
         evidence: &Evidence,
-        operations: impl Iterator<Item = (OperationId, String, Tally)>,
+        operations: impl Iterator<Item = (OperationId, Row)>,
     ) {
-        for (operation, path, did) in operations {
-            let inside = evidence.is_inside(operation);
+        let pace = (!evidence.series.windows.is_empty()).then(|| Pace::of(&evidence.series));
+        let rate = |operation, live| {
+            let read = evidence.series_of(operation).zip(pace).map(|(series, pace)| pace.rate(&series));
+            read.unwrap_or_else(|| Rate::of(live, self.last_window))
+        };
+        let (mut noted, mut outside, mut all) = (Vec::new(), Vec::new(), Rate::default());
+        let (mut unattributed, mut unattributed_rate) = (self.unattributed, self.unattributed_rate);
+        for (operation, row) in operations {
+            let did = row.own;
+            let judged = evidence.is_inside(operation) || evidence.whole_process;
             let live = Live::from(&did);
+            let named = Placed { path: row.path, site: row.site };
             if operation == UNATTRIBUTED.id {
-                self.unattributed = live;
+                (unattributed, unattributed_rate) = (live, rate(operation, live));
             }
-            if (inside || evidence.whole_process) && (live.bytes > 0 || live.blocks > 0) {
-                self.growing.push(Growth { path, live });
+            if judged {
+                let rate = rate(operation, live);
+                all = all.plus(rate);
+                if live.bytes > 0 || live.blocks > 0 {
+                    noted.push(Growth { operation: named, live, rate });
+                }
+            } else if live.bytes < 0 && operation != UNATTRIBUTED.id {
+                outside.push((named, live));
             }
-            if inside {
+            if evidence.is_inside(operation) {
                 self.handed_over += did.freed_elsewhere_bytes;
                 self.given_away += did.given_away_bytes;
                 self.taken_over += did.taken_over_bytes;
             }
         }
+        (self.unattributed, self.unattributed_rate) = (unattributed, unattributed_rate);
+        self.growing.append(&mut noted);
         self.growing.sort_by_key(|growth| std::cmp::Reverse(growth.live.bytes));
+        if let [.., before, last] = evidence.ends.as_slice() {
+            self.ended_threads = before.process_threads.saturating_sub(last.process_threads) as u64;
+        }
+        self.gave_back = outside.into_iter().min_by_key(|(_, live)| live.bytes);
+        let is_of_outside = self.outside.are_the_verdict && !self.outside.leaks.is_empty();
+        if let Verdict::Leak { bytes_per_iteration: bytes, blocks_per_iteration: blocks, .. } = self.verdict
+            && (bytes > 0.0 || blocks > 0.0)
+            && !is_of_outside
+        {
+            self.left_over = Rate { bytes: bytes - self.c_heap, blocks }.minus(all).without_noise();
+        }
     }
 }
 
-/// The verdict for a test that expects a cache: growth within it is no leak, however it goes. Threads and files are one
-/// in any case.
+/// The verdict for a test that expects a cache: growth within it is no leak, however it goes. Threads, files and
+/// what C code keeps are one in any case.
 pub(crate) fn as_expected(evidence: &Evidence, verdict: Verdict) -> Verdict {
     let memory_alone = match verdict {
         Verdict::Leak { threads_per_iteration, files_per_iteration, .. } => {
@@ -141,10 +203,11 @@ pub(crate) fn as_expected(evidence: &Evidence, verdict: Verdict) -> Verdict {
         Verdict::Unstable { .. } => true,
         _ => false,
     };
+    let in_c = evidence.judges_c_heap && c_heap_growth(evidence).is_some();
     let outside = evidence.ends.last().map_or(Live::default(), |end| grown_outside(evidence, end));
     let Live { bytes, blocks } = evidence.growth().plus(outside);
     match evidence.bounded {
-        Some(allowed) if memory_alone && is_within(bytes, allowed) => Verdict::Bounded { bytes, blocks },
+        Some(allowed) if memory_alone && !in_c && is_within(bytes, allowed) => Verdict::Bounded { bytes, blocks },
         _ => verdict,
     }
 }

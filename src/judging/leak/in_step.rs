@@ -3,7 +3,7 @@
 
 use super::curve::Live;
 use super::evidence::{Evidence, WindowEnd};
-use super::findings::Warning;
+use super::findings::{Placed, Warning};
 use super::outside::{judges_outside, operations, owned};
 use crate::words::OperationId;
 
@@ -15,15 +15,15 @@ const MOST_WARNED: usize = 3;
 /// A thread for at least so large a share of the iterations is one for each: the latest may not have begun yet.
 const NEARLY_EVERY: f64 = 0.9;
 
-/// What is warned of: operations outside that keep step with the iterations, and threads that nobody counted. `path`
-/// names an operation.
-pub(crate) fn warnings_of_outside(evidence: &Evidence, path: impl Fn(OperationId) -> Option<String>) -> Vec<Warning> {
+/// What is warned of: operations outside that keep step with the iterations, and threads that nobody counted.
+/// `placed` names an operation.
+pub(crate) fn warnings_of_outside(evidence: &Evidence, placed: impl Fn(OperationId) -> Option<Placed>) -> Vec<Warning> {
     let mut in_step: Vec<(OperationId, Live)> =
         operations(evidence).filter_map(|one| Some((one, in_step(evidence, one)?))).collect();
     in_step.sort_by_key(|(_, each)| std::cmp::Reverse(each.bytes));
     let warnings = in_step.into_iter().take(MOST_WARNED);
     let warnings = warnings
-        .filter_map(|(one, per_iteration)| Some(Warning::OutsideInStep { path: path(one)?, per_iteration }))
+        .filter_map(|(one, per_iteration)| Some(Warning::OutsideInStep { operation: placed(one)?, per_iteration }))
         .chain(unseen_threads(evidence).map(|count| Warning::UnseenThreads { count }));
     warnings.collect()
 }

@@ -1,6 +1,7 @@
 //! Threads and files that iterations leave open. Pure functions of values. Who opens the files is asked in `openings`:
 //! those of which nobody knows are said to be unknown, and never charged to the test.
 
+use super::beyond::{files_are_expected, threads_are_expected};
 use super::curve::{FEWEST_WINDOWS, Live, Window};
 use super::events::{CONVINCING, Grown, KEEPS, SOME_EVENTS, events_of_last_two, favours_leak};
 use super::evidence::{Evidence, WindowEnd};
@@ -32,7 +33,7 @@ pub(super) const NO_POOL: i64 = 100;
 
 /// Threads and files that every iteration leaves open, if their number grows in proportion.
 pub(super) fn left_open(evidence: &Evidence) -> Option<LeftOpen> {
-    let threads = growing(evidence, |end| end.threads).unwrap_or_default();
+    let threads = growing(evidence, |end| end.threads).filter(|_| !threads_are_expected(evidence)).unwrap_or_default();
     let growing = growing_files(evidence).into_iter();
     let own = growing.filter_map(|(name, rate)| {
         let known = *evidence.file_owners.test.get(&name)?;
@@ -40,8 +41,10 @@ pub(super) fn left_open(evidence: &Evidence) -> Option<LeftOpen> {
     });
     // One file has two names. The folder is for those that have a new one every time.
     let (folders, named): (Vec<_>, Vec<_>) = own.partition(|(name, _)| name.ends_with('/'));
+    let files_are_expected = files_are_expected(evidence);
+    let counted = if named.is_empty() { folders } else { named };
     let counted: Vec<Growing> =
-        if named.is_empty() { folders } else { named }.into_iter().map(|(_, growing)| growing).collect();
+        counted.into_iter().filter(|_| !files_are_expected).map(|(_, growing)| growing).collect();
     let files = counted.iter().map(|growing| growing.per_iteration).sum();
     (threads.per_iteration > 0.0 || files > 0.0).then(|| LeftOpen {
         threads: threads.per_iteration,

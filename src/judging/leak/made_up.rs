@@ -3,9 +3,11 @@
 use std::panic::Location;
 use std::time::Duration;
 
+use super::beyond::Beyond;
 use super::curve::{Live, Series, Window};
 use super::evidence::{Evidence, WindowEnd};
 use super::findings::{Findings, OutsideLeaks};
+use super::slope::Rate;
 use super::verdict::Verdict;
 use crate::reading::{Move, Moves, WriterId};
 use crate::words::{Counts, OperationId};
@@ -137,11 +139,17 @@ pub(crate) fn bare_findings(name: &str, verdict: Verdict) -> Findings {
         taken_over: 0,
         freed_by: Vec::new(),
         unattributed: Live::default(),
+        unattributed_rate: Rate::default(),
+        left_over: Rate::default(),
+        ended_threads: 0,
+        gave_back: None,
         threads: Vec::new(),
         files: Vec::new(),
         counts_threads: false,
         allowed_warmup: None,
         bounded: None,
+        beyond: Beyond::default(),
+        c_heap: 0.0,
         warnings: Vec::new(),
         strict: false,
     }

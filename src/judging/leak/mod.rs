@@ -1,5 +1,9 @@
 //! From readings over iterations to a verdict: what a leak test saw goes in as plain values, findings come out.
 
+/// More threads and files than a test expects.
+mod beyond;
+/// What C code keeps in C's heap.
+mod c_heap;
 /// Readings over windows, and what the shape of one counter says.
 mod curve;
 /// What growth rests on, and what chance explains.
@@ -25,6 +29,8 @@ mod outside;
 mod owners;
 /// When a test goes on with another window.
 mod patience;
+/// How much every iteration leaves.
+mod slope;
 /// What is known of a test that did not end.
 mod so_far;
 /// The doubling test.
@@ -36,11 +42,10 @@ mod weigh;
 
 pub use verdict::Verdict;
 
+pub(crate) use beyond::{Beyond, beyond_bounds};
 pub(crate) use curve::{Live, Window};
-pub(crate) use evidence::{Evidence, WindowEnd};
-#[cfg(test)]
-pub(crate) use findings::Growth;
-pub(crate) use findings::{Findings, OutsideLeak, OutsideLeaks, Warning, as_expected};
+pub(crate) use evidence::{CHeapRead, Evidence, WindowEnd};
+pub(crate) use findings::{Findings, Growth, OutsideLeaks, Placed, Warning, as_expected};
 pub(crate) use in_step::warnings_of_outside;
 pub(crate) use left_open::{is_shown, learn_who_opens_files, unknown_files, without_ended_threads};
 #[cfg(test)]
@@ -49,5 +54,6 @@ pub(crate) use openings::{OpenFiles, Openings, count_names};
 pub(crate) use outside::{grown_outside, leaks_inside, leaks_outside, running_threads};
 pub(crate) use owners::freers_in_last_window;
 pub(crate) use patience::{MOST, NextStep, Spent, next_step, rests_on};
+pub(crate) use slope::{RARE, Rate};
 pub(crate) use so_far::{verdict_so_far, whole_windows};
 pub(crate) use violated::violated;

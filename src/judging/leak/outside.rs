@@ -5,6 +5,7 @@
 
 use super::curve::{FEWEST_WINDOWS, Live};
 use super::evidence::{Evidence, WindowEnd};
+use super::slope::Rate;
 use super::verdict::{Judged, Verdict, judge};
 use crate::words::{OperationId, UNATTRIBUTED};
 
@@ -19,8 +20,7 @@ const STEADY: f64 = 0.75;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct OutsideGrowth {
     pub(crate) operation: OperationId,
-    pub(crate) bytes_per_iteration: f64,
-    pub(crate) blocks_per_iteration: f64,
+    pub(crate) rate: Rate,
     pub(crate) exact: bool,
     /// What came in the last window.
     pub(crate) last_window: Live,
@@ -76,7 +76,8 @@ fn shape_of(evidence: &Evidence, operation: OperationId) -> Shape {
     if !exact && blocks_per_iteration > 0.0 && (last_window.blocks as f64) < FEWEST_BLOCKS {
         return Shape::Suspicious;
     }
-    Shape::Leaks(OutsideGrowth { operation, bytes_per_iteration, blocks_per_iteration, exact, last_window })
+    let rate = Rate { bytes: bytes_per_iteration, blocks: blocks_per_iteration };
+    Shape::Leaks(OutsideGrowth { operation, rate, exact, last_window })
 }
 
 /// Whether every iteration of the last windows brought about as much. There is one reading at the end of each window,
@@ -103,7 +104,7 @@ pub(crate) fn leaks_outside(evidence: &Evidence) -> Vec<OutsideGrowth> {
         _ => None,
     });
     let mut leaks: Vec<OutsideGrowth> = leaks.collect();
-    leaks.sort_by(|one, other| other.bytes_per_iteration.total_cmp(&one.bytes_per_iteration));
+    leaks.sort_by(|one, other| other.rate.bytes.total_cmp(&one.rate.bytes));
     leaks
 }
 
@@ -131,9 +132,10 @@ pub(super) fn with_outside(evidence: &Evidence, judged: Judged) -> Judged {
     }
     let leaks = leaks_outside(evidence);
     if !leaks.is_empty() {
+        let all = leaks.iter().fold(Rate::default(), |all, leak| all.plus(leak.rate));
         return Judged::Decided(Verdict::Leak {
-            bytes_per_iteration: leaks.iter().map(|leak| leak.bytes_per_iteration).sum(),
-            blocks_per_iteration: leaks.iter().map(|leak| leak.blocks_per_iteration).sum(),
+            bytes_per_iteration: all.bytes,
+            blocks_per_iteration: all.blocks,
             exact: leaks.iter().all(|leak| leak.exact),
             threads_per_iteration: 0.0,
             files_per_iteration: 0.0,

@@ -94,7 +94,10 @@ pub(crate) fn next_step(evidence: &Evidence, planned: Option<Duration>, spent: &
     if may_ask && elapsed < time.saturating_mul(PATIENCE_FOR_FILES) && has_unknown_files(evidence) {
         return NextStep::AskWhoOpensFiles;
     }
-    let few_left = most_left(evidence) < ENOUGH_LEFT && !left_open(evidence).is_some_and(|left| left.is_certain);
+    // Those that are expected tell nothing.
+    let expected = evidence.bounded_threads.max(evidence.bounded_files).unwrap_or(0) as usize;
+    let few_left = most_left(evidence) < ENOUGH_LEFT.saturating_add(expected)
+        && !left_open(evidence).is_some_and(|left| left.is_certain);
     if few_left && iterations < enough && elapsed < time {
         return NextStep::Measure;
     }

@@ -7,6 +7,7 @@
 
 use super::curve::{Curve, FEWEST_WINDOWS, Live, Series};
 use super::events::Proportion;
+use super::slope::{Pace, Rate};
 
 /// What a leak test found.
 ///
@@ -130,10 +131,10 @@ pub(crate) fn judge(series: &Series) -> Judged {
     };
     let leaks = now.contains(&Proportion::Yes);
     if (0..2).any(|at| now[at] == Proportion::Yes && is_confirmed(at)) {
-        return Judged::Decided(leak(series, &bytes, &blocks));
+        return Judged::Decided(leak(series));
     }
     if leaks && count == FEWEST_WINDOWS {
-        return Judged::Undecided(leak(series, &bytes, &blocks));
+        return Judged::Undecided(leak(series));
     }
     let last = count - 1;
     let level_now = bytes.is_level_from(last) && blocks.is_level_from(last);
@@ -180,10 +181,13 @@ fn bounded_at_highest(series: &Series, bytes: &Curve, blocks: &Curve) -> Verdict
 
 /// Growth in step with the iterations, that rests on too little.
 fn too_few(series: &Series, bytes: &Curve, blocks: &Curve) -> Verdict {
-    let rate = |curve: &Curve| if series.windows.len() < 2 { 0.0 } else { curve.growth_per_iteration() };
+    let Rate { bytes: bytes_per_iteration, blocks: blocks_per_iteration } = match series.windows.len() {
+        ..2 => Rate::default(),
+        _ => Pace::of(series).rate(series),
+    };
     Verdict::Undecided {
-        bytes_per_iteration: rate(bytes),
-        blocks_per_iteration: rate(blocks),
+        bytes_per_iteration,
+        blocks_per_iteration,
         threads_per_iteration: 0.0,
         files_per_iteration: 0.0,
         events: bytes.events().max(blocks.events()),
@@ -195,10 +199,11 @@ pub(super) fn events(series: &Series) -> u64 {
     Curve::of(series, |live| live.bytes).events().max(Curve::of(series, |live| live.blocks).events())
 }
 
-fn leak(series: &Series, bytes: &Curve, blocks: &Curve) -> Verdict {
+fn leak(series: &Series) -> Verdict {
+    let Rate { bytes, blocks } = Pace::of(series).rate(series);
     Verdict::Leak {
-        bytes_per_iteration: bytes.growth_per_iteration(),
-        blocks_per_iteration: blocks.growth_per_iteration(),
+        bytes_per_iteration: bytes,
+        blocks_per_iteration: blocks,
         exact: is_exact(series),
         threads_per_iteration: 0.0,
         files_per_iteration: 0.0,

@@ -1,6 +1,7 @@
 //! The verdict on all of the evidence: what the operation owns, what it gave away or took over, and with them threads
 //! and files. Pure; each kind of evidence is judged by a file of its own.
 
+use super::c_heap::c_heap_growth;
 use super::evidence::Evidence;
 use super::left_open::left_open;
 use super::outside::with_outside;
@@ -22,6 +23,10 @@ pub(super) fn weigh(evidence: &Evidence) -> Judged {
         undecided => undecided,
     };
     let judged = with_outside(evidence, judged);
+    let judged = match c_heap_growth(evidence).filter(|_| evidence.judges_c_heap) {
+        Some(growth) => with_c_heap(judged, growth),
+        None => judged,
+    };
     let Some(left) = left_open(evidence) else { return judged };
     // What the memory does is certain only if that is decided; threads and files are a leak in any case, if there are
     // enough of them.
@@ -49,6 +54,23 @@ pub(super) fn weigh(evidence: &Evidence) -> Judged {
         exact,
         threads_per_iteration: left.threads,
         files_per_iteration: left.files,
+    })
+}
+
+/// What C code keeps is a leak in any case; what Rust's blocks do, only if that is decided.
+fn with_c_heap(judged: Judged, growth: f64) -> Judged {
+    let (bytes, blocks) = match judged {
+        Judged::Decided(Verdict::Leak { bytes_per_iteration, blocks_per_iteration, .. }) => {
+            (bytes_per_iteration, blocks_per_iteration)
+        }
+        _ => (0.0, 0.0),
+    };
+    Judged::Decided(Verdict::Leak {
+        bytes_per_iteration: bytes + growth,
+        blocks_per_iteration: blocks,
+        exact: false,
+        threads_per_iteration: 0.0,
+        files_per_iteration: 0.0,
     })
 }
 

@@ -4,15 +4,17 @@ use std::panic::Location;
 
 use super::super::leak::{leak, sentence, warnings};
 use super::*;
-use crate::judging::leak::{Live, OutsideLeaks, Verdict, bare_findings};
+use crate::judging::leak::{Live, OutsideLeaks, Rate, Verdict, bare_findings};
+
+fn placed(path: &str) -> Placed {
+    Placed { path: path.into(), site: Some(Location::caller().into()) }
+}
 
 fn found(verdict: Verdict, leaks: &[&str], are_the_verdict: bool, warnings: Vec<Warning>) -> Findings {
-    let leak = |path: &&str| OutsideLeak {
-        path: (*path).into(),
-        site: Some(Location::caller()),
+    let leak = |path: &&str| Growth {
+        operation: placed(path),
         live: Live { bytes: 1200, blocks: 100 },
-        bytes_per_iteration: 12.0,
-        blocks_per_iteration: 1.0,
+        rate: Rate { bytes: 12.0, blocks: 1.0 },
     };
     Findings {
         iterations: 200,
@@ -34,7 +36,7 @@ const LEAK: Verdict = Verdict::Leak {
 };
 
 fn in_step(path: &str) -> Warning {
-    Warning::OutsideInStep { path: path.into(), per_iteration: Live { bytes: 12, blocks: 1 } }
+    Warning::OutsideInStep { operation: placed(path), per_iteration: Live { bytes: 12, blocks: 1 } }
 }
 
 fn text(found: &Findings) -> String {
@@ -50,10 +52,13 @@ fn a_leak_outside_is_named_in_the_headline_and_among_what_grows() {
     assert_eq!(sentence(&outside), headline);
     let text = text(&outside);
     assert!(text.contains("  grows    history (src/render/leak_outside/tests.rs:"), "{text}");
-    assert!(text.contains("), outside the test, by 1.17 KiB (1,200 B) in 100 blocks over"), "{text}");
+    assert!(
+        text.contains("), outside the test, by 12 B in 1 block per iteration; 1.17 KiB (1,200 B) in 100 blocks over"),
+        "{text}"
+    );
     assert!(text.contains("  next     look at what works for the test there"), "{text}");
     let mut known = found(LEAK, &["history"], true, Vec::new());
-    known.growing = vec![crate::judging::leak::Growth { path: "history".into(), live: Live { bytes: 5, blocks: 1 } }];
+    known.growing = known.outside.leaks.clone();
     let known = self::text(&known);
     assert_eq!(known.matches("  grows    history (").count(), 1, "{known}");
     let (four, five) = (["a", "b", "c", "d"], ["a", "b", "c", "d", "e"]);
@@ -96,7 +101,8 @@ fn warnings_are_a_line_each() {
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines.len(), 2, "{said}");
     assert!(
-        lines[0].starts_with("leak test \"send\": outside, history grows by 12 B in 1 block per iteration"),
+        lines[0].starts_with("leak test \"send\": outside, history (src/render/leak_outside/tests.rs:")
+            && lines[0].contains(") grows by 12 B in 1 block per iteration"),
         "{said}"
     );
     assert!(lines[1].contains("1 thread began meanwhile whose memory is not counted"), "{said}");

@@ -1,8 +1,9 @@
 //! What follows from a verdict, with values on both sides of every limit.
 
-use super::super::evidence::WindowEnd;
+use super::super::evidence::{CHeapRead, WindowEnd};
 use super::super::made_up::{self, BELOW, OTHERS, OUTSIDE, TEST, evidence, live, owning};
 use super::*;
+use crate::words::Tally;
 
 fn findings(verdict: Verdict, allowed_warmup: Option<u64>, bounded: Option<u64>) -> Findings {
     Findings { allowed_warmup, bounded, ..made_up::bare_findings("test", verdict) }
@@ -85,6 +86,10 @@ fn tally(bytes: i64, blocks: i64) -> Tally {
     }
 }
 
+fn row(path: &str, did: Tally) -> Row {
+    Row { own: did, ..Row::blank(path) }
+}
+
 fn noted(whole_process: bool) -> Findings {
     let seen = Evidence { whole_process, ..evidence(0, |_| owning(live(0, 0))) };
     let mut found = findings(Verdict::Clean, None, None);
@@ -96,13 +101,13 @@ fn noted(whole_process: bool) -> Findings {
         (BELOW, "level", tally(0, 0)),
         (BELOW, "less", tally(-3, -3)),
     ];
-    let operations = operations.into_iter().map(|(operation, path, did)| (operation, path.to_string(), did));
+    let operations = operations.into_iter().map(|(operation, path, did)| (operation, row(path, did)));
     found.note_last_window(&seen, operations);
     found
 }
 
 fn growing(found: &Findings) -> Vec<(&str, i64)> {
-    found.growing.iter().map(|growth| (growth.path.as_str(), growth.live.bytes)).collect()
+    found.growing.iter().map(|growth| (growth.operation.path.as_str(), growth.live.bytes)).collect()
 }
 
 #[test]
@@ -128,4 +133,95 @@ fn what_is_allowed_may_be_more_than_anybody_can_have() {
     assert!(findings(Verdict::Bounded { bytes: -1, blocks: 0 }, None, Some(0)).passes());
     let seen = Evidence { bounded: Some(u64::MAX), ..evidence(3, |n| owning(live(n, n))) };
     assert_eq!(as_expected(&seen, UNSTABLE), Verdict::Bounded { bytes: 112, blocks: 112 });
+}
+
+#[test]
+fn threads_and_files_beyond_what_is_expected_fail_whatever_the_verdict() {
+    let passes = |beyond| Findings { beyond, ..findings(Verdict::Clean, None, None) }.passes();
+    assert!(passes(Beyond::default()));
+    assert!(!passes(Beyond { threads: Some((4, 3)), files: None }));
+    assert!(!passes(Beyond { threads: None, files: Some((4, 3)) }));
+}
+
+fn in_c(judges_c_heap: bool) -> Evidence {
+    let end = |n: u64| WindowEnd {
+        c_heap: Some(CHeapRead { in_use: 64 * n as i64, ..CHeapRead::default() }),
+        ..owning(live(n, 0))
+    };
+    Evidence { judges_c_heap, bounded: Some(1 << 20), ..evidence(6, end) }
+}
+
+#[test]
+fn growth_in_c_is_a_warning_or_a_part_of_the_verdict() {
+    let noted = |judges_c_heap, verdict| {
+        let mut found = findings(verdict, None, None);
+        found.note_c_heap(&in_c(judges_c_heap));
+        (found.c_heap, found.warnings)
+    };
+    let warning = vec![Warning::CHeap { bytes_per_iteration: 64.0 }];
+    assert_eq!(noted(true, leak(0.0, 0.0)), (64.0, Vec::new()));
+    assert_eq!(noted(false, leak(0.0, 0.0)), (0.0, warning.clone()));
+    assert_eq!(noted(true, Verdict::Clean), (0.0, warning));
+    assert_eq!(as_expected(&in_c(true), leak(0.0, 0.0)), leak(0.0, 0.0), "no cache of Rust blocks explains it");
+    assert!(matches!(as_expected(&in_c(false), leak(0.0, 0.0)), Verdict::Bounded { .. }));
+}
+
+#[test]
+fn what_the_operations_do_not_have_of_the_verdict_is_left_over() {
+    let left = |bytes_per_iteration, c_heap| {
+        let seen = evidence(3, |n| owning(live(10 * n, n)));
+        let verdict = Verdict::Leak {
+            bytes_per_iteration,
+            blocks_per_iteration: 1.0,
+            exact: true,
+            threads_per_iteration: 0.0,
+            files_per_iteration: 0.0,
+        };
+        let mut found = Findings { last_window: 64, c_heap, ..findings(verdict, None, None) };
+        let rows = [(TEST, "test", tally(640, 64)), (BELOW, "below", tally(-64, 0)), (OTHERS, "others", tally(-8, -1))];
+        found.note_last_window(&seen, rows.into_iter().map(|(operation, path, did)| (operation, row(path, did))));
+        assert_eq!(found.growing[0].rate, Rate { bytes: 10.0, blocks: 1.0 });
+        assert_eq!(
+            found.gave_back.as_ref().map(|(other, gave)| (other.path.as_str(), gave.bytes)),
+            Some(("others", -8))
+        );
+        found.left_over
+    };
+    assert_eq!(left(9.0, 0.0), Rate::default());
+    assert_eq!(left(12.0, 0.0), Rate { bytes: 3.0, blocks: 0.0 });
+    assert_eq!(left(12.0, 3.0), Rate::default(), "what lies in C's heap is no operation's");
+    assert_eq!(left(5.0, 0.0), Rate { bytes: -4.0, blocks: 0.0 });
+}
+
+#[test]
+fn operations_have_the_figures_of_the_readings_where_there_are_any() {
+    // A tooth of 100 iterations that both have: one less, one more.
+    let mut seen = evidence(6, |n| owning(live(24 * n + n % 100 * 50, n)));
+    for window in seen.series.windows.clone() {
+        seen.begin_parts();
+        let done: u64 =
+            seen.series.windows.iter().map(|window| window.iterations).take_while(|one| *one < window.iterations).sum();
+        let kept =
+            |at: u64| [(TEST, live(24 * (done + at), done + at)), (BELOW, live((done + at) % 100 * 50, 0))].into();
+        let parts = window.readings.iter().map(|(at, _)| (*at, kept(*at))).collect();
+        *seen.parts.last_mut().expect("it was begun") = parts;
+    }
+    assert_eq!(seen.parts.len(), 3, "older ones are forgotten");
+    let mut found = Findings { last_window: 512, ..findings(leak(0.0, 0.0), None, None) };
+    let rows = [(TEST, "test", tally(24 * 512, 512)), (BELOW, "below", tally(600, 0))];
+    found.note_last_window(&seen, rows.into_iter().map(|(operation, path, did)| (operation, row(path, did))));
+    let rates: Vec<Rate> = found.growing.iter().map(|growth| growth.rate).collect();
+    assert_eq!(rates, [Rate { bytes: 24.0, blocks: 1.0 }, Rate { bytes: 0.0, blocks: 0.0 }]);
+}
+
+#[test]
+fn threads_that_the_process_lost_in_the_last_window_are_noted() {
+    let lost = |then: usize, now: usize| {
+        let mut seen = evidence(3, |_| owning(live(0, 0)));
+        (seen.ends[2].process_threads, seen.ends[3].process_threads) = (then, now);
+        let mut found = findings(Verdict::Clean, None, None);
+        found.note_last_window(&seen, std::iter::empty());
+        found.ended_threads
+    };
+    assert_eq!((lost(5, 3), lost(3, 5), lost(4, 4)), (2, 0, 0));
 }

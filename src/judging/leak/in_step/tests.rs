@@ -3,12 +3,13 @@
 use super::super::made_up::{OTHERS, OUTSIDE, evidence, live};
 use super::*;
 
-fn path(operation: OperationId) -> Option<String> {
-    (operation != OperationId::new(99)).then(|| format!("operation {}", operation.number()))
+fn placed(operation: OperationId) -> Option<Placed> {
+    let path = format!("operation {}", operation.number());
+    (operation != OperationId::new(99)).then_some(Placed { path, site: None })
 }
 
 fn warnings(evidence: &Evidence) -> Vec<Warning> {
-    warnings_of_outside(evidence, path)
+    warnings_of_outside(evidence, placed)
 }
 
 /// So many windows of a test beside which an operation owns so much after so many iterations; ends: 0, 16, 48, 112.
@@ -17,7 +18,7 @@ fn beside(windows: usize, others: impl Fn(u64) -> Live) -> Evidence {
 }
 
 fn warned(per_iteration: Live) -> Vec<Warning> {
-    vec![Warning::OutsideInStep { path: "operation 12".into(), per_iteration }]
+    placed(OTHERS).map(|operation| Warning::OutsideInStep { operation, per_iteration }).into_iter().collect()
 }
 
 #[test]
@@ -88,9 +89,8 @@ fn the_largest_are_named_first_and_a_few_at_most() {
         .collect();
     assert_eq!(bytes, [100, 25, 24]);
     let unattributed = evidence(3, |n| WindowEnd { unattributed: live(9 * n, n), ..WindowEnd::default() });
-    let of_nobody =
-        Warning::OutsideInStep { path: format!("operation {}", OUTSIDE.number()), per_iteration: live(9, 1) };
-    assert_eq!(warnings(&unattributed), [of_nobody]);
+    let of_nobody = placed(OUTSIDE).map(|operation| Warning::OutsideInStep { operation, per_iteration: live(9, 1) });
+    assert_eq!(warnings(&unattributed), Vec::from_iter(of_nobody));
     let unnamed =
         evidence(3, |n| WindowEnd { outside: [(OperationId::new(99), live(n, n))].into(), ..WindowEnd::default() });
     assert_eq!(warnings(&unnamed), [], "an operation that has no name");

@@ -39,8 +39,7 @@ fn what_grows_in_proportion_outside_is_a_leak_only_where_all_is_the_test_s_doing
     }
     let found = OutsideGrowth {
         operation: OTHERS,
-        bytes_per_iteration: 12.0,
-        blocks_per_iteration: 1.0,
+        rate: Rate { bytes: 12.0, blocks: 1.0 },
         exact: true,
         last_window: live(12 * 64, 64),
     };

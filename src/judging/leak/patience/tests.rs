@@ -113,6 +113,18 @@ fn fewer_threads_are_undecided_and_worth_more_iterations() {
 }
 
 #[test]
+fn threads_that_are_expected_are_not_enough() {
+    let expected = |threads: Option<u64>, files: Option<u64>, count| {
+        let seen = Evidence { bounded_threads: threads, bounded_files: files, ..with_threads(count, clean(3)) };
+        step(&seen, DEFAULT, spent(200, 0))
+    };
+    for (threads, files) in [(Some(50), None), (None, Some(50)), (Some(50), Some(3))] {
+        assert_eq!(expected(threads, files, 249), "measure");
+        assert_eq!(expected(threads, files, 250), "stop");
+    }
+}
+
+#[test]
 fn a_leak_is_confirmed_for_16384_iterations() {
     let most = 16_384 - 128;
     assert_eq!(step(&leaking(112), DEFAULT, spent(most, 0)), "confirm");

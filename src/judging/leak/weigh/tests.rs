@@ -1,6 +1,6 @@
 //! All of the evidence together, made up.
 
-use super::super::evidence::WindowEnd;
+use super::super::evidence::{CHeapRead, WindowEnd};
 use super::super::made_up::{
     OTHERS, OUTSIDE, TEST, all, did, evidence, gave, live, made, moves, old, owning, takes, took,
 };
@@ -80,4 +80,21 @@ fn what_grows_outside_a_test_that_is_alone_is_a_leak() {
     assert_eq!(weigh(&beside), Judged::Decided(Verdict::Clean));
     let judged = weigh(&Evidence { is_alone: true, ..beside });
     assert!(matches!(judged, Judged::Decided(Verdict::Leak { blocks_per_iteration: 1.0, .. })), "{judged:?}");
+}
+
+#[test]
+fn what_c_code_keeps_is_a_leak_only_if_it_is_judged() {
+    let judged = |judges_c_heap, memory: fn(u64) -> u64| {
+        weigh(&Evidence {
+            judges_c_heap,
+            ..evidence(6, |n| WindowEnd {
+                c_heap: Some(CHeapRead { in_use: 64 * n as i64, ..CHeapRead::default() }),
+                ..owning(live(memory(n), 0))
+            })
+        })
+    };
+    assert_eq!(judged(false, |_| 0), Judged::Decided(Verdict::Clean));
+    assert_eq!(judged(true, |_| 0), leak(64.0, false, 0.0));
+    assert_eq!(judged(true, |n| 8 * n), leak(72.0, false, 0.0));
+    assert_eq!(judged(true, |n| n.min(400)), leak(64.0, false, 0.0), "what the ledger saw was bounded");
 }
