@@ -1,9 +1,9 @@
 //! Time never turns growth into a leak, nor a leak into a pass: caches, tables and pools that take their time to fill,
 //! and leaks of few events, in work that is slow or has neighbours. Run it with `nice` and beside busy loops, too.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::mem;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, LazyLock, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -145,6 +145,64 @@ fn a_pool_that_starts_few_threads_is_bounded_and_one_thread_each_is_a_leak() {
     let is_one_each = matches!(each.verdict(), Verdict::Leak { threads_per_iteration: 1.0, .. });
     assert!(is_one_each && each.iterations() == 2 + 16 + 32 + 64, "{each}");
     end_threads();
+}
+
+/// A pool that starts a thread whenever it sees no idle one, 64 at most. A busy machine is slow to say that threads are
+/// idle, so that the pool goes on filling.
+#[derive(Default)]
+struct Bursts {
+    pool: Mutex<Pool>,
+    wakes: Condvar,
+}
+
+#[derive(Default)]
+struct Pool {
+    jobs: VecDeque<mpsc::Sender<usize>>,
+    idle: usize,
+    woken: usize,
+    threads: usize,
+}
+
+impl Bursts {
+    fn submit(&'static self, job: mpsc::Sender<usize>) {
+        let mut pool = self.pool.lock().expect("nobody panics");
+        pool.jobs.push_back(job);
+        if pool.idle > 0 {
+            pool.idle -= 1;
+            pool.woken += 1;
+            self.wakes.notify_one();
+        } else if pool.threads < 64 {
+            pool.threads += 1;
+            thread::spawn(|| self.serve());
+        }
+    }
+
+    fn serve(&self) {
+        let mut pool = self.pool.lock().expect("nobody panics");
+        loop {
+            while let Some(job) = pool.jobs.pop_front() {
+                drop(pool);
+                job.send(vec![1u8; 1000].len()).expect("it is awaited");
+                pool = self.pool.lock().expect("nobody panics");
+            }
+            pool.idle += 1;
+            pool = self.wakes.wait_while(pool, |pool| pool.woken == 0).expect("nobody panics");
+            pool.woken -= 1;
+        }
+    }
+}
+
+#[test]
+fn a_pool_that_fills_when_threads_are_slow_to_be_idle_is_bounded() {
+    static POOL: LazyLock<Bursts> = LazyLock::new(Bursts::default);
+    let report = LeakTest::new("bursts").run(|i| {
+        let burst = 1 + (i % 40) / 8;
+        let (done, results) = mpsc::channel();
+        (0..burst).for_each(|_| POOL.submit(done.clone()));
+        drop(done);
+        assert_eq!(results.iter().count(), burst);
+    });
+    assert_passes(&report);
 }
 
 #[test]

@@ -46,6 +46,19 @@ fn leaves_files_until_there_are_none() {
     let _ = lasting("watch").run(|turn| leave_file(turn, "there are files"));
 }
 
+/// Goes on without a word where there are no more files.
+fn swallows_that_there_are_none() {
+    let swallow = |turn: usize| {
+        if turn.is_multiple_of(2) {
+            File::open("/etc/hosts").map(mem::forget).unwrap_or_default();
+        }
+    };
+    let report = LeakTest::new("swallow").run(swallow);
+    assert!(report.to_string().contains("\n  warning  the process could open no more files"), "{report}");
+    assert!(report.files().len() > 40, "they are seen all the same: {report}");
+    assert!(!LeakTest::new("swallow").strict().run(swallow).passes());
+}
+
 fn leaves_a_file_in_every_iteration() {
     let report = lasting("watch").run(|turn| {
         until(turn, 128);
@@ -111,6 +124,7 @@ fn runs_in_a_destructor() {
 const CASES: &[(&str, fn())] = &[
     ("files", leaves_files),
     ("no files", leaves_files_until_there_are_none),
+    ("no files, no word", swallows_that_there_are_none),
     ("assertion", leaves_memory_in_an_assertion),
     ("future", leaves_memory_in_a_future),
     ("threads", leaves_threads),
@@ -119,9 +133,11 @@ const CASES: &[(&str, fn())] = &[
     ("destructor", runs_in_a_destructor),
 ];
 
+const NAME: &str = "a_panic_goes_on_when_the_report_so_far_is_said";
+
 /// What the case `case` says: its own panic and nothing else that panics, and, of the leak test, `known` if anything.
 fn says(case: &str, limits: &str, panic: &str, known: Option<&str>) {
-    let (output, said) = cases::run("a_panic_goes_on_when_the_report_so_far_is_said", case, limits);
+    let (output, said) = cases::run(NAME, case, limits);
     assert_eq!(output.status.code(), Some(101), "{case}: {said}");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(errors.matches("panicked at").count(), 1, "{case}: {said}");
@@ -146,6 +162,8 @@ fn a_panic_goes_on_when_the_report_so_far_is_said() {
     let file = "leak test \"watch\": it panicked; so far: undecided: more and more threads or files stay open";
     says("files", "", OUT, Some(file));
     says("no files", "ulimit -n 80;", "there are files: Os { code: 24", Some(file));
+    let (output, said) = cases::run(NAME, "no files, no word", "ulimit -n 80;");
+    assert!(output.status.success(), "{said}");
     let keep =
         "leak test \"keep\": it panicked; so far: LEAK: it leaves exactly 48 B in 1 block per iteration\n  ran      ";
     // The third window ends with the last iteration before the panic.

@@ -87,6 +87,14 @@ fn warned_of(warning: &Warning) -> String {
             named(operation),
             live(*per_iteration)
         ),
+        Warning::OutsideUnsure { operation, last_window } => format!(
+            "outside, {} grew by {} in the last window, too little or too unevenly to tell whether the test does it",
+            named(operation),
+            live(*last_window)
+        ),
+        Warning::NoMoreFiles => {
+            "the process could open no more files: whatever would have been opened is not seen".into()
+        }
         Warning::UnseenThreads { count } => format!(
             "{} began meanwhile whose memory is not counted: carry the operation to them with `tracked` or \
              `Operation::run`, or use the feature `threads`",
@@ -285,6 +293,9 @@ fn what_could_hide(found: &Findings) -> String {
 fn advice(found: &Findings) -> &'static str {
     if let Some(advice) = outside::advice(found) {
         return advice;
+    }
+    if found.passes() && !found.warnings.is_empty() {
+        return "see whether the warning is the test's doing; `.strict()` makes it fail";
     }
     match found.verdict {
         Verdict::Clean | Verdict::WarmUp { .. } | Verdict::Bounded { .. } if found.passes() => {

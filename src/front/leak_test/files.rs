@@ -1,28 +1,54 @@
 //! What the system says of the process: open files, names of threads, and whether other tests run in it. Whether
 //! anything of it is a leak is judged elsewhere.
 
-use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::judging::leak::{OpenFiles, Openings};
 use crate::words::Tid;
 
+/// Linux has it, nobody needs it, and what lies in `/proc` is not among the open files that are looked at.
+const UNUSED: &str = "/proc/self/stat";
+/// Kept open for the moment at which the closure has used up all file descriptors, and the process is to be looked at.
+static SPARE: Mutex<Option<File>> = Mutex::new(None);
+
+/// What lies in a folder of the system's; with the help of the spare descriptor, if there is no other. `None` where the
+/// system has no such folder.
+fn entries<T>(folder: &str, read: impl Fn(fs::ReadDir) -> T) -> Option<T> {
+    let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+    let entries = fs::read_dir(folder).or_else(|_| {
+        *spare = None;
+        fs::read_dir(folder)
+    });
+    let found = entries.ok().map(read);
+    if spare.is_none() {
+        *spare = File::open(UNUSED).ok();
+    }
+    found
+}
+
+/// Whether the process may open another file.
+pub(super) fn can_open_files() -> bool {
+    !Path::new(UNUSED).exists() || File::open(UNUSED).is_ok()
+}
+
 /// Open file descriptors and what they refer to, on Linux. Empty elsewhere.
 pub(super) fn open_files() -> OpenFiles {
-    let Ok(entries) = fs::read_dir("/proc/self/fd") else { return BTreeSet::new() };
     let file = |entry: fs::DirEntry| {
         let number = entry.file_name().to_string_lossy().parse().ok()?;
         // The descriptor that reads this very folder is closed by now.
         let target = fs::read_link(entry.path()).ok()?;
         (!target.starts_with("/proc")).then(|| (number, target.to_string_lossy().into_owned()))
     };
-    entries.filter_map(Result::ok).filter_map(file).collect()
+    let all = |entries: fs::ReadDir| entries.filter_map(Result::ok).filter_map(file).collect();
+    entries("/proc/self/fd", all).unwrap_or_default()
 }
 
 /// How many threads the process has, on Linux; zero elsewhere.
 pub(super) fn process_threads() -> usize {
-    fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
+    entries("/proc/self/task", Iterator::count).unwrap_or(0)
 }
 
 /// The name of a thread, on Linux; its number elsewhere, and where the thread has ended.
@@ -79,6 +105,11 @@ impl FileWatch {
         let then = open_files();
         let times = [rests.duration_since(began), rested];
         self.openings.note([&before, &after, &then], times, self.cost + over.elapsed());
+    }
+
+    /// Asks on, in as many iterations again.
+    pub(super) fn go_on(&mut self) {
+        self.openings.go_on();
     }
 
     pub(super) fn openings(&self) -> &Openings {

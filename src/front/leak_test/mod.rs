@@ -1,5 +1,7 @@
 //! Leak tests: run a closure over and over, read the ledger in between, and hand the readings to the judge.
 
+/// How long a test has been at work.
+mod clock;
 /// Drives closures and futures through a run.
 mod drive;
 /// What the system says of the process: open files, names of threads, whether other tests run in it.

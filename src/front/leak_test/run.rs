@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::files::{FileWatch, open_files, process_threads, runs_alone, thread_name};
+use super::clock::Clock;
+use super::files::{FileWatch, can_open_files, open_files, process_threads, runs_alone, thread_name};
 use super::outside::{outside_leaks, placed};
 use super::progress::Progress;
 use super::report::{LeakReport, say};
@@ -15,8 +16,8 @@ use crate::front::process;
 use crate::judging::leak::{
     CHeapRead, Evidence, Findings, Live, NextStep, OpenFiles, Rate, Spent, Verdict, Window, WindowEnd, as_expected,
     beyond_bounds, count_names, freers_in_last_window, grown_outside, is_shown, learn_who_opens_files, next_step,
-    rests_on, running_threads, unknown_files, verdict_so_far, violated, warnings_of_outside, whole_windows,
-    without_ended_threads,
+    no_more_files, rests_on, running_threads, unknown_files, verdict_so_far, violated, warnings_of_outside,
+    whole_windows, without_ended_threads,
 };
 use crate::reading::{Snapshot, Strangers, moves, snapshot};
 use crate::record::{self, Own};
@@ -43,7 +44,7 @@ pub(super) struct LeakRun<T: Fn() -> Vec<Tid>> {
 struct Notes {
     evidence: Evidence,
     settling: Settling,
-    began: Instant,
+    clock: Clock,
     /// Iterations run, of all and of the window under way.
     iterations: u64,
     iterations_in_window: u64,
@@ -91,7 +92,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
                 ..Evidence::default()
             },
             settling: Settling::new(node, test.whole_process),
-            began: Instant::now(),
+            clock: Clock::new(),
             iterations: 0,
             iterations_in_window: 0,
             file_watch: None,
@@ -178,7 +179,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
                 if let Some(parts) = notes.evidence.parts.last_mut() {
                     parts.push((at, notes.settling.parts()));
                 }
-                notes.progress.show(&run.test.name, notes.iterations, windows.len(), notes.began.elapsed());
+                notes.progress.show(&run.test.name, notes.iterations, windows.len(), notes.clock.passed());
             }
         });
     }
@@ -200,6 +201,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             process_threads: process_threads(),
             strangers: notes.strangers.count(),
             files,
+            has_no_more_files: !can_open_files(),
             c_heap: c_heap.map(|heap| CHeapRead {
                 in_use: heap.in_use,
                 mapped: heap.mapped,
@@ -299,7 +301,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             iterations: notes.iterations,
             windows: evidence.series.windows.len(),
             last_window: evidence.series.windows.last().map_or(0, |window| window.iterations),
-            elapsed: notes.began.elapsed(),
+            elapsed: notes.clock.passed(),
             rests_on: rests_on(evidence, &notes.judged, notes.iterations),
             warm_up: evidence.series.start.minus(evidence.series.before),
             growing: Vec::new(),
@@ -324,7 +326,11 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             bounded: evidence.bounded,
             beyond: beyond_bounds(evidence),
             c_heap: 0.0,
-            warnings: warnings_of_outside(evidence, placed).into_iter().chain(unknown_files(evidence)).collect(),
+            warnings: warnings_of_outside(evidence, placed)
+                .into_iter()
+                .chain(unknown_files(evidence))
+                .chain(no_more_files(evidence))
+                .collect(),
             strict: self.test.strict,
         };
         findings.note_c_heap(evidence);
@@ -360,7 +366,7 @@ impl Notes {
     fn goes_on(&mut self, planned: Option<Duration>) -> bool {
         let spent = Spent {
             iterations: self.iterations,
-            elapsed: self.began.elapsed(),
+            elapsed: self.clock.worked(),
             file_rounds: self.file_rounds,
             is_asking: self.file_watch.as_ref().is_some_and(|files| !files.openings().are_enough()),
         };
@@ -371,7 +377,10 @@ impl Notes {
             NextStep::Measure => true,
             NextStep::AskWhoOpensFiles => {
                 if !spent.is_asking {
-                    self.file_watch = Some(FileWatch::default());
+                    match &mut self.file_watch {
+                        Some(files) => files.go_on(),
+                        None => self.file_watch = Some(FileWatch::default()),
+                    }
                     self.file_rounds += 1;
                 }
                 true

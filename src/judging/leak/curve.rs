@@ -1,7 +1,7 @@
 //! Readings over windows of iterations, and what the shape of one counter says. Pure functions of values: neither a
 //! verdict nor a reading of the ledger is made here.
 
-use super::events::{Grown, KEEPS, Proportion, doubles, events_of_last_two, proportion, slows};
+use super::events::{Grown, KEEPS, Proportion, events_of_last_two, proportion, slows};
 use crate::words::{Counts, Tally};
 
 /// What is live at one moment, or how much more is live than at another one.
@@ -142,11 +142,6 @@ impl Curve {
 
     fn grown(&self, count: usize) -> Vec<Grown> {
         self.windows[..count].iter().map(|window| window.grown).collect()
-    }
-
-    /// Whether the last three windows confirm each other: a container that doubles in each of them.
-    pub(super) fn doubles(&self) -> bool {
-        doubles(&self.grown(self.windows.len()))
     }
 
     /// Whether growth in the last window was slower than in the one before, by more than chance explains.

@@ -126,7 +126,7 @@ fn exceeds_logarithm(before: &Grown, last: &Grown) -> bool {
 /// Whether the last two windows grew at one rate in equally many steps, and the one before them by a step more or less:
 /// a container that grows in proportion, and so doubles once in every window, but for one where a step of its own is at
 /// the edge of a window.
-pub(super) fn doubles(windows: &[Grown]) -> bool {
+fn doubles(windows: &[Grown]) -> bool {
     let [.., first, second, last] = windows else { return false };
     let rate = last.rate();
     let agrees = last.events == second.events && (second.rate() - rate).abs() <= AGREE * rate.abs();

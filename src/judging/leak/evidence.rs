@@ -41,6 +41,8 @@ pub(crate) struct WindowEnd {
     pub(crate) process_threads: usize,
     /// Files that the process has open.
     pub(crate) files: FileCounts,
+    /// No other file could be opened.
+    pub(crate) has_no_more_files: bool,
     /// C's heap; `None` where it cannot be read, or does not hold Rust's blocks.
     pub(crate) c_heap: Option<CHeapRead>,
     /// What every operation did on every thread since the test began.

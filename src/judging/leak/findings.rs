@@ -50,10 +50,14 @@ pub(crate) struct OutsideLeaks {
 pub(crate) enum Warning {
     /// An operation outside the test grew in step with its iterations, while other tests ran in the process.
     OutsideInStep { operation: Placed, per_iteration: Live },
+    /// An operation outside grew while the test was alone, in too few blocks or too unevenly to judge.
+    OutsideUnsure { operation: Placed, last_window: Live },
     /// Threads began in the process during the test whose memory is not counted for it.
     UnseenThreads { count: u64 },
     /// The number of files of these names grew, and nobody could be asked who opens them.
     UnknownFiles { names: Vec<String> },
+    /// The process could open no more files: what would have been opened is not seen.
+    NoMoreFiles,
     /// C code keeps this much in C's heap.
     CHeap { bytes_per_iteration: f64 },
 }

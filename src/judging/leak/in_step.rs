@@ -1,10 +1,10 @@
-//! What keeps step with the iterations beside other tests, and is warned of: nobody can know whose doing it is, but to
-//! the block it is hardly anybody else's. And threads that began in the process and that nobody counted.
+//! What is warned of: what keeps step with the iterations beside other tests, for nobody can know whose doing it is, but
+//! to the block it is hardly anybody else's; what grows where a test is alone, but too little to judge; and threads that began in the process and that nobody counted.
 
 use super::curve::Live;
 use super::evidence::{Evidence, WindowEnd};
 use super::findings::{Placed, Warning};
-use super::outside::{judges_outside, operations, owned};
+use super::outside::{judges_outside, operations, owned, unsure_outside};
 use crate::words::OperationId;
 
 /// The last window is at least so long where growth keeps step with it: over fewer iterations a neighbour keeps step by
@@ -15,15 +15,24 @@ const MOST_WARNED: usize = 3;
 /// A thread for at least so large a share of the iterations is one for each: the latest may not have begun yet.
 const NEARLY_EVERY: f64 = 0.9;
 
-/// What is warned of: operations outside that keep step with the iterations, and threads that nobody counted.
+/// What is warned of: operations outside that keep step with the iterations, or may do so, and threads that nobody
+/// counted.
 /// `placed` names an operation.
 pub(crate) fn warnings_of_outside(evidence: &Evidence, placed: impl Fn(OperationId) -> Option<Placed>) -> Vec<Warning> {
     let mut in_step: Vec<(OperationId, Live)> =
         operations(evidence).filter_map(|one| Some((one, in_step(evidence, one)?))).collect();
     in_step.sort_by_key(|(_, each)| std::cmp::Reverse(each.bytes));
+    let mut unsure = unsure_outside(evidence);
+    unsure.sort_by_key(|(_, live)| std::cmp::Reverse(live.bytes));
     let warnings = in_step.into_iter().take(MOST_WARNED);
     let warnings = warnings
         .filter_map(|(one, per_iteration)| Some(Warning::OutsideInStep { operation: placed(one)?, per_iteration }))
+        .chain(
+            unsure
+                .into_iter()
+                .take(MOST_WARNED)
+                .filter_map(|(one, last_window)| Some(Warning::OutsideUnsure { operation: placed(one)?, last_window })),
+        )
         .chain(unseen_threads(evidence).map(|count| Warning::UnseenThreads { count }));
     warnings.collect()
 }

@@ -118,6 +118,11 @@ pub(crate) fn unknown_files(evidence: &Evidence) -> Option<Warning> {
     (!names.is_empty()).then_some(Warning::UnknownFiles { names })
 }
 
+/// What to say where the process ran out of files: those that the test did not get would have stayed open, too.
+pub(crate) fn no_more_files(evidence: &Evidence) -> Option<Warning> {
+    evidence.ends.iter().any(|end| end.has_no_more_files).then_some(Warning::NoMoreFiles)
+}
+
 /// Takes down who opens the files whose number grows, as the openings that were looked at tell.
 pub(crate) fn learn_who_opens_files(evidence: &mut Evidence, openings: &Openings) {
     for (name, rate) in growing_files(evidence) {

@@ -47,7 +47,7 @@ pub(crate) use curve::{Live, Window};
 pub(crate) use evidence::{CHeapRead, Evidence, WindowEnd};
 pub(crate) use findings::{Findings, Growth, OutsideLeaks, Placed, Warning, as_expected};
 pub(crate) use in_step::warnings_of_outside;
-pub(crate) use left_open::{is_shown, learn_who_opens_files, unknown_files, without_ended_threads};
+pub(crate) use left_open::{is_shown, learn_who_opens_files, no_more_files, unknown_files, without_ended_threads};
 #[cfg(test)]
 pub(crate) use made_up::bare_findings;
 pub(crate) use openings::{OpenFiles, Openings, count_names};

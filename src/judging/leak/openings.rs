@@ -13,7 +13,7 @@ use super::evidence::FileCounts;
 /// Open file descriptors: their numbers, and what they refer to.
 pub(crate) type OpenFiles = BTreeSet<(u32, String)>;
 
-/// How many iterations are looked at.
+/// How many iterations are looked at in one round.
 const LOOKS: usize = 16;
 /// How much time the looks and rests of one round may take together, if they are enough for slow work by then.
 const COST: Duration = Duration::from_millis(200);
@@ -48,12 +48,21 @@ struct Glance {
 pub(crate) struct Openings {
     looks: Vec<Glance>,
     cost: Duration,
+    /// How often more was looked at after the first round, because that did not tell.
+    further_rounds: u32,
 }
 
 impl Openings {
     /// Whether no further iteration is to be looked at.
     pub(crate) fn are_enough(&self) -> bool {
-        self.looks.len() >= LOOKS || self.looks.len() >= SAME_EVERY_TIME && self.cost >= COST
+        let rounds = 1 + self.further_rounds;
+        let (looks, cost) = (LOOKS * rounds as usize, COST * rounds);
+        self.looks.len() >= looks || self.looks.len() >= SAME_EVERY_TIME && self.cost >= cost
+    }
+
+    /// Looks at as many iterations again, beside those that did not tell.
+    pub(crate) fn go_on(&mut self) {
+        self.further_rounds += 1;
     }
 
     /// Takes down what was open before an iteration, after it, and after a rest; how long it was between the first two

@@ -108,6 +108,17 @@ pub(crate) fn leaks_outside(evidence: &Evidence) -> Vec<OutsideGrowth> {
     leaks
 }
 
+/// The operations outside the test of which nobody knows whether they grow in proportion, and how much came in the last
+/// window: too few blocks, or windows that contradict each other.
+pub(super) fn unsure_outside(evidence: &Evidence) -> Vec<(OperationId, Live)> {
+    if !judges_outside(evidence) || evidence.series.windows.len() < FEWEST_WINDOWS {
+        return Vec::new();
+    }
+    let unsure = operations(evidence).filter(|one| matches!(shape_of(evidence, *one), Shape::Suspicious));
+    let grown = unsure.map(|one| (one, in_last_window(evidence, one)));
+    grown.filter(|(_, live)| live.bytes > 0 || live.blocks > 0).collect()
+}
+
 /// Whether the test's own operations leak, whatever others do.
 pub(crate) fn leaks_inside(evidence: &Evidence) -> bool {
     if evidence.series.windows.len() < FEWEST_WINDOWS {

@@ -31,7 +31,7 @@ const PATIENCE: u32 = 10;
 const PATIENCE_TIME: Duration = Duration::from_secs(9);
 /// Threads or files that iterations left behind so far: enough to judge them, before the system runs out.
 const ENOUGH_LEFT: usize = 200;
-/// How often a test begins to ask who opens files: early, and once more for files whose number begins to grow later.
+/// How often a test begins to ask who opens files: early, and once more if that did not tell.
 const FILE_ROUNDS: usize = 2;
 /// How many times the planned time a test may have taken when a window is added in which it asks who opens files.
 const PATIENCE_FOR_FILES: u32 = 2;

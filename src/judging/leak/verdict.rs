@@ -127,7 +127,7 @@ pub(crate) fn judge(series: &Series) -> Judged {
     let earlier = curves.map(|curve| curve.proportion(count - 1));
     let is_confirmed = |at: usize| match count {
         FEWEST_WINDOWS => curves[at].climbs(),
-        _ => earlier[at] != Proportion::No || curves[at].doubles(),
+        _ => earlier[at] != Proportion::No,
     };
     let leaks = now.contains(&Proportion::Yes);
     if (0..2).any(|at| now[at] == Proportion::Yes && is_confirmed(at)) {

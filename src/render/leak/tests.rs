@@ -56,6 +56,21 @@ fn growth_has_its_place_its_figures_and_the_size_of_its_blocks() {
 }
 
 #[test]
+fn what_a_test_did_not_see_is_a_warning() {
+    let warning = |warning| line(&Findings { warnings: vec![warning], ..leaking(48.0, 2.0) }, "warning");
+    let unsure = Warning::OutsideUnsure { operation: place("pool"), last_window: Live { bytes: 64, blocks: 4 } };
+    let said = "warning  outside, pool (src/lib.rs:97) grew by 64 B in 4 blocks in the last window, too little or too \
+                unevenly to tell whether the test does it";
+    assert_eq!(warning(unsure), Some(said.into()));
+    let said = "warning  the process could open no more files: whatever would have been opened is not seen";
+    assert_eq!(warning(Warning::NoMoreFiles), Some(said.into()));
+    let passes = |warnings| line(&Findings { warnings, ..bare_findings("search", Verdict::Clean) }, "next");
+    let see = "next     see whether the warning is the test's doing; `.strict()` makes it fail";
+    assert_eq!(passes(vec![Warning::NoMoreFiles]), Some(see.into()));
+    assert!(passes(Vec::new()).is_some_and(|next| next.starts_with("next     nothing to do")));
+}
+
+#[test]
 fn a_neighbour_that_ended_is_said_to_be_what_moved() {
     let mut found = leaking(48.0, 2.0);
     let moved = "outside  (unattributed) moved by -1.50 KiB (-1,536 B) in -3 blocks over the last 2,048 iterations";

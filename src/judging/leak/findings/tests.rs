@@ -136,6 +136,24 @@ fn what_is_allowed_may_be_more_than_anybody_can_have() {
 }
 
 #[test]
+fn every_warning_fails_a_strict_test_and_no_other() {
+    let operation = Placed { path: "pool".into(), site: None };
+    let warnings = [
+        Warning::OutsideInStep { operation: operation.clone(), per_iteration: live(1, 1) },
+        Warning::OutsideUnsure { operation, last_window: live(1, 1) },
+        Warning::UnseenThreads { count: 1 },
+        Warning::UnknownFiles { names: vec!["/etc/hosts".into()] },
+        Warning::NoMoreFiles,
+        Warning::CHeap { bytes_per_iteration: 8.0 },
+    ];
+    let passes = |strict, warnings| Findings { strict, warnings, ..findings(Verdict::Clean, None, None) }.passes();
+    for warning in warnings {
+        assert!(passes(false, vec![warning.clone()]) && !passes(true, vec![warning.clone()]), "{warning:?}");
+    }
+    assert!(passes(true, Vec::new()));
+}
+
+#[test]
 fn threads_and_files_beyond_what_is_expected_fail_whatever_the_verdict() {
     let passes = |beyond| Findings { beyond, ..findings(Verdict::Clean, None, None) }.passes();
     assert!(passes(Beyond::default()));

@@ -96,6 +96,24 @@ fn the_largest_are_named_first_and_a_few_at_most() {
     assert_eq!(warnings(&unnamed), [], "an operation that has no name");
 }
 
+#[test]
+fn what_grows_too_little_to_judge_is_said_of_a_test_that_is_alone() {
+    // Four blocks in the last window.
+    let few = || evidence(3, |n| WindowEnd { outside: [(OTHERS, live(n, n / 16))].into(), ..WindowEnd::default() });
+    let alone = |seen: Evidence| warnings(&Evidence { is_alone: true, ..seen });
+    let unsure = placed(OTHERS).map(|operation| Warning::OutsideUnsure { operation, last_window: live(64, 4) });
+    assert_eq!(alone(few()), Vec::from_iter(unsure));
+    assert_eq!(warnings(&few()), [], "beside other tests it may be theirs");
+    assert_eq!(alone(evidence(3, |_| WindowEnd::default())), []);
+    let leaks = evidence(3, |n| WindowEnd { outside: [(OTHERS, live(n, n))].into(), ..WindowEnd::default() });
+    assert_eq!(alone(leaks), [], "the verdict has it");
+    let shrinks = |n: u64| live(1000, 0).minus(live(n * n, 0));
+    let shrinks = evidence(4, |n| WindowEnd { outside: [(OTHERS, shrinks(n))].into(), ..WindowEnd::default() });
+    assert_eq!(alone(shrinks), []);
+    let two = evidence(2, |n| WindowEnd { outside: [(OTHERS, live(n, n / 16))].into(), ..WindowEnd::default() });
+    assert_eq!(alone(two), [], "too few windows");
+}
+
 /// What is said of threads, of which so many began until an iteration.
 fn threads(strangers: impl Fn(u64) -> i64, change: impl Fn(&mut Evidence)) -> Option<u64> {
     let mut seen = evidence(3, |n| WindowEnd { strangers: strangers(n), ..WindowEnd::default() });

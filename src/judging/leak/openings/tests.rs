@@ -106,6 +106,18 @@ fn sixteen_looks_or_a_fifth_of_a_second_are_enough() {
         }
         openings.are_enough()
     };
+    let mut openings = in_the_first(1.0, 0, 16, 0);
+    openings.go_on();
+    assert!(!openings.are_enough(), "sixteen more");
+    openings.looks.extend_from_within(1..);
+    assert!(!openings.are_enough());
+    openings.looks.extend_from_within(..1);
+    assert!(openings.are_enough());
+    openings.looks.truncate(16);
+    openings.cost = Duration::from_millis(399);
+    assert!(!openings.are_enough());
+    openings.cost = Duration::from_millis(400);
+    assert!(openings.are_enough());
     assert!(!enough(15, 198) && enough(16, 198) && enough(6, 200) && !enough(5, 200));
 }
 
