@@ -1,5 +1,5 @@
-//! How long a test has been at work: the time that passed, without the time that its thread waited for a processor. So a
-//! machine that is busy with other things does not make a test shorter. It decides nothing.
+//! How long a test has been at work: the time that passed, without the time that its thread waited for a processor. So
+//! a machine that is busy with other things does not make a test shorter. It decides nothing.
 
 use std::fs;
 use std::thread::{self, ThreadId};

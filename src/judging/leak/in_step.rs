@@ -1,5 +1,6 @@
-//! What is warned of: what keeps step with the iterations beside other tests, for nobody can know whose doing it is, but
-//! to the block it is hardly anybody else's; what grows where a test is alone, but too little to judge; and threads that began in the process and that nobody counted.
+//! What is warned of. What keeps step with the iterations beside other tests: nobody can know whose doing it is, but to
+//! the block it is hardly anybody else's. What grows where a test is alone, but too little to judge. And threads that
+//! began in the process and that nobody counted.
 
 use super::curve::Live;
 use super::evidence::{Evidence, WindowEnd};
