@@ -28,7 +28,8 @@ fn a_leak_beside_a_cache_that_swings_has_its_own_figure_everywhere() {
         kept.push(Box::new([0; 3]));
         cache = vec![0; if i % 100 < 40 { 16_000 } else { 100 }];
     });
-    assert_eq!(leaks(&report), (24.0, 1.0), "{report}");
+    let (bytes, blocks) = leaks(&report);
+    assert!((bytes - 24.0).abs() < 0.001 && (blocks - 1.0).abs() < 0.001, "{report}");
     let [grows] = lines(&report, "grows").try_into().expect("one operation grows");
     assert!(grows.contains(" by 24 B in 1 block per iteration; "), "{report}");
     assert!(report.to_string().contains("LEAK: it leaves about 24 B in 1 block per iteration\n"), "{report}");
@@ -68,8 +69,9 @@ fn under_caches_of_several_shapes_two_operations_have_the_figures_that_are_plant
 
 #[test]
 fn rare_leaks_are_said_in_iterations() {
-    for (every, time) in [(50, 500), (700, 1000), (3000, 3000)] {
-        let report = LeakTest::new("reconnect").time(Duration::from_millis(time)).run(|i| {
+    for every in [50, 700, 3000] {
+        // Time enough for all iterations also where other processes take the processor away.
+        let report = LeakTest::new("reconnect").time(Duration::from_secs(10)).run(|i| {
             if i % every == every - 1 {
                 mem::forget(vec![0u8; 100]);
             }
