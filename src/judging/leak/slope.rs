@@ -136,15 +136,14 @@ fn best_lag(series: &Series) -> Option<Pace> {
     for windows in WINDOWS.into_iter().filter(|windows| *windows <= series.windows.len()) {
         let points = points(series, windows);
         let span = points.last().map_or(0, |(at, _)| *at) - points.first().map_or(0, |(at, _)| *at);
-        let mut pairs: BTreeMap<u64, usize> = BTreeMap::new();
-        for (at, (early, _)) in points.iter().enumerate() {
-            for (late, _) in points[at + 1..].iter().take_while(|(late, _)| (late - early) * LONGEST_LAG <= span) {
-                *pairs.entry(late - early).or_default() += 1;
+        let mut differences: BTreeMap<u64, Vec<Live>> = BTreeMap::new();
+        for (at, (early, then)) in points.iter().enumerate() {
+            for (late, now) in points[at + 1..].iter().take_while(|(late, _)| (late - early) * LONGEST_LAG <= span) {
+                differences.entry(late - early).or_default().push(now.minus(*then));
             }
         }
         let ranges = [range(&points, |live| live.bytes), range(&points, |live| live.blocks)];
-        for (&lag, _) in pairs.iter().filter(|(_, count)| **count >= FEWEST_PAIRS) {
-            let differences = apart(&points, lag);
+        for (lag, differences) in differences.into_iter().filter(|(_, pairs)| pairs.len() >= FEWEST_PAIRS) {
             let unlike = unlikeness(&differences, |live| live.bytes, ranges[0])
                 + unlikeness(&differences, |live| live.blocks, ranges[1]);
             let unlike = unlike / lag as f64;
