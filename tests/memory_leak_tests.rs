@@ -20,9 +20,9 @@ fn test_memory_monitor_creation() {
     let monitor = MemoryMonitor::new(10);
     let report = monitor.generate_report();
     assert_eq!((report.active_operations, report.potential_leaks.len()), (0, 0));
-    assert_eq!(report.cleanup_success_rate, 1.0);
+    assert_eq!((report.cleanup_success_rate, report.callback_success_rate), (100.0, 100.0));
     assert!(report.total_allocated > 0 && report.peak_usage > 0);
-    assert!(report.to_string().contains("no potential leaks"));
+    assert!(report.to_string().contains("no potential leak"));
 }
 
 #[test]
@@ -71,6 +71,33 @@ fn test_leak_detection() {
 }
 
 #[test]
+fn the_success_rate_is_of_finished_operations_that_gave_back_what_they_should() {
+    let monitor = MemoryMonitor::new(1);
+    let rate = || monitor.generate_report().cleanup_success_rate;
+    let own = heapledger::track("owns before it is watched");
+    let before = vec![0u8; 2 * MIB];
+    drop(own);
+    let running = monitor.start_operation("owns before it is watched");
+    assert_eq!((rate(), monitor.detect_leaks()), (100.0, Vec::new()), "none has finished");
+    let kept: Vec<Vec<u8>> = ["one", "two", "three", "one"]
+        .into_iter()
+        .map(|name| {
+            let _run = monitor.start_operation(name);
+            vec![0u8; if name == "two" { MIB + 1 } else { 1 }]
+        })
+        .collect();
+    assert_eq!(rate(), 200.0 / 3.0, "an operation that ran twice is one");
+    drop(running);
+    assert_eq!(rate(), 50.0);
+    let report = monitor.generate_report().to_string();
+    let said = "0 operations running; 50 % of finished operations gave back what they should; 100 % of cleanup callbacks \
+                succeeded; 2 potential leaks:\n";
+    assert!(report.contains(said), "{report}");
+    drop((before, kept));
+    assert_eq!(rate(), 100.0);
+}
+
+#[test]
 fn test_memory_cleanup() {
     let monitor = MemoryMonitor::new(1);
     let cache = Arc::new(Mutex::new(vec![0u8; 4 * MIB]));
@@ -82,7 +109,7 @@ fn test_memory_cleanup() {
     });
     assert_eq!(monitor.force_cleanup().expect("it freed what it said"), 4 * MIB);
     assert_eq!(monitor.force_cleanup().expect("there is nothing left to free"), 0);
-    assert_eq!(monitor.generate_report().cleanup_success_rate, 1.0);
+    assert_eq!(monitor.generate_report().callback_success_rate, 100.0);
 
     let ran = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&ran);
@@ -106,7 +133,7 @@ fn test_memory_cleanup() {
     );
     assert_eq!(ran.load(Ordering::Relaxed), 1, "those after a failure still run");
     // Two of two, then two of five.
-    assert_eq!(monitor.generate_report().cleanup_success_rate, 4.0 / 7.0);
+    assert_eq!(monitor.generate_report().callback_success_rate, 400.0 / 7.0);
 }
 
 #[test]

@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use super::lock::locked;
+use super::report::percentage;
 use crate::front::scope::Scope;
 use crate::record::Own;
 use crate::registry;
-use crate::words::{Bytes, UNATTRIBUTED, exact};
+use crate::words::{Bytes, UNATTRIBUTED, counted, exact};
 
 type Callback = dyn Fn() -> anyhow::Result<usize> + Send + Sync;
 
@@ -55,12 +56,9 @@ impl Cleanups {
         (freed_bytes, failures)
     }
 
-    /// Of all callbacks run so far, the share that did what they said; 1 when none has run.
+    /// Of all callbacks run so far, the percentage that did what they said.
     pub(super) fn success_rate(&self) -> f64 {
-        match self.run.load(Relaxed) {
-            0 => 1.0,
-            run => self.succeeded.load(Relaxed) as f64 / run as f64,
-        }
+        percentage(self.succeeded.load(Relaxed), self.run.load(Relaxed))
     }
 }
 
@@ -114,7 +112,8 @@ pub struct CleanupError {
 
 impl fmt::Display for CleanupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} freed, but {} cleanups failed", Bytes(self.freed_bytes as i128), self.failures.len())?;
+        let failed = counted(self.failures.len() as u64, "cleanup");
+        write!(f, "{} freed, but {failed} failed", Bytes(self.freed_bytes as i128))?;
         self.failures.iter().try_for_each(|(name, why)| write!(f, "\n  {name}: {why}"))
     }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::cleanup::CleanupError;
 use super::guard::{MemoryOperationGuard, OperationRun};
+use super::operations::Standing;
 use super::pressure::{Limit, Pressure, WatchingThread};
-use super::report::{MemoryReport, MemorySnapshot};
+use super::report::{MemoryReport, MemorySnapshot, percentage};
 use super::shared::Shared;
 use crate::front::process;
 use crate::front::scope::Scope;
@@ -85,7 +86,7 @@ impl MemoryMonitor {
     /// assert_eq!(monitor.detect_leaks()[0].live_bytes, 4096);
     /// ```
     pub fn detect_leaks(&self) -> Vec<MemorySnapshot> {
-        self.shared.operations.running_and_leaking(&snapshot(), self.shared.threshold_bytes).1
+        self.shared.operations.stand(&snapshot(), self.shared.threshold_bytes).leaks
     }
 
     /// What the process owns now, what it peaked at, what runs, what may leak, and how cleanups fared.
@@ -98,14 +99,14 @@ impl MemoryMonitor {
     pub fn generate_report(&self) -> MemoryReport {
         let now = snapshot();
         let total = now.total();
-        let (active_operations, potential_leaks) =
-            self.shared.operations.running_and_leaking(&now, self.shared.threshold_bytes);
+        let Standing { running, finished, leaks } = self.shared.operations.stand(&now, self.shared.threshold_bytes);
         MemoryReport {
             total_allocated: total.live_bytes.max(0) as u64,
             peak_usage: total.peak_bytes.unwrap_or(0),
-            active_operations,
-            potential_leaks,
-            cleanup_success_rate: self.shared.cleanups.success_rate(),
+            active_operations: running,
+            cleanup_success_rate: percentage(finished - leaks.len() as u64, finished),
+            callback_success_rate: self.shared.cleanups.success_rate(),
+            potential_leaks: leaks,
         }
     }
 

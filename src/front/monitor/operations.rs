@@ -47,6 +47,16 @@ pub(super) struct Begun {
     start_memory: u64,
 }
 
+/// How the operations stand at one moment.
+pub(super) struct Standing {
+    /// Runs under way.
+    pub(super) running: usize,
+    /// Operations of which a run has ended.
+    pub(super) finished: u64,
+    /// Those of them that own more than they may, the largest first.
+    pub(super) leaks: Vec<MemorySnapshot>,
+}
+
 impl Operations {
     /// Notes a run that begins now.
     pub(super) fn begin(&self, node: &'static Node) -> Begun {
@@ -69,12 +79,16 @@ impl Operations {
         }
     }
 
-    /// How many runs are under way, and which finished operations own more than `threshold_bytes`, the largest first.
-    pub(super) fn running_and_leaking(&self, now: &Snapshot, threshold_bytes: u64) -> (usize, Vec<MemorySnapshot>) {
+    /// How they stand: what runs, what has finished, and what of it owns more than `threshold_bytes`.
+    pub(super) fn stand(&self, now: &Snapshot, threshold_bytes: u64) -> Standing {
         let mut leaks: Vec<MemorySnapshot> = Vec::new();
-        let mut running = 0;
+        let (mut running, mut finished) = (0, 0);
         for watched in locked(&self.0).values() {
             running += watched.running.len();
+            if watched.begun == watched.running.len() as u64 {
+                continue;
+            }
+            finished += 1;
             let total = now.total_of(watched.node);
             // What was allocated since the oldest run under way began may be that run's, which may still free it.
             let since_begin = |run: &RunUnderWay| total.allocated_bytes.saturating_sub(run.allocated_before);
@@ -92,6 +106,6 @@ impl Operations {
             }
         }
         leaks.sort_by(|one, other| (other.live_bytes, &one.operation).cmp(&(one.live_bytes, &other.operation)));
-        (running, leaks)
+        Standing { running, finished, leaks }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use crate::words::Bytes;
+use crate::words::{Bytes, counted};
 
 /// A finished operation that still owns memory.
 ///
@@ -37,12 +37,17 @@ impl fmt::Display for MemorySnapshot {
     }
 }
 
+/// `part` of `all` in percent; 100 of nothing.
+pub(super) fn percentage(part: u64, all: u64) -> f64 {
+    if all == 0 { 100.0 } else { part as f64 * 100.0 / all as f64 }
+}
+
 /// What the monitor sees.
 ///
 /// ```
 /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
 /// let report = heapledger::monitor::MemoryMonitor::new(10).generate_report();
-/// assert_eq!((report.active_operations, report.cleanup_success_rate), (0, 1.0));
+/// assert_eq!((report.active_operations, report.cleanup_success_rate), (0, 100.0));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -55,19 +60,24 @@ pub struct MemoryReport {
     pub active_operations: usize,
     /// Finished operations that still own more than the threshold, the largest first.
     pub potential_leaks: Vec<MemorySnapshot>,
-    /// Of all cleanup callbacks run so far, the share that did what they said, 0 to 1; 1 when none has run.
+    /// Of the operations that have finished, the percentage that gave back what they should: that own no more than the
+    /// threshold. 0 to 100; 100 when none has finished.
     pub cleanup_success_rate: f64,
+    /// Of all cleanup callbacks run so far, the percentage that did what they said. 0 to 100; 100 when none has run.
+    pub callback_success_rate: f64,
 }
 
 impl fmt::Display for MemoryReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (now, peak) = (Bytes(self.total_allocated.into()), Bytes(self.peak_usage.into()));
-        write!(f, "{now} live, {peak} at most; {} operations running; ", self.active_operations)?;
-        write!(f, "{:.0} % of cleanups succeeded; ", self.cleanup_success_rate * 100.0)?;
+        let running = counted(self.active_operations as u64, "operation");
+        write!(f, "{now} live, {peak} at most; {running} running; ")?;
+        write!(f, "{:.0} % of finished operations gave back what they should; ", self.cleanup_success_rate.floor())?;
+        write!(f, "{:.0} % of cleanup callbacks succeeded; ", self.callback_success_rate.floor())?;
         match self.potential_leaks.as_slice() {
-            [] => write!(f, "no potential leaks"),
+            [] => write!(f, "no potential leak"),
             leaks => {
-                write!(f, "{} potential leaks:", leaks.len())?;
+                write!(f, "{}:", counted(leaks.len() as u64, "potential leak"))?;
                 leaks.iter().try_for_each(|leak| write!(f, "\n  {leak}"))
             }
         }
