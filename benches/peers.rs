@@ -1,4 +1,5 @@
-//! What counting costs, side by side with the crates that users have today: `cargo bench --bench peers`.
+//! What counting costs, side by side with the crates that users have today: `cargo bench --bench peers` in
+//! this folder.
 //!
 //! Every allocator is called through `GlobalAlloc`, so all of them run in one process. On a machine with neighbours
 //! one measurement after the other compares moods, not allocators; here everybody does a short piece of the same work

@@ -1,5 +1,6 @@
 //! What operations cost, with heapledger as the allocator: entering and leaving them, the free of another operation's
-//! block, growth, and reading it all: `cargo bench --bench scopes`. Best of many short rounds, for busy machines.
+//! block, growth, and reading it all: `cargo bench --bench scopes` in this folder. Best of many short rounds, for busy
+//! machines.
 
 use std::fmt::Write;
 use std::hint::black_box;

@@ -2,7 +2,7 @@
 //! same input with and without the allocator, as processes of their own, in turn.
 //!
 //! ```text
-//! cargo bench --bench whole_process                        # 7 rounds and one to warm up, 32 MiB of Rust sources
+//! cargo bench --bench whole_process    # 7 rounds and one to warm up, 32 MiB of Rust sources
 //! cargo bench --bench whole_process -- --rounds 15 --max-mib 64 --queries 4000
 //! ```
 //!
@@ -141,7 +141,7 @@ fn memory(report: &Report) {
 fn build<const N: usize>(names: [&str; N]) -> Result<[PathBuf; N], Box<dyn Error>> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--release", "--message-format=json-render-diagnostics"]);
-    cargo.arg("--manifest-path").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
+    cargo.arg("--manifest-path").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"));
     cargo.args(names.iter().flat_map(|name| ["--example", name]));
     let built = cargo.stderr(Stdio::inherit()).output()?;
     if !built.status.success() {
@@ -166,7 +166,7 @@ fn build<const N: usize>(names: [&str; N]) -> Result<[PathBuf; N], Box<dyn Error
 fn unpacked() -> Result<PathBuf, Box<dyn Error>> {
     let metadata = MetadataCommand::new()
         .cargo_path(env!("CARGO"))
-        .manifest_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
+        .manifest_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"))
         .other_options(["--filter-platform".to_string(), "host-tuple".to_string()])
         .exec()?;
     let tantivy = metadata.packages.iter().find(|package| package.name == "tantivy");

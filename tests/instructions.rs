@@ -5,7 +5,8 @@
 //! `System` leaves what the ledger costs. Blocks have 64 bytes, which glibc serves from the same chunks, on the same
 //! path, with and without a tag of four bytes; at 24 bytes, for one, a tag would also move a block to the next class.
 //!
-//! `cargo test --test instructions -- --nocapture` prints the table. Where valgrind is missing, it says so and passes.
+//! `cargo test --test instructions -- --nocapture` prints the table; with `HEAPLEDGER_PEER=1` alloc_tracker is in it.
+//! Where valgrind is missing, it says so and passes.
 
 #![cfg(not(miri))]
 
@@ -39,15 +40,18 @@ fn the_ledger_adds_few_instructions_to_an_allocation_and_its_free() {
         println!("skipped: valgrind is not installed, and without it nothing counts instructions");
         return;
     }
-    let folder = build();
+    let with_peer = std::env::var_os("HEAPLEDGER_PEER").is_some();
+    let folder = build(with_peer);
     let per_turn = |program: &str, name: &str, times: u64| per_turn(&folder, program, name, times);
     let mut missed = Vec::new();
-    println!("{:<50} {:>8} {:>8} {:>8} {:>14}", "instructions", "System", "ledger", "adds", "alloc_tracker");
+    let peer = if with_peer { "  alloc_tracker" } else { "" };
+    println!("{:<50} {:>8} {:>8} {:>8}{peer}", "instructions", "System", "ledger", "adds");
     for (name, what, bar) in BARRED.into_iter().chain(SHOWN.map(|(name, what)| (name, what, f64::INFINITY))) {
         let times = if name == "growth" { 200 } else { 10_000 };
-        let [system, ledger, tracker] = ["system", "ledger", "tracker"].map(|program| per_turn(program, name, times));
+        let [system, ledger] = ["system", "ledger"].map(|program| per_turn(program, name, times));
         let adds = ledger - system;
-        println!("{what:<50} {system:>8.1} {ledger:>8.1} {adds:>+8.1} {:>+14.1}", tracker - system);
+        let peer = with_peer.then(|| format!("{:>+15.1}", per_turn("tracker", name, times) - system));
+        println!("{what:<50} {system:>8.1} {ledger:>8.1} {adds:>+8.1}{}", peer.unwrap_or_default());
         assert!(adds > 4.0, "{what}: a ledger that adds {adds} instructions counts nothing");
         if adds > bar {
             missed.push(format!("{what}: {adds:.1} instructions more than System, the bar is {bar}"));
@@ -86,8 +90,8 @@ fn instructions(program: &Path, name: &str, times: u64) -> u64 {
     count.and_then(Result::ok).unwrap_or_else(|| panic!("callgrind says how many instructions it collected: {said}"))
 }
 
-/// Builds the programs in release, and says in which folder they are.
-fn build() -> PathBuf {
+/// Builds the programs in release, that of the peer if it is asked for, and says in which folder they are.
+fn build(with_peer: bool) -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/owners/Cargo.toml");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("owners");
     let output = Command::new(env!("CARGO"))
@@ -95,6 +99,7 @@ fn build() -> PathBuf {
         .arg(manifest)
         .arg("--target-dir")
         .arg(&target)
+        .args(with_peer.then_some("--features=peer"))
         .output()
         .expect("cargo runs this test, so it is there");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
