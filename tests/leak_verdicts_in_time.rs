@@ -142,7 +142,9 @@ fn a_pool_that_starts_few_threads_is_bounded_and_one_thread_each_is_a_leak() {
     });
     assert_passes(&filling);
     let each = LeakTest::new("one each").run(|_| leave_a_thread());
-    let is_one_each = matches!(each.verdict(), Verdict::Leak { threads_per_iteration: 1.0, .. });
+    // On a busy machine the last ones have not begun when a window ends.
+    let Verdict::Leak { threads_per_iteration, .. } = *each.verdict() else { panic!("{each}") };
+    let is_one_each = (0.8..=1.2).contains(&threads_per_iteration);
     assert!(is_one_each && each.iterations() == 2 + 16 + 32 + 64, "{each}");
     end_threads();
 }
