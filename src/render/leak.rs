@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
+use super::amounts::{figure, per_iteration, plural};
 use super::leak_outside as outside;
 use crate::judging::leak::{Findings, Live, Verdict, Warning};
 use crate::words::{Bytes, counted, exact, printable};
@@ -134,15 +135,10 @@ fn verdict(found: &Findings) -> String {
             threads_per_iteration,
             files_per_iteration,
         } => {
-            let plural = |count: f64| if count == 1.0 { "" } else { "s" };
             let mut left = Vec::new();
             if *bytes_per_iteration > 0.0 || *blocks_per_iteration > 0.0 {
                 let about = if *exact { "exactly" } else { "about" };
-                let bytes = figure(*bytes_per_iteration);
-                let memory = match *blocks_per_iteration {
-                    0.0 => format!("{about} {bytes} B per iteration, in blocks that grow"),
-                    blocks => format!("{about} {bytes} B in {} block{} per iteration", figure(blocks), plural(blocks)),
-                };
+                let memory = format!("{about} {}", per_iteration(*bytes_per_iteration, *blocks_per_iteration));
                 left.push(memory + &outside::place(found));
             }
             for (count, what) in [(*threads_per_iteration, "running thread"), (*files_per_iteration, "open file")] {
@@ -264,9 +260,4 @@ fn live(live: Live) -> String {
     let blocks = if live.blocks.abs() == 1 { "block" } else { "blocks" };
     let sign = if live.bytes < 0 { "-" } else { "" };
     format!("{sign}{} in {} {blocks}", bytes(live.bytes.unsigned_abs()), exact(live.blocks.into()))
-}
-
-/// A whole number as it is, any other with two digits.
-fn figure(number: f64) -> String {
-    if number == number.trunc() { exact(number as i128) } else { format!("{number:.2}") }
 }

@@ -1,5 +1,7 @@
 //! Values to text, for people and for tools: nothing is read back, and nothing is asked of the terminal.
 
+/// Amounts as leak tests say them.
+mod amounts;
 /// A scope that must not allocate, and did.
 mod deny;
 /// Judged figures, one output a file.
