@@ -27,6 +27,8 @@ mod owners;
 mod patience;
 /// What is known of a test that did not end.
 mod so_far;
+/// What came to stay by call stack.
+mod stack_growth;
 /// The doubling test.
 mod verdict;
 /// Blocks without a valid owner in the test's operations.
@@ -50,4 +52,5 @@ pub(crate) use outside::{grown_outside, leaks_inside, leaks_outside, running_thr
 pub(crate) use owners::freers_in_last_window;
 pub(crate) use patience::{MOST, NextStep, Spent, next_step, rests_on};
 pub(crate) use so_far::{verdict_so_far, whole_windows};
+pub(crate) use stack_growth::StackGrowth;
 pub(crate) use violated::violated;
