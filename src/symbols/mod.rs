@@ -24,7 +24,7 @@ mod origin;
 mod raw_names;
 /// From stacks of addresses to stacks of frames.
 mod symbolize;
-#[cfg(test)]
+#[cfg(all(test, feature = "lines"))]
 mod tests;
 /// Where the workspace lies on this machine.
 mod workspace;

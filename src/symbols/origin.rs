@@ -17,7 +17,8 @@ pub(super) type Owned<'a> = (Origin, &'a str);
 const OURS: &str = "heapledger";
 
 /// What rustc calls the functions of `std::alloc` that lead to the allocator.
-const ENTRIES: [&str; 3] = ["__rust_", "__rdl_", "__rg_"];
+const ENTRIES: [&str; 6] =
+    ["__rust_alloc", "__rust_dealloc", "__rust_no_alloc_shim", "__rust_realloc", "__rdl_", "__rg_"];
 
 /// The crates whose functions no user wrote.
 const STD: [&str; 6] = ["alloc", "core", "proc_macro", "std", "std_detect", "test"];

@@ -6,5 +6,7 @@ mod cost;
 mod every_profile;
 /// Builds programs, and understands what they print.
 mod programs;
+/// A program whose file was replaced.
+mod replaced;
 /// Whole lines, from addresses to what is printed.
 mod whole_lines;

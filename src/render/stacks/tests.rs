@@ -1,8 +1,8 @@
 //! What of made-up stacks is shown, word for word.
 
-use super::lines::stacks;
 use super::short::{short, without_generics};
 use crate::judging::leak::{Live, StackGrowth};
+use crate::render::stacks;
 use crate::symbols::{CallFrame, InModule, Origin};
 
 fn folded(frames: &[CallFrame]) -> String {

@@ -62,6 +62,7 @@ fn a_name_without_a_path_says_what_it_can() {
         ("<dyn core::any::Any>::is", Origin::Std),
         ("<app::Foo as core::ops::Drop>::drop", Origin::Unknown),
         ("heapledger::front::scope::measure", Origin::Heapledger),
+        ("std::sys::backtrace::__rust_begin_short_backtrace", Origin::Std),
         ("__rust_alloc", Origin::Heapledger),
         ("__rustc::__rust_alloc_zeroed", Origin::Heapledger),
         ("app::std::fill", Origin::Unknown),

@@ -3,7 +3,7 @@
 use super::programs::{Case, WITH_LINES, cases};
 use crate::judging::leak::{Live, StackGrowth};
 use crate::render::stacks;
-use crate::symbols::CallFrame;
+use crate::symbols::{CallFrame, Origin, symbolize};
 
 /// What is printed of a stack that leaves one block, without the amounts.
 fn lines(frames: &[CallFrame]) -> String {
@@ -77,4 +77,27 @@ fn hostile_names_are_escaped() {
     let first = &of(&bare, "hostile").frames[..1];
     assert_eq!(first[0].function.as_deref(), Some("hostile\u{1b}[31mname"));
     assert!(lines(first).starts_with("hostile\\u{1b}[31mname\n"), "{}", lines(first));
+}
+
+#[test]
+fn what_calls_the_closure_of_a_leak_test_is_folded_away() {
+    let mut stack = Vec::new();
+    let mut take = |_| {
+        stack.clear();
+        backtrace::trace(|frame| {
+            stack.push(frame.ip() as usize);
+            true
+        });
+    };
+    let _ = crate::LeakTest::new("folded").iterations(4).run(&mut take);
+    let mut frames = symbolize(&[stack], &[file!()]).take().expect("nobody took it").remove(0);
+    // The ledger's own tests stand in for a user's.
+    for frame in frames.iter_mut().filter(|frame| frame.file.as_deref() == Some(file!())) {
+        frame.origin = Origin::Workspace;
+    }
+    let own = frames.iter().filter(|frame| frame.origin == Origin::Workspace).count();
+    assert!(own >= 2, "the test's function and its closure are on the stack: {frames:#?}");
+    let shown = lines(&frames);
+    let closure = "what_calls_the_closure_of_a_leak_test_is_folded_away::{closure}";
+    assert!(shown.trim_end().ends_with(closure) && !shown.contains("<-"), "{shown}");
 }
