@@ -77,6 +77,8 @@
 //!
 //! # Features
 //!
+//! - `lines` (default): return addresses become functions and lines of source code, from the program's own debug
+//!   information. Without it they stay addresses.
 //! - `threads`: `Scope::with_threads()`. Interposes `pthread_create`, so it is for programs and test binaries on Linux
 //!   with a dynamic glibc. Elsewhere the call does not compile.
 //! - `serde`: `Report::to_json` and `Report::from_json`, and reports of test processes for `cargo heapledger`.
@@ -102,13 +104,17 @@ mod registry;
 /// The counters at one moment, as plain values.
 mod reading;
 
+/// From return addresses to lines of source code.
+#[cfg_attr(not(test), expect(unused_imports, reason = "for leak tests, which do not show lines yet"))]
+mod symbols;
+
 /// Values in, findings out.
 mod judging;
 
 /// Values to text.
 mod render;
 
-/// The only place that opens files.
+/// The only place that opens the project's files.
 mod disk;
 
 /// What users call.

@@ -1,4 +1,5 @@
-//! The only place of the library that opens files, except for what Linux shows of a process in `/proc`.
+//! The only place of the library that opens the project's files. Beside it, `symbols/` reads machine code, and
+//! what Linux shows of a process in `/proc` is read where it is asked for.
 
 /// Where the policy and the recorded figures are.
 mod book;

@@ -16,7 +16,11 @@ mod leak_outside;
 mod look;
 /// The report, one output a file.
 pub(crate) mod report;
+/// Call stacks by what they leave.
+mod stacks;
 
 pub(crate) use deny::violation;
 pub(crate) use leak::{leak, leak_so_far, sentence, warnings};
 pub(crate) use look::{DEFAULT_WIDTH, Look};
+#[cfg_attr(not(test), expect(unused_imports, reason = "for leak tests, which do not show lines yet"))]
+pub(crate) use stacks::stacks;

@@ -33,6 +33,8 @@ mod patience;
 mod slope;
 /// What is known of a test that did not end.
 mod so_far;
+/// What came to stay by call stack.
+mod stack_growth;
 /// The doubling test.
 mod verdict;
 /// Blocks without a valid owner in the test's operations.
@@ -56,4 +58,5 @@ pub(crate) use owners::freers_in_last_window;
 pub(crate) use patience::{MOST, NextStep, Spent, next_step, rests_on};
 pub(crate) use slope::{RARE, Rate};
 pub(crate) use so_far::{verdict_so_far, whole_windows};
+pub(crate) use stack_growth::StackGrowth;
 pub(crate) use violated::violated;

@@ -1,0 +1,12 @@
+//! What came to stay by call stack, as plain values. They are not judged: the operation is.
+
+use super::curve::Live;
+use crate::symbols::CallFrame;
+
+/// One call stack, and what was allocated by it and came to stay.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StackGrowth {
+    /// Innermost first.
+    pub(crate) frames: Vec<CallFrame>,
+    pub(crate) live: Live,
+}

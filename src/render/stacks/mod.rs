@@ -1,0 +1,12 @@
+//! Call stacks by what they leave: a few lines that say where in the user's own code it comes from.
+
+/// What of a stack is shown.
+mod fold;
+/// Stacks that look the same are one line, the largest first.
+mod lines;
+/// Names of functions, short enough to be read.
+mod short;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use lines::stacks;

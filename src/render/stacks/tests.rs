@@ -1,0 +1,208 @@
+//! What of made-up stacks is shown, word for word.
+
+use super::short::{short, without_generics};
+use crate::judging::leak::{Live, StackGrowth};
+use crate::render::stacks;
+use crate::symbols::{CallFrame, InModule, Origin};
+
+fn folded(frames: &[CallFrame]) -> String {
+    super::fold::folded(frames).to_string()
+}
+
+fn frame(origin: Origin, file: &str, line: u32, function: &str) -> CallFrame {
+    let (file, line) = if file.is_empty() { (None, None) } else { (Some(file.into()), Some(line)) };
+    CallFrame { function: Some(function.into()), file, line, column: line, origin, unresolved: None }
+}
+
+fn own(line: u32, function: &str) -> CallFrame {
+    frame(Origin::Workspace, "src/cache.rs", line, function)
+}
+
+fn std(function: &str) -> CallFrame {
+    frame(Origin::Std, "library/std/src/any.rs", 1, function)
+}
+
+fn tantivy() -> CallFrame {
+    let origin = Origin::Crate { name: "tantivy".into(), version: Some("0.27.0".into()) };
+    frame(origin, "src/indexer/segment_writer.rs", 100, "tantivy::indexer::segment_writer::SegmentWriter::add")
+}
+
+fn elsewhere() -> CallFrame {
+    frame(Origin::PathDependency, "/elsewhere/src/lib.rs", 7, "elsewhere::fill")
+}
+
+fn named(function: &str) -> CallFrame {
+    frame(Origin::Unknown, "", 0, function)
+}
+
+fn nowhere(module: &str) -> CallFrame {
+    let unresolved = InModule { module: module.into(), offset: 0x1f0, build_id: Some("c0ffee".into()) };
+    CallFrame { function: None, unresolved: Some(unresolved), ..named("") }
+}
+
+/// What is around the closure of a leak test.
+fn around() -> Vec<CallFrame> {
+    let run = frame(Origin::Heapledger, "src/front/leak_test/drive.rs", 40, "heapledger::front::leak_test::drive::run");
+    vec![run, own(3, "leaks::the_test"), std("core::ops::FnOnce::call_once"), named("start_thread")]
+}
+
+fn on_top(inner: &[CallFrame]) -> Vec<CallFrame> {
+    [inner, &around()].concat()
+}
+
+#[test]
+fn names_are_short_and_keep_what_tells_them_apart() {
+    for (name, expected, whole) in [
+        ("app::cache::ResultCache<K,V>::insert", "ResultCache::insert", "app::cache::ResultCache::insert"),
+        ("<app::cache::Cache<u8>>::insert::<u16>", "Cache::insert", "app::cache::Cache::insert"),
+        ("<app::Foo<T> as app::Bar<U>>::method", "Foo::method", "app::Foo::method"),
+        ("<dyn app::Shape + core::marker::Send>::area", "Shape::area", "app::Shape::area"),
+        ("<&mut app::Foo as core::fmt::Debug>::fmt", "Foo::fmt", "app::Foo::fmt"),
+        ("app::fmt::<impl core::fmt::Debug for app::Foo<T>>::fmt", "Foo::fmt", "app::Foo::fmt"),
+        ("<[u8] as app::Sum>::sum", "[u8]::sum", "[u8]::sum"),
+        ("<fn() -> app::A as core::ops::FnOnce<()>>::call_once", "fn() -> app::A::call_once", ""),
+        ("<<app::A as app::B>::C as app::D>::e", "C::e", "app::A::C::e"),
+        ("app::search::run", "run", "app::search::run"),
+        ("app::search::run::<fn() -> u8>", "run", "app::search::run"),
+        ("app::run::{{closure}}::{{closure}}", "run::{closure}", "app::run::{closure}::{closure}"),
+        ("app::Foo::run::{closure#1}", "Foo::run::{closure}", "app::Foo::run::{closure}"),
+        ("app::run::{closure:core::ops::Fn<()>#0}", "run::{closure}", "app::run::{closure}"),
+        ("{closure#1}", "{closure}", "{closure}"),
+        ("{async_fn#0}<u8>", "{async_fn}", "{async_fn}"),
+        ("app::Foo::run::{shim:vtable#0}", "{shim:vtable}", "app::Foo::run::{shim:vtable}"),
+        ("new<usize>", "new", "new"),
+        ("main", "main", "main"),
+        ("", "", ""),
+        ("a<b", "a", "a"),
+        (">>::", "", ""),
+    ] {
+        assert_eq!(short(name), expected, "{name}");
+        assert!(whole.is_empty() || without_generics(name) == whole, "{name}: {}", without_generics(name));
+    }
+}
+
+#[test]
+fn own_functions_are_shown_and_machinery_is_not() {
+    let inner = [std("alloc::vec::Vec<T>::push"), own(41, "app::ResultCache::insert"), std("core::iter::fold")];
+    let stack = on_top(&[&inner[..], &[own(88, "app::Searcher::run")]].concat());
+    assert_eq!(folded(&stack), "src/cache.rs:41 ResultCache::insert <- src/cache.rs:88 Searcher::run");
+}
+
+#[test]
+fn the_nearest_to_the_user_are_shown_of_those_there_are() {
+    let inner = [std("alloc"), named("zstd_malloc"), tantivy(), elsewhere(), own(41, "app::run")];
+    let crates = "tantivy-0.27.0 src/indexer/segment_writer.rs:100 SegmentWriter::add";
+    for (length, expected) in [
+        (5, "src/cache.rs:41 run"),
+        (4, "/elsewhere/src/lib.rs:7 fill"),
+        (3, crates),
+        (2, "zstd_malloc"),
+        (1, "library/std/src/any.rs:1 alloc"),
+        (0, "(unknown stack)"),
+    ] {
+        assert_eq!(folded(&on_top(&inner[..length])), expected);
+    }
+    // A program without symbols, on a thread of its own.
+    let start = [nowhere("app"), named("__libc_start_main@@GLIBC_2.34"), named("_start")];
+    assert_eq!(folded(&start), "app+0x1f0");
+    assert_eq!(folded(&[std("a"), std("b"), named("main")]), "library/std/src/any.rs:1 a");
+}
+
+#[test]
+fn what_calls_the_ledger_elsewhere_stays_in_sight() {
+    let measure = frame(Origin::Heapledger, "src/front/scope.rs", 9, "heapledger::front::scope::measure");
+    let stack = on_top(&[std("alloc"), measure, own(41, "app::run")]);
+    assert_eq!(folded(&stack), "src/cache.rs:41 run");
+    // A user's own folder of that name.
+    let stack = [frame(Origin::Workspace, "src/leak_test/a.rs", 1, "app::leak_test::a"), own(2, "app::main")];
+    assert_eq!(folded(&stack), "src/leak_test/a.rs:1 a <- src/cache.rs:2 main");
+}
+
+#[test]
+fn recursion_is_said_once_and_deep_stacks_are_cut() {
+    let deep = [own(1, "a"), own(1, "a"), own(2, "b"), own(3, "c"), own(4, "d")];
+    assert_eq!(folded(&deep[..4]), "src/cache.rs:1 a <- src/cache.rs:2 b <- src/cache.rs:3 c");
+    assert_eq!(folded(&deep), "src/cache.rs:1 a <- src/cache.rs:2 b <- src/cache.rs:3 c <- ..");
+    let unnamed = |offset| {
+        let mut frame = nowhere("app");
+        frame.unresolved.as_mut().expect("it is nowhere").offset = offset;
+        frame
+    };
+    // Of those any may be the user's.
+    let unnamed = Vec::from_iter((0..13).map(unnamed));
+    assert!(folded(&unnamed).ends_with(" <- app+0xb <- .."), "{}", folded(&unnamed));
+}
+
+#[test]
+fn no_name_reaches_the_terminal_raw() {
+    let hostile = frame(Origin::Workspace, "src/\u{1b}[31m.rs", 1, "a\n  lines    b\u{202e}");
+    let expected = "src/\\u{1b}[31m.rs:1 a\\n  lines    b\\u{202e}";
+    assert_eq!(folded(std::slice::from_ref(&hostile)), expected);
+    let mut module = nowhere("m\u{1b}");
+    assert_eq!(folded(std::slice::from_ref(&module)), "m\\u{1b}+0x1f0");
+    let text = text(&[(std::slice::from_ref(&module), 1, 1)]);
+    assert!(text.ends_with("  lines    m\\u{1b} has no symbols; its build id is c0ffee\n"), "{text}");
+    module.unresolved = Some(InModule { module: String::new(), offset: 0x70, build_id: None });
+    assert_eq!(folded(&[module]), "0x70");
+}
+
+/// The lines for stacks that leave so many bytes and blocks in 10 iterations.
+fn text(found: &[(&[CallFrame], i64, i64)]) -> String {
+    let growth = |(frames, bytes, blocks): &(&[CallFrame], i64, i64)| StackGrowth {
+        frames: frames.to_vec(),
+        live: Live { bytes: *bytes, blocks: *blocks },
+    };
+    let found = Vec::from_iter(found.iter().map(growth));
+    let total = found.iter().fold(Live::default(), |sum, stack| sum.plus(stack.live));
+    let mut text = String::new();
+    stacks(&found, total, 10, &mut text).expect("a text takes everything");
+    text
+}
+
+#[test]
+fn stacks_that_look_the_same_are_added_up_and_the_largest_comes_first() {
+    let (small, one) = ([own(7, "app::small")], [std("a"), own(41, "app::Cache::insert")]);
+    let other = [std("b"), std("c"), own(41, "app::Cache::insert")];
+    assert_eq!(
+        text(&[(&small, 640, 20), (&one, 30_000, 5), (&other, 10_960, 5)]),
+        "  lines    4,096 B in 1 block per iteration  src/cache.rs:41 Cache::insert (98.5 % of the leak)\n  \
+           lines    64 B in 2 blocks per iteration  src/cache.rs:7 small (1.5 % of the leak)\n"
+    );
+}
+
+#[test]
+fn blocks_that_are_resized_say_so() {
+    assert_eq!(
+        text(&[(&[own(7, "app::push")], 645, 0)]),
+        "  lines    64.50 B per iteration, in blocks that grow  src/cache.rs:7 push (100.0 % of the leak)\n"
+    );
+}
+
+#[test]
+fn what_is_not_shown_is_summed_and_nothing_is_lost() {
+    let frames = Vec::from_iter((1..=8).map(|line| [own(line, "app::f")]));
+    let found = Vec::from_iter(frames.iter().zip([80, 70, 60, 50, 40, 30, 20, -10]).map(|(f, b)| (&f[..], b * 10, 10)));
+    let text = text(&found);
+    assert_eq!(text.lines().count(), 6);
+    assert_eq!(
+        text.lines().last(),
+        Some("  lines    and 3 other stacks: 40 B in 3 blocks per iteration (11.8 % of the leak)")
+    );
+}
+
+#[test]
+fn a_stack_that_gives_back_is_no_line_of_its_own() {
+    assert_eq!(
+        text(&[(&[own(1, "a")], 100, 10), (&[own(2, "b")], -50, -10)]),
+        "  lines    10 B in 1 block per iteration  src/cache.rs:1 a (200.0 % of the leak)\n  \
+           lines    and 1 other stack: -5 B in -1 blocks per iteration (-100.0 % of the leak)\n"
+    );
+}
+
+#[test]
+fn a_name_without_a_line_says_how_to_get_one() {
+    let hint = "  lines    are not in the program: with `debug = \"line-tables-only\"` in its profile they are\n";
+    assert!(text(&[(&[named("app::Cache<u8>::insert")], 10, 10)]).ends_with(hint));
+    assert!(text(&[(&[named("app::Cache<u8>::insert")], 10, 10)]).contains("  app::Cache::insert (100.0 %"));
+    assert!(!text(&[(&[named("ZSTD_malloc"), own(1, "app::run")], 10, 10)]).contains(hint));
+}

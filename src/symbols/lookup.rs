@@ -1,0 +1,83 @@
+//! Debug information and symbol tables, asked for one module after the other: each is open only while its own addresses
+//! are looked up. What is not there is left out, and nothing is guessed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use addr2line::Loader;
+
+use super::call_frame::InModule;
+use super::headers::Headers;
+use super::looked::Looked;
+use super::modules::Modules;
+use super::raw_names::{demangled, is_last_part};
+
+/// What stands at these addresses of code, for each the innermost function first.
+pub(super) fn look_up(modules: &Modules, addresses: &BTreeSet<u64>) -> BTreeMap<u64, Vec<Looked>> {
+    let mut by_file: BTreeMap<Option<PathBuf>, Vec<(u64, InModule)>> = BTreeMap::new();
+    for &address in addresses {
+        let (path, place) = modules.find(address);
+        by_file.entry(path).or_default().push((address, place));
+    }
+    let mut found = BTreeMap::new();
+    for (path, places) in by_file {
+        let file = path.map(|path| MachineCode::open(&path)).unwrap_or_default();
+        found.extend(places.into_iter().map(|(address, place)| (address, file.look_up(place))));
+    }
+    found
+}
+
+/// A module, and what could be read of it.
+#[derive(Default)]
+struct MachineCode {
+    headers: Headers,
+    loader: Option<Loader>,
+}
+
+impl MachineCode {
+    fn open(path: &Path) -> Self {
+        Self { headers: Headers::read(path).unwrap_or_default(), loader: Loader::new(path).ok() }
+    }
+
+    fn look_up(&self, place: InModule) -> Vec<Looked> {
+        let at = self.headers.address(place.offset);
+        let mut frames = self.loader.as_ref().zip(at).map(|(loader, at)| frames(loader, at)).unwrap_or_default();
+        if frames.is_empty() {
+            frames.push(Looked::default());
+        }
+        let place = InModule { build_id: self.headers.build_id.clone(), ..place };
+        for frame in frames.iter_mut().filter(|frame| frame.function.is_none()) {
+            frame.unresolved = Some(place.clone());
+        }
+        frames
+    }
+}
+
+fn frames(loader: &Loader, at: u64) -> Vec<Looked> {
+    let mut frames = Vec::new();
+    if let Ok(mut found) = loader.find_frames(at) {
+        while let Ok(Some(frame)) = found.next() {
+            let name = frame.function.as_ref().and_then(|name| name.raw_name().ok());
+            let place = frame.location.as_ref();
+            frames.push(Looked {
+                function: name.map(|name| demangled(&name)),
+                file: place.and_then(|place| place.file).map(String::from),
+                line: place.and_then(|place| place.line).filter(|&line| line > 0),
+                column: place.and_then(|place| place.column).filter(|&column| column > 0),
+                unresolved: None,
+            });
+        }
+    }
+    // The symbol belongs to the outermost function. Debug information that holds lines alone has no more than the last
+    // part of its name, and there may be none at all.
+    let Some(symbol) = loader.find_symbol(at).map(demangled) else { return frames };
+    if frames.is_empty() {
+        frames.push(Looked::default());
+    }
+    if let Some(outermost) = frames.last_mut()
+        && outermost.function.as_deref().is_none_or(|name| is_last_part(name, &symbol))
+    {
+        outermost.function = Some(symbol);
+    }
+    frames
+}

@@ -1,0 +1,33 @@
+//! From return addresses to functions and lines of source code: looked up when a report needs them, for the addresses
+//! that are shown, as the ledger's own work, and forgotten. Nothing here runs while something is recorded.
+
+/// What is known of one function on a call stack.
+mod call_frame;
+/// What the headers of a module say: where its segments lie, and its build id.
+#[cfg(feature = "lines")]
+mod headers;
+/// What was looked up, as debug information has it.
+mod looked;
+/// Debug information and symbol tables, asked for one module after the other.
+#[cfg(feature = "lines")]
+mod lookup;
+/// Without debug information: addresses alone.
+#[cfg(not(feature = "lines"))]
+#[path = "without_lines.rs"]
+mod lookup;
+/// The files whose code the process has mapped.
+mod modules;
+/// Whose code a function is, and its path as people read it.
+mod origin;
+/// Names of functions out of symbols.
+#[cfg(feature = "lines")]
+mod raw_names;
+/// From stacks of addresses to stacks of frames.
+mod symbolize;
+#[cfg(all(test, feature = "lines"))]
+mod tests;
+/// Where the workspace lies on this machine.
+mod workspace;
+
+pub(crate) use call_frame::{CallFrame, InModule, Origin};
+pub(crate) use symbolize::symbolize;
