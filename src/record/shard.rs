@@ -26,6 +26,8 @@ use crate::words::{LEDGER, Tid};
 #[repr(C, align(128))]
 pub(crate) struct Shard {
     pub(super) level: Level,
+    /// Never has room: what the hot path writes where every call is to take the slow path, but none may fail.
+    pub(super) blocked: Level,
     pub(super) stack: Stack,
     claimed: AtomicBool,
     /// The shared level that this thread began in, if it was spawned within a `with_threads()` scope.
@@ -36,7 +38,7 @@ pub(crate) struct Shard {
     next: Link<Shard>,
 }
 
-zeroed!(Shard { level, stack, claimed, spawned_in, tid, accounts, next });
+zeroed!(Shard { level, blocked, stack, claimed, spawned_in, tid, accounts, next });
 
 impl Listed for Shard {
     fn next(&self) -> &Link<Self> {
@@ -57,6 +59,7 @@ impl Shard {
     const fn unattached() -> Self {
         Self {
             level: Level::without_room(),
+            blocked: Level::without_room(),
             stack: Stack::new(),
             claimed: AtomicBool::new(false),
             spawned_in: Link::none(),
@@ -118,7 +121,7 @@ impl Shard {
 
     /// Ends the scope of `frame`, wherever in the stack it is. Returns the frame that is the innermost then; `None` if
     /// the scope has ended already.
-    #[inline]
+    #[inline(always)]
     pub(super) fn close(
         &'static self,
         active: &'static Account,
