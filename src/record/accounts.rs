@@ -64,21 +64,6 @@ impl<C: Zeroed + Register> Accounts<C> {
         self.make(id)
     }
 
-    /// As [`of`](Self::of), quick also for accounts past the first branch.
-    #[inline]
-    pub(super) fn of_far(&self, id: AccountId) -> Option<&'static Account<C>> {
-        let number = id.number() as usize;
-        if let Some(root) = self.root.get()
-            && let Some(branch) = root.branches.get(number >> ABOVE_BRANCH).and_then(Link::get)
-            && let Some(leaf) = branch.leaves.get(number >> ABOVE_LEAF & (BRANCH - 1)).and_then(Link::get)
-            && let Some(account) = leaf.accounts.get(number % LEAF)
-            && account.is_used()
-        {
-            return Some(account);
-        }
-        self.make(id)
-    }
-
     #[cold]
     #[inline(never)]
     fn make(&self, id: AccountId) -> Option<&'static Account<C>> {

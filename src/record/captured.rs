@@ -8,8 +8,8 @@ use super::overflow::OVERFLOW;
 use super::owners::owner_of;
 use super::shard::Shard;
 use super::slot::Slot;
-use super::stacks;
-use crate::words::{AccountId, OperationId, Tag};
+use super::stacks::{self, StackId};
+use crate::words::{AccountId, Node, Tag};
 
 /// Prepares for stacks to be captured from now on. `false` where none can be. Not to be called from inside the
 /// allocator.
@@ -31,9 +31,9 @@ impl Slot {
         if !shard.level.rise(size) {
             shard.level.settle();
         }
-        let stack = stacks::here(self.bounds.get());
+        let stack = stacks::here(self.bounds.get(), &shard.recent);
         let own = self.account.get();
-        let Some(account) = account_in(shard, self.active.get().id, stack) else {
+        let Some(account) = account_in(shard, self.active.get(), stack) else {
             own.counters.activity.allocated(size);
             return own.tag();
         };
@@ -49,8 +49,8 @@ impl Slot {
         if !shard.level.fall((old as i64).wrapping_sub(new as i64)) {
             shard.level.settle();
         }
-        let stack = stacks::here(self.bounds.get());
-        let account = account_in(shard, self.active.get().id, stack);
+        let stack = stacks::here(self.bounds.get(), &shard.recent);
+        let account = account_in(shard, self.active.get(), stack);
         if account.is_some() {
             shard.stack.elsewhere.resized(old, new);
         }
@@ -90,21 +90,41 @@ impl Slot {
         account.tag()
     }
 
+    /// Counts the free of a block that carried `tag`, if that is an account of the active operation which was used lately.
+    /// The level has been moved.
+    #[inline(always)]
+    pub(super) fn freed_of_recent(&self, tag: Tag, size: usize) -> bool {
+        let shard = self.shard.get();
+        let account = shard.recent.account(tag, self.account.get().tag());
+        if let Some(account) = account {
+            account.counters.activity.freed(size);
+            shard.stack.elsewhere.freed(size);
+        }
+        account.is_some()
+    }
+
     /// Counts the free of a block of an operation and a stack, or of one without a valid tag. The level has been moved.
     #[cold]
     #[inline(never)]
     pub(super) fn freed_of_line(&self, tag: Tag, size: usize) {
-        let owner = owner_of(tag);
+        if self.freed_of_recent(tag, size) {
+            return;
+        }
         let shard = self.shard.get();
-        let account = shard.accounts.of_far(owner);
+        let own = self.account.get();
+        let owner = owner_of(tag);
+        let account = shard.accounts.of(owner);
         if self.is_own(owner) {
             shard.stack.elsewhere.freed(size);
             return match account {
-                Some(account) => account.counters.activity.freed(size),
+                Some(account) => {
+                    shard.recent.note_account(account, own.tag());
+                    account.counters.activity.freed(size);
+                }
                 None => OVERFLOW.freed_of_own(owner, size),
             };
         }
-        self.account.get().counters.freed_for_other(size);
+        own.counters.freed_for_other(size);
         match account {
             Some(account) => account.counters.ownership.freed_elsewhere(size),
             None => OVERFLOW.freed_elsewhere(owner, size),
@@ -119,6 +139,12 @@ impl Slot {
 
 /// The account of an operation and a stack in `shard`; `None` where there can be none.
 #[inline(always)]
-fn account_in(shard: &'static Shard, operation: OperationId, stack: stacks::StackId) -> Option<&'static Account> {
-    shard.accounts.of_far(lines::account_of(operation, stack)?)
+fn account_in(shard: &'static Shard, operation: &Node, stack: StackId) -> Option<&'static Account> {
+    let id = lines::account_of(operation.id, stack)?;
+    let own = Tag::of(operation.account());
+    shard.recent.account(Tag::of(id), own).or_else(|| {
+        let account = shard.accounts.of(id)?;
+        shard.recent.note_account(account, own);
+        Some(account)
+    })
 }

@@ -77,12 +77,11 @@ impl Slot {
         if self.captures() {
             return self.allocated_captured(size);
         }
-        let Some(shard) = self.attached(|shard| shard.level.rise(size)) else {
+        if self.settled(|level| level.rise(size)).is_none() {
             let account = self.base.get().account();
             OVERFLOW.allocated(account, size);
             return Tag::of(account);
-        };
-        shard.level.settle();
+        }
         let account = self.account.get();
         account.counters.activity.allocated(size);
         account.tag()
@@ -91,24 +90,43 @@ impl Slot {
     #[inline(never)]
     fn freed_slowly(&self, tag: Tag, size: usize) {
         let own = self.account.get().tag() == tag;
+        if !own && self.is_watched() {
+            return self.freed_watched(tag, size);
+        }
         // For a block of the active account, `freed` has moved the level already, that of the shard or of its stand-in.
         // For a block of another account, the level moves here.
         let settled = !own && self.hot.get().fall(size as i64);
-        if !settled {
-            let Some(shard) = self.attached(|shard| shard.level.fall(size as i64)) else {
-                return OVERFLOW.freed(self.base.get().account(), tag, size);
-            };
-            shard.level.settle();
+        if !settled && self.settled(|level| level.fall(size as i64)).is_none() {
+            return OVERFLOW.freed(self.base.get().account(), tag, size);
         }
         let account = self.account.get();
         if account.tag() == tag {
             return account.counters.activity.freed(size);
         }
+        self.freed_of_other(tag, size);
+    }
+
+    /// Counts a free of a block that another account owns. The level has been moved.
+    #[inline(always)]
+    fn freed_of_other(&self, tag: Tag, size: usize) {
         let Some(owner) = own_account_in(tag) else { return self.freed_of_line(tag, size) };
-        account.counters.freed_for_other(size);
+        self.account.get().counters.freed_for_other(size);
         match self.shard.get().accounts.of(owner) {
             Some(account) => account.counters.ownership.freed_elsewhere(size),
             None => OVERFLOW.freed_elsewhere(owner, size),
+        }
+    }
+
+    /// Counts a free of a block that another account owns, where every call takes the slow path: most likely it is one of
+    /// the same operation.
+    #[inline(never)]
+    fn freed_watched(&self, tag: Tag, size: usize) {
+        let shard = self.shard.get();
+        if !shard.level.fall(size as i64) {
+            shard.level.settle();
+        }
+        if !self.freed_of_recent(tag, size) {
+            self.freed_of_other(tag, size);
         }
     }
 
@@ -139,12 +157,11 @@ fn resized_slowly(slot: &Slot, tag: Tag, old: usize, new: usize) -> Tag {
     if slot.captures() {
         return slot.resized_captured(tag, old, new);
     }
-    let Some(shard) = slot.attached(|shard| shard.level.fall((old as i64).wrapping_sub(new as i64))) else {
+    let Some(shard) = slot.settled(|level| level.fall((old as i64).wrapping_sub(new as i64))) else {
         let account = slot.base.get().account();
         OVERFLOW.resized(account, tag, old, new);
         return Tag::of(account);
     };
-    shard.level.settle();
     let account = slot.account.get();
     if account.tag() == tag {
         account.counters.activity.resized(old, new);

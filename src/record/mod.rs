@@ -37,6 +37,8 @@ mod owners;
 mod plan;
 /// The ledger's own work, and values that are the ledger's own memory.
 mod quiet;
+/// What a thread found last.
+mod recent;
 /// Where one thread records.
 mod shard;
 /// Levels that many threads share.

@@ -15,6 +15,7 @@ use super::accounts::Accounts;
 use super::frame::{Frame, ScopeReading};
 use super::level::Level;
 use super::memory::{Link, List, Listed, new_permanent, zeroed};
+use super::recent::Recent;
 use super::shared_level::SharedLevel;
 use super::stack::{Running, Stack};
 use crate::words::{AccountId, Node};
@@ -35,10 +36,11 @@ pub(crate) struct Shard {
     /// The system's number of the thread, where it was spawned within a `with_threads()` scope.
     tid: AtomicU32,
     pub(super) accounts: Accounts<Alone>,
+    pub(super) recent: Recent,
     next: Link<Shard>,
 }
 
-zeroed!(Shard { level, blocked, stack, claimed, spawned_in, tid, accounts, next });
+zeroed!(Shard { level, blocked, stack, claimed, spawned_in, tid, accounts, recent, next });
 
 impl Listed for Shard {
     fn next(&self) -> &Link<Self> {
@@ -65,6 +67,7 @@ impl Shard {
             spawned_in: Link::none(),
             tid: AtomicU32::new(0),
             accounts: Accounts::new(),
+            recent: Recent::new(),
             next: Link::none(),
         }
     }

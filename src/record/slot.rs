@@ -128,11 +128,6 @@ impl Slot {
     /// The thread's shard, attached first if the thread is new. `missed` moves its level by what moved a stand-in's
     /// level instead.
     pub(super) fn attached(&self, missed: impl FnOnce(&Shard) -> bool) -> Option<&'static Shard> {
-        if self.is_watched() {
-            self.hot.get().forget();
-            missed(self.shard.get());
-            return Some(self.shard.get());
-        }
         match self.phase.get() {
             Phase::Attached | Phase::Late => {}
             Phase::New => {
@@ -146,6 +141,21 @@ impl Slot {
             Phase::Attaching | Phase::Retired | Phase::Served => return None,
         }
         Some(self.shard.get())
+    }
+
+    /// As [`attached`](Self::attached), and the level is settled where that is needed. `moved` moves it, if nothing has yet.
+    pub(super) fn settled(&self, moved: impl Fn(&Level) -> bool) -> Option<&'static Shard> {
+        if self.is_watched() {
+            self.hot.get().forget();
+            let shard = self.shard.get();
+            if !moved(&shard.level) {
+                shard.level.settle();
+            }
+            return Some(shard);
+        }
+        let shard = self.attached(|shard| moved(&shard.level))?;
+        shard.level.settle();
+        Some(shard)
     }
 
     /// Claims a shard and has it given back when the thread ends.

@@ -1,9 +1,12 @@
 //! The stack at this place, and what was recorded of it.
 
-use super::machine::{StackBounds, registers};
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::machine::{StackBounds, WORD, registers};
 use super::stack_id::StackId;
 use super::traces::Traces;
 use crate::record::memory::{Link, linked_or_new};
+use crate::record::recent::Recent;
 
 static TRACES: Link<Traces> = Link::none();
 
@@ -17,14 +20,15 @@ pub(in crate::record) fn begin() -> bool {
     true
 }
 
-/// The call stack of the function that this is inlined into, on a thread whose stack is within `bounds`.
+/// The call stack of the function that this is inlined into, on a thread whose stack is within `bounds` and that found
+/// `recent` last.
 #[inline(always)]
-pub(in crate::record) fn here(bounds: StackBounds) -> StackId {
+pub(in crate::record) fn here(bounds: StackBounds, recent: &Recent) -> StackId {
     let here = registers();
-    match (bounds.in_use(here), TRACES.get()) {
-        (Some(stack), Some(traces)) => traces.find(here, stack),
-        _ => StackId::OTHER,
-    }
+    let (Some(stack), Some(traces)) = (bounds.in_use(here), TRACES.get()) else { return StackId::OTHER };
+    // Frames of one function at one depth mostly come the same way.
+    let Some(last) = recent.trace((here.pc ^ stack.distance()) / WORD) else { return StackId::OTHER };
+    traces.recognize(last.load(Relaxed), here, stack).unwrap_or_else(|| traces.find(here, stack, last))
 }
 
 /// Calls `see` with each return address of a stack, from the innermost out. Whether that is the whole stack.

@@ -5,7 +5,6 @@
 
 use std::arch::asm;
 use std::ptr::with_exposed_provenance;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::record::system::stack_of_this_thread;
 
@@ -42,7 +41,8 @@ pub(super) fn registers() -> Registers {
     Registers { pc, sp, bp }
 }
 
-/// Between which addresses a thread's stack is. Kept in the thread's own slot: it says nothing of other threads.
+/// Between which addresses the stack pointer of a thread is, with room left below. Kept in the thread's own slot: it says
+/// nothing of other threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::record) struct StackBounds {
     low: u64,
@@ -54,17 +54,17 @@ impl StackBounds {
 
     /// Asks the system. Not to be called from inside the allocator.
     pub(in crate::record) fn of_this_thread() -> Self {
-        stack_of_this_thread().map_or(Self::UNKNOWN, |(low, end)| Self { low, end: end & !(WORD - 1) })
+        let bounds = stack_of_this_thread().map(|(low, end)| Self { low: low + ROOM, end: end & !(WORD - 1) });
+        bounds.filter(|bounds| bounds.low < bounds.end).unwrap_or(Self::UNKNOWN)
     }
 
     /// The part of the stack in use; `None` where this is another stack, such as a fiber's or a signal handler's, or
     /// where little of it is left. `registers` are those of a frame that has not returned.
     #[inline(always)]
     pub(super) fn in_use(self, registers: Registers) -> Option<StackInUse> {
-        let StackBounds { low, end } = self;
-        let StackInUse { sp, .. } = StackInUse { sp: registers.sp, end };
-        (sp.wrapping_sub(low) >= ROOM && sp >= low && sp < end && sp.is_multiple_of(WORD))
-            .then_some(StackInUse { sp, end })
+        let (Self { low, end }, sp) = (self, registers.sp);
+        let is_here = sp.wrapping_sub(low) < end.wrapping_sub(low);
+        (is_here && sp.is_multiple_of(WORD)).then_some(StackInUse { sp, end })
     }
 }
 
@@ -94,36 +94,28 @@ impl StackInUse {
         self.end.wrapping_sub(address)
     }
 
-    /// The word at `address`; `None` where that is no word of this stack.
+    /// The word at `address`; `None` where that is no word of this stack between `sp` and its end. `sp` is the stack pointer
+    /// of a frame of this stack.
     #[inline(always)]
-    pub(super) fn word(self, address: u64) -> Option<u64> {
-        self.word_at(self.offset(address))
-    }
-
-    /// The word `offset` bytes above the stack pointer; `None` where that is no word of this stack.
-    #[inline(always)]
-    fn word_at(self, offset: u64) -> Option<u64> {
-        // The end is aligned, so an aligned offset below it has a whole word.
-        if offset >= self.distance() || !offset.is_multiple_of(WORD) {
+    pub(super) fn word_above(self, sp: u64, address: u64) -> Option<u64> {
+        // The end is aligned, so an aligned address below it has a whole word.
+        if address.wrapping_sub(sp) >= self.end.wrapping_sub(sp) || sp < self.sp || !address.is_multiple_of(WORD) {
             return None;
         }
+        // SAFETY: the word lies between the stack pointer and the end, and is aligned.
+        Some(unsafe { self.word_at(self.offset(address)) })
+    }
+
+    /// The word `offset` bytes above the stack pointer.
+    ///
+    /// # Safety
+    /// `offset` is a multiple of a word's size, and below the distance.
+    #[inline(always)]
+    pub(super) unsafe fn word_at(self, offset: u64) -> u64 {
         let word = with_exposed_provenance::<u64>(self.sp.wrapping_add(offset) as usize);
-        // SAFETY: the word lies between the stack pointer and the end of this thread's stack, which is mapped and stays
-        // so while the frame has not returned, and it is aligned. Whatever another thread writes there, this is volatile,
-        // and any value is valid.
-        Some(unsafe { word.read_volatile() })
-    }
-
-    /// Whether every word, told by its offset, has the value beside it.
-    #[inline(always)]
-    pub(super) fn has(self, words: &[[AtomicU64; 2]]) -> bool {
-        words.iter().all(|[offset, value]| self.word_at(offset.load(Relaxed)) == Some(value.load(Relaxed)))
-    }
-
-    /// Whether every word, told by its offset, is an address as far from the stack's end as the value beside it says.
-    #[inline(always)]
-    pub(super) fn points(self, words: &[[AtomicU64; 2]]) -> bool {
-        let points = |offset, distance| self.word_at(offset).is_some_and(|word| self.to_end(word) == distance);
-        words.iter().all(|[offset, distance]| points(offset.load(Relaxed), distance.load(Relaxed)))
+        // SAFETY: the word lies between the stack pointer and the end of this thread's stack, by the caller's promise. That is
+        // mapped and stays so while the frame has not returned. Whatever another thread writes there, this is volatile, and
+        // any value is valid.
+        unsafe { word.read_volatile() }
     }
 }

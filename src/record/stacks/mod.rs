@@ -13,6 +13,9 @@ mod here;
 /// Stacks by their return addresses, each once.
 #[cfg(heapledger_lines)]
 mod interned;
+/// What is kept of a stack, and recognizes it.
+#[cfg(heapledger_lines)]
+mod kept;
 /// Registers, and the memory of this thread's stack.
 #[cfg(heapledger_lines)]
 mod machine;

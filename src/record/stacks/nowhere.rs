@@ -1,6 +1,7 @@
 //! Where there are no stacks to be had: without the feature `lines`, and on other targets than x86-64 Linux.
 
 use super::stack_id::StackId;
+use crate::record::recent::Recent;
 
 /// Nothing is known of a thread's stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(in crate::record) fn begin() -> bool {
     false
 }
 
-pub(in crate::record) fn here(_: StackBounds) -> StackId {
+pub(in crate::record) fn here(_: StackBounds, _: &Recent) -> StackId {
     StackId::OTHER
 }
 

@@ -6,8 +6,8 @@
 //! compared. So the frame's address is the same, and so is the place of the next return address, and that word was
 //! compared too. Return addresses alone prove nothing: padding keeps old ones.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::interned::Interned;
 use super::machine::{Registers, StackInUse};
@@ -23,8 +23,6 @@ const ROOM: usize = 1 << 17;
 /// Places where a trace may stand. Branching recursion fills them all: then stacks are walked, and found by their
 /// addresses.
 const PROBES: usize = 16;
-/// How many return addresses choose the place: enough to tell the callers of one function from each other.
-const HASHED: usize = 2;
 /// Where the part of a hash begins that stands in the table.
 const UPPER_HALF: u32 = 32;
 
@@ -41,9 +39,15 @@ pub(super) struct Traces {
 zeroed!(Traces { modules, rules, interned, places });
 
 impl Traces {
-    /// The stack of the frame at `here`.
-    #[inline]
-    pub(super) fn find(&self, here: Registers, stack: StackInUse) -> StackId {
+    /// The stack of the frame at `here`, if that is the one of trace `number`.
+    #[inline(always)]
+    pub(super) fn recognize(&self, number: u32, here: Registers, stack: StackInUse) -> Option<StackId> {
+        self.interned.kept(number)?.recognizes(here, stack)
+    }
+
+    /// The stack of the frame at `here`. Notes in `last` the number of its trace.
+    #[inline(never)]
+    pub(super) fn find(&self, here: Registers, stack: StackInUse, last: &AtomicU32) -> StackId {
         let hash = self.hash(here, stack);
         for probe in 0..PROBES {
             let Some(place) = self.places.get((hash as usize).wrapping_add(probe) % ROOM) else { break };
@@ -52,26 +56,26 @@ impl Traces {
                 return self.walk(here, stack, hash, Some(place));
             }
             if (word ^ hash) >> UPPER_HALF == 0
-                && let Some(kept) = self.interned.kept(word as u32)
-                && let Some(stack) = kept.recognizes(here, stack)
+                && let Some(stack) = self.recognize(word as u32, here, stack)
             {
+                last.store(word as u32, Relaxed);
                 return stack;
             }
         }
         self.walk(here, stack, hash, None)
     }
 
-    /// Chooses where a trace stands. It proves nothing, so it may take any words.
+    /// Chooses where a trace stands: by two return addresses, which tell the callers of one function from each other. It
+    /// proves nothing, so it may take any words.
     #[inline(always)]
     fn hash(&self, here: Registers, stack: StackInUse) -> u64 {
+        let rule = |frame: Registers| self.rules.of(frame.pc, &self.modules);
         let mut hash = stack.distance() ^ here.pc.rotate_left(UPPER_HALF);
-        let mut frame = here;
-        for _ in 0..HASHED {
-            match self.rules.of(frame.pc, &self.modules).caller(frame, stack) {
-                Ok(caller) => frame = caller.registers,
-                Err(_) => break,
+        if let Ok(caller) = rule(here).caller(here, stack) {
+            hash = (hash.rotate_left(23) ^ caller.registers.pc).wrapping_mul(SPREAD);
+            if let Some(pc) = rule(caller.registers).return_address(caller.registers, stack) {
+                hash = (hash.rotate_left(23) ^ pc).wrapping_mul(SPREAD);
             }
-            hash = (hash.rotate_left(23) ^ frame.pc).wrapping_mul(SPREAD);
         }
         hash ^ hash >> UPPER_HALF
     }
@@ -104,7 +108,9 @@ impl Traces {
     pub(super) fn forget(&self) {
         self.rules.forget();
         for place in &self.places {
-            place.store(0, Release);
+            if let Some(kept) = self.interned.kept(place.swap(0, AcqRel) as u32) {
+                kept.forget();
+            }
         }
     }
 }

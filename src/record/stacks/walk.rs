@@ -35,6 +35,14 @@ impl Walked {
         self.deciding.iter().take(self.deciding_count).copied()
     }
 
+    pub(super) fn addresses(&self) -> impl Iterator<Item = u64> {
+        self.frames().map(|(_, address)| address).filter(|address| *address != 0)
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.end == WalkEnd::Outermost
+    }
+
     /// Whether the same words always lead to the same stack. Not where some that decide found no room.
     pub(super) fn is_proved(&self) -> bool {
         matches!(self.end, WalkEnd::Outermost | WalkEnd::NoRule)
