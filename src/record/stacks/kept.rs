@@ -135,3 +135,6 @@ impl Kept {
         self.is_complete() == walked.is_complete() && self.addresses().eq(walked.addresses())
     }
 }
+
+#[cfg(test)]
+mod tests;
