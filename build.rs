@@ -12,6 +12,9 @@ fn main() {
     if env::var_os("CARGO_FEATURE_THREADS").is_some() && interposable() {
         println!("cargo::rustc-cfg=heapledger_interpose");
     }
+    if env::var_os("CARGO_FEATURE_LINES").is_some() && unwindable() {
+        println!("cargo::rustc-cfg=heapledger_lines");
+    }
     for (name, value) in
         [("TARGET", variable("TARGET")), ("PROFILE", profile()), ("RUSTC", rustc_version()), ("CFG", target_cfgs())]
     {
@@ -44,6 +47,14 @@ fn interposable() -> bool {
         && cfg("TARGET_ENV") == "gnu"
         && !cfg("TARGET_FEATURE").split(',').any(|feature| feature == "crt-static")
         && cfg("SANITIZE").is_empty()
+        && !under_miri()
+}
+
+/// Whether call stacks can be captured: on x86-64 Linux, whose unwind tables and registers the recorder knows.
+fn unwindable() -> bool {
+    cfg("TARGET_OS") == "linux"
+        && cfg("TARGET_ARCH") == "x86_64"
+        && cfg("TARGET_POINTER_WIDTH") == "64"
         && !under_miri()
 }
 

@@ -77,8 +77,8 @@
 //!
 //! # Features
 //!
-//! - `lines` (default): return addresses become functions and lines of source code, from the program's own debug
-//!   information. Without it they stay addresses.
+//! - `lines` (on by default): [`capture`] and failing leak tests say which lines of the program allocated what stays.
+//!   Stacks are captured on x86-64 Linux. Elsewhere, and without the feature, it compiles and captures nothing.
 //! - `threads`: `Scope::with_threads()`. Interposes `pthread_create`, so it is for programs and test binaries on Linux
 //!   with a dynamic glibc. Elsewhere the call does not compile.
 //! - `serde`: `Report::to_json` and `Report::from_json`, and reports of test processes for `cargo heapledger`.
@@ -127,12 +127,13 @@ pub mod command;
 
 pub use front::monitor;
 pub use front::{Budget, assert_budget, assert_budget_async, budget};
+pub use front::{Capture, capture};
 pub use front::{DenyAlloc, deny_alloc};
 pub use front::{LeakReport, LeakTest};
 pub use front::{MeasuredFuture, measure_async};
 pub use front::{Name, Operation, Scope, current, is_installed, measure, track};
 pub use front::{Track, Tracked};
 pub use judging::leak::Verdict;
-pub use reading::{Report, Row, Snapshot, report, snapshot};
+pub use reading::{CallStack, CallStackKind, Report, Row, Snapshot, report, snapshot};
 pub use record::Allocator;
 pub use words::{Error, Site, Tally};

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::slice;
 
-use heapledger::{Allocator, Scope, Snapshot, Tally, snapshot, track};
+use heapledger::{Allocator, Scope, Snapshot, Tally, capture, snapshot, track};
 use proptest::prelude::*;
 use stats_alloc::{Stats, StatsAlloc};
 
@@ -466,7 +466,7 @@ fn look(usual: Stats) -> (Stats, Snapshot) {
 }
 
 /// Runs a program and holds the ledger against the model and the witness.
-fn judge(rounds: &[Round]) {
+fn judge(rounds: &[Round], captured: bool) {
     let mut model = Model { panic: panic_costs(), ..Model::default() };
     for (round, threads) in rounds.iter().enumerate() {
         for (number, steps) in threads.iter().enumerate() {
@@ -476,6 +476,11 @@ fn judge(rounds: &[Round]) {
         }
     }
     let blocks = Blocks(Default::default());
+    if captured {
+        // New accounts make a snapshot dearer: after this, all stacks of the program have theirs.
+        run_all(rounds, &blocks);
+        (0..SLOTS).for_each(|slot| free(&blocks, slot));
+    }
     let usual = usual_cost();
     let (witness_before, before) = look(usual);
     let told = run_all(rounds, &blocks);
@@ -490,6 +495,10 @@ fn judge(rounds: &[Round]) {
         }
         let path = path.iter().map(|&name| NAMES[name]).collect::<Vec<_>>().join("/");
         let row = diff.operation(&path).expect("every operation was made before");
+        let stacks = diff.stacks(&path);
+        let live =
+            stacks.iter().fold((0, 0), |(bytes, blocks), one| (bytes + one.live_bytes, blocks + one.live_blocks));
+        assert_eq!(live, (row.total.live_bytes, row.total.live_blocks), "{path}: the sum over stacks");
         // A high-water mark is known only where it rose; earlier programs raised it too.
         let known = row.own.peak_bytes.or(expected.own.peak_bytes);
         let peak_before = before.operation(&path).and_then(|row| row.own.peak_bytes);
@@ -576,7 +585,14 @@ fn small_program() -> [Round; 2] {
 #[test]
 fn every_counter_of_every_operation_is_as_a_naive_model_says() {
     make_operations();
-    judge(&small_program());
+    judge_programs(false);
+    // Nobody who reads figures may notice that call stacks are captured.
+    let _captures = NAMES.map(capture);
+    judge_programs(true);
+}
+
+fn judge_programs(captured: bool) {
+    judge(&small_program(), captured);
     if cfg!(miri) {
         return;
     }
@@ -594,7 +610,7 @@ fn every_counter_of_every_operation_is_as_a_naive_model_says() {
     });
     runner
         .run(&program(), |rounds| {
-            judge(&rounds);
+            judge(&rounds, captured);
             Ok(())
         })
         .unwrap_or_else(|failure| panic!("{failure}"));

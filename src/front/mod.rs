@@ -2,6 +2,8 @@
 
 /// Budgets in tests.
 pub(crate) mod budget;
+/// Call stacks of what operations allocate.
+mod capture;
 /// An operation that must not allocate.
 mod deny;
 /// Allocations that fail on purpose.
@@ -33,6 +35,7 @@ mod threads;
 mod turn;
 
 pub use budget::{Budget, assert_budget, assert_budget_async, budget};
+pub use capture::{Capture, capture};
 pub use deny::{DenyAlloc, deny_alloc};
 pub use future::{Track, Tracked};
 pub use leak_test::{LeakReport, LeakTest};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::capture::Capture;
+use super::process;
 use super::scope::Scope;
 use crate::record;
 use crate::words::Node;
@@ -89,6 +91,30 @@ impl Operation {
         if record::installed() {
             record::adopt(self.0);
         }
+    }
+}
+
+/// Capturing call stacks.
+impl Operation {
+    /// Charges what the operation and every operation below it allocates to call stacks too, as
+    /// [`capture`](crate::capture) does for a name.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let _op = heapledger::track("index_build");
+    /// let capture = heapledger::current().capture();
+    /// let kept = vec![0u8; 512];
+    /// let stacks = heapledger::snapshot().stacks("index_build");
+    /// assert_eq!(stacks[0].addresses().is_empty(), !capture.is_possible());
+    /// # drop(kept);
+    /// ```
+    ///
+    /// # Panics
+    /// Where heapledger is not the global allocator.
+    #[track_caller]
+    pub fn capture(self) -> Capture {
+        process::must_be_installed();
+        Capture::below(self.0)
     }
 }
 

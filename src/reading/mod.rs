@@ -2,6 +2,8 @@
 
 /// Rows in the order in which people read them.
 mod arrange;
+/// One call stack in a snapshot.
+mod call_stack;
 /// Where figures were measured.
 mod environment;
 /// What every operation did on every thread.
@@ -28,6 +30,7 @@ mod sweep;
 /// One operation's counters, read again and again.
 mod watch;
 
+pub use call_stack::{CallStack, CallStackKind};
 pub use report::{Report, report};
 pub use row::Row;
 pub use snapshot::{Snapshot, snapshot};

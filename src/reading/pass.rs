@@ -1,9 +1,9 @@
 //! One pass over everything that is recorded, and whether it can be trusted: whether it balances, and whether a thread
 //! stood in the middle of recording.
 
-use super::sums::Sums;
+use super::sums::{LineSums, Sums};
 use super::sweep::{Writer, sweep};
-use crate::record::{PROCESS, Running};
+use crate::record::{self, PROCESS, Running};
 use crate::registry;
 use crate::words::{Cause, Counts, FOREIGN, LEDGER, Node, OperationId};
 
@@ -15,6 +15,8 @@ pub(super) const SPARE_ROOM: usize = 16;
 pub(super) struct Pass {
     /// By operation id.
     pub(super) sums: Vec<Sums>,
+    /// Of these, what was charged to call stacks, by the place of the account.
+    pub(super) lines: Vec<LineSums>,
     /// Live bytes of the process, counted by threads and not by operations.
     pub(super) process: i64,
     pub(super) process_peak: Option<u64>,
@@ -47,19 +49,27 @@ impl Pass {
     /// what it reads.
     pub(super) fn with_room(operations: usize) -> Self {
         let sums = Vec::with_capacity(operations + SPARE_ROOM);
-        Self { sums, process: 0, process_peak: None, misnested: 0, shards: 0, torn: false }
+        let lines = match record::lines() {
+            0 => Vec::new(),
+            lines => Vec::with_capacity(lines + SPARE_ROOM),
+        };
+        Self { sums, lines, process: 0, process_peak: None, misnested: 0, shards: 0, torn: false }
     }
 
     /// Reads everything anew.
     pub(super) fn take(&mut self, running: &mut Vec<Running>) {
         running.clear();
         self.sums.clear();
+        self.lines.clear();
         (self.process, self.misnested, self.shards, self.torn) = (0, 0, 0, false);
         for writer in sweep() {
             let moved_before = writer.may_move();
             let mut balance = Balance::default();
             writer.for_each_account(|id, account| {
                 self.sums_of(registry::owner_of(id)).add(&account);
+                if let Some(line) = record::line_index(id) {
+                    self.lines_at(line).add(&account);
+                }
                 balance.add(&account.counts);
             });
             let witness = writer.witness();
@@ -83,6 +93,13 @@ impl Pass {
             self.sums.resize(at + 1, Sums::default());
         }
         &mut self.sums[at]
+    }
+
+    fn lines_at(&mut self, line: usize) -> &mut LineSums {
+        if line >= self.lines.len() {
+            self.lines.resize(line + 1, LineSums::default());
+        }
+        &mut self.lines[line]
     }
 
     /// Whether both have the same counters. Peaks and the memory of the reading itself do not matter.

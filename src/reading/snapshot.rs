@@ -5,16 +5,19 @@
 //! stands still in the middle of recording: then its own shard does not balance. Or the ledger is wrong. Snapshots are
 //! the ledger's own memory, also when they are dropped.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::ops::Sub;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use super::call_stack::CallStack;
 use super::pass::{Pass, SPARE_ROOM, foreign_blocks};
 use super::row::Row;
-use super::sums::Sums;
-use crate::record::{self, Own, TAKEN};
+use super::sums::{LineSums, Sums};
+use crate::record::{self, Own, StackId, TAKEN};
 use crate::registry;
-use crate::words::{Cause, Counts, Error, FOREIGN, Node, Site, Tally};
+use crate::words::{Cause, Counts, Error, FOREIGN, Node, OperationId, Site, Tally};
 
 /// How often a reading that does not balance is taken again.
 const READINGS: u32 = 12;
@@ -184,6 +187,46 @@ impl Snapshot {
         counts.tally(self.own(above).peak)
     }
 
+    /// Which call stacks allocated what the operations at and below `path` own and have allocated, those that own the most
+    /// first: each stack once, whichever of the operations it is in. Adds up exactly to
+    /// [`Row::total`](crate::Row::total) of that path.
+    ///
+    /// Stacks are known of what was allocated or resized while a [`capture`](crate::capture) went on; the rest is one
+    /// entry of the kind [`NotCaptured`](crate::CallStackKind::NotCaptured). In a difference it is what happened in between;
+    /// what did not move is left out.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let _capture = heapledger::capture("index_build");
+    /// let (kept, _) = heapledger::measure("index_build", || [vec![0u8; 4096], vec![0u8; 64]]);
+    /// let stacks = heapledger::snapshot().stacks("index_build");
+    /// assert_eq!(stacks.iter().map(|stack| stack.live_bytes).sum::<i64>(), 4096 + 64);
+    /// # drop(kept);
+    /// ```
+    pub fn stacks(&self, path: &str) -> Vec<CallStack> {
+        self.stacks_of(|node| node.is_at_or_below(path))
+    }
+
+    /// The same of the operations that are `wanted`.
+    pub(crate) fn stacks_of(&self, wanted: impl Fn(&Node) -> bool) -> Vec<CallStack> {
+        let wanted = |id: OperationId| self.0.nodes.get(id.index()).is_some_and(|node| wanted(node));
+        let own = self.0.pass.sums.iter().enumerate().filter(|(at, _)| wanted(OperationId::new(*at as u32)));
+        let mut rest = own.fold(LineSums::default(), |rest, (_, sums)| rest.plus(&LineSums::of(&sums.counts)));
+        let mut stacks: BTreeMap<StackId, LineSums> = BTreeMap::new();
+        for (at, sums) in self.0.pass.lines.iter().enumerate() {
+            if let Some((_, stack)) = record::line(at).filter(|(operation, _)| wanted(*operation)) {
+                let known = stacks.entry(stack).or_default();
+                *known = known.plus(sums);
+                rest = rest.minus(sums);
+            }
+        }
+        let all = stacks.iter().map(|(stack, sums)| (Some(*stack), sums)).chain([(None, &rest)]);
+        let moved = all.filter(|(_, sums)| **sums != LineSums::default());
+        let mut all: Vec<CallStack> = moved.map(|(stack, sums)| CallStack::new(stack, sums)).collect();
+        all.sort_by_key(|stack| Reverse((stack.live_bytes, stack.allocated_bytes)));
+        all
+    }
+
     /// The whole process: every operation, the unattributed and the ledger's own included. Its peak is the process's
     /// own, off by at most [`Report::process_peak_error`](crate::Report::process_peak_error).
     ///
@@ -241,8 +284,10 @@ impl Snapshot {
         for (id, one) in now.sums.iter().enumerate() {
             sums.push(one.since(&then.sums.get(id).copied().unwrap_or_default())?);
         }
+        let before = |at| then.lines.get(at).copied().unwrap_or_default();
         let pass = Pass {
             sums,
+            lines: now.lines.iter().enumerate().map(|(at, line)| line.minus(&before(at))).collect(),
             process: now.process.wrapping_sub(then.process),
             process_peak: now.process_peak.filter(|peak| Some(*peak) > then.process_peak),
             misnested: now.misnested.checked_sub(then.misnested)?,

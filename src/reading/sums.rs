@@ -3,6 +3,49 @@
 use crate::record::{AccountReading, Peak};
 use crate::words::{Counts, Tally};
 
+/// What the accounts of one call stack add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LineSums {
+    pub(super) allocs: u64,
+    pub(super) allocated_bytes: u64,
+    /// Including blocks that came from other accounts of the same operation.
+    pub(super) live_blocks: i64,
+    pub(super) live_bytes: i64,
+}
+
+impl LineSums {
+    /// Adds the figures of one account.
+    pub(super) fn add(&mut self, account: &AccountReading) {
+        let moved = Self { live_blocks: account.moved_blocks, live_bytes: account.moved_bytes, ..Self::default() };
+        *self = self.plus(&Self::of(&account.counts)).plus(&moved);
+    }
+
+    /// The figures of a whole operation: within it, what moved cancels out.
+    pub(super) fn of(counts: &Counts) -> Self {
+        let tally = counts.tally(None);
+        let Tally { allocs, allocated_bytes, live_blocks, live_bytes, .. } = tally;
+        Self { allocs, allocated_bytes, live_blocks, live_bytes }
+    }
+
+    pub(super) fn plus(&self, other: &Self) -> Self {
+        Self {
+            allocs: self.allocs.wrapping_add(other.allocs),
+            allocated_bytes: self.allocated_bytes.wrapping_add(other.allocated_bytes),
+            live_blocks: self.live_blocks.wrapping_add(other.live_blocks),
+            live_bytes: self.live_bytes.wrapping_add(other.live_bytes),
+        }
+    }
+
+    pub(super) fn minus(&self, other: &Self) -> Self {
+        Self {
+            allocs: self.allocs.wrapping_sub(other.allocs),
+            allocated_bytes: self.allocated_bytes.wrapping_sub(other.allocated_bytes),
+            live_blocks: self.live_blocks.wrapping_sub(other.live_blocks),
+            live_bytes: self.live_bytes.wrapping_sub(other.live_bytes),
+        }
+    }
+}
+
 /// What one operation's accounts add up to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sums {

@@ -57,9 +57,13 @@ pub(crate) struct Account<C = Alone> {
     peak: AtomicU64,
     /// The largest error of such a peak.
     peak_error: AtomicU64,
+    /// Blocks that came from other accounts of the same operation, less those that went to them: no transfer. Wraps.
+    moved_blocks: C,
+    /// Their bytes.
+    moved_bytes: C,
 }
 
-zeroed!(for C, Account { tag, visitor, counters, scopes, threads, peak, peak_error });
+zeroed!(for C, Account { tag, visitor, counters, scopes, threads, peak, peak_error, moved_blocks, moved_bytes });
 
 /// An account as it is read.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +74,9 @@ pub(crate) struct AccountReading {
     /// The highest net of a scope that has ended.
     pub(crate) peak: Option<u64>,
     pub(crate) peak_error: u64,
+    /// Blocks that came from other accounts of the same operation, less those that went to them.
+    pub(crate) moved_blocks: i64,
+    pub(crate) moved_bytes: i64,
 }
 
 impl<C: Register> Account<C> {
@@ -82,6 +89,8 @@ impl<C: Register> Account<C> {
             threads: C::ZERO,
             peak: AtomicU64::new(0),
             peak_error: AtomicU64::new(0),
+            moved_blocks: C::ZERO,
+            moved_bytes: C::ZERO,
         }
     }
 
@@ -99,6 +108,18 @@ impl<C: Register> Account<C> {
         self.tag.store(Tag::of(id).bits(), Relaxed);
     }
 
+    /// A block of so many bytes came from another account of the same operation.
+    pub(super) fn moved_in(&self, bytes: usize) {
+        self.moved_blocks.add(1);
+        self.moved_bytes.add(bytes as u64);
+    }
+
+    /// A block of so many bytes went to another account of the same operation.
+    pub(super) fn moved_out(&self, bytes: usize) {
+        self.moved_blocks.add(1u64.wrapping_neg());
+        self.moved_bytes.add((bytes as u64).wrapping_neg());
+    }
+
     pub(crate) fn read(&self) -> AccountReading {
         AccountReading {
             counts: self.counters.read(),
@@ -106,6 +127,8 @@ impl<C: Register> Account<C> {
             threads: self.threads.get(),
             peak: self.peak.load(Relaxed).checked_sub(1),
             peak_error: self.peak_error.load(Relaxed),
+            moved_blocks: self.moved_blocks.get() as i64,
+            moved_bytes: self.moved_bytes.get() as i64,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The accounts of one shard, or of the overflow, found by id.
 
 use super::account::Account;
-use super::memory::{Link, Zeroed, new_permanent, zeroed};
+use super::memory::{Link, Zeroed, linked_or_new, zeroed};
 use crate::words::{AccountId, ID_BITS, Register};
 
 /// How many accounts with neighbouring ids a leaf has: they are made at once.
@@ -95,16 +95,4 @@ impl<C: Zeroed + Register> Accounts<C> {
             root.branches.iter().filter_map(Link::get).for_each(&mut see_branch);
         }
     }
-}
-
-/// What is linked, made first if there is none. Two threads may race in the overflow: one links what it made, and the
-/// memory that the other one took stays unused.
-fn linked_or_new<T: Zeroed>(link: &Link<T>) -> Option<&'static T> {
-    link.get().or_else(|| {
-        let new = new_permanent()?;
-        Some(match link.swap(None, new) {
-            Ok(()) => new,
-            Err(winner) => winner?,
-        })
-    })
 }

@@ -1,37 +1,22 @@
 //! The hot path: an allocation, a free or a resize, counted in the active operation's account; and the slow halves of
 //! each, for a thread without a shard, a new peak, a block of another operation, and what may fail on purpose.
 
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::overflow::OVERFLOW;
+use super::owners::own_account_in;
 use super::shard::UNATTACHED;
 use super::slot::{SLOT, Slot};
-use crate::words::{AccountId, BUILTIN, FOREIGN, Tag};
-
-/// How many accounts exist. Their numbers are lower, so a tag with this number or a higher one is not the ledger's.
-static ISSUED: AtomicU32 = AtomicU32::new(BUILTIN as u32);
-
-/// Notes that `account`, and every account with a lower number, exists.
-pub(crate) fn issue(account: AccountId) {
-    ISSUED.fetch_max(account.number() + 1, Relaxed);
-}
-
-/// The account that a tag names; the foreign one if the tag is not the ledger's.
-fn owner_of(tag: Tag) -> AccountId {
-    tag.account().filter(|account| account.number() < ISSUED.load(Relaxed)).unwrap_or(FOREIGN.account())
-}
+use crate::words::{AccountId, Tag};
 
 /// Counts a block of `size` bytes that was allocated, if that is quick, and returns its owner's tag. After `None` the
 /// caller must call [`allocated_slowly`].
 #[inline]
 pub(super) fn allocated(size: usize) -> Option<Tag> {
     SLOT.with(|slot| {
-        if !slot.hot.get().level.rise(size) {
+        if !slot.hot.get().rise(size) {
             return None;
         }
         let account = slot.account.get();
-        account.counters.allocated(size);
+        account.counters.activity.allocated(size);
         Some(account.tag())
     })
 }
@@ -43,10 +28,10 @@ pub(super) fn allocated(size: usize) -> Option<Tag> {
 pub(super) fn freed(tag: Tag, size: usize) -> bool {
     SLOT.with(|slot| {
         let account = slot.account.get();
-        if account.tag() != tag || !slot.hot.get().level.fall(size as i64) {
+        if account.tag() != tag || !slot.hot.get().fall(size as i64) {
             return false;
         }
-        account.counters.freed(size);
+        account.counters.activity.freed(size);
         true
     })
 }
@@ -56,10 +41,10 @@ pub(super) fn freed(tag: Tag, size: usize) -> bool {
 pub(super) fn resized(tag: Tag, old: usize, new: usize) -> Tag {
     SLOT.with(|slot| {
         let account = slot.account.get();
-        if !slot.hot.get().level.fall((old as i64).wrapping_sub(new as i64)) || account.tag() != tag {
+        if !slot.hot.get().fall((old as i64).wrapping_sub(new as i64)) || account.tag() != tag {
             return resized_slowly(slot, tag, old, new);
         }
-        account.counters.resized(old, new);
+        account.counters.activity.resized(old, new);
         tag
     })
 }
@@ -67,7 +52,7 @@ pub(super) fn resized(tag: Tag, old: usize, new: usize) -> Tag {
 /// Whether [`fails_now`] may return `true`: only where every call takes the slow path.
 #[inline]
 pub(super) fn may_fail() -> bool {
-    SLOT.with(|slot| std::ptr::eq(slot.hot.get(), &UNATTACHED))
+    SLOT.with(|slot| std::ptr::eq(slot.hot.get(), &UNATTACHED.level))
 }
 
 /// Whether the allocation or resize that is asked for now is to fail on purpose. If so, counts it as failed.
@@ -89,38 +74,59 @@ pub(super) fn freed_slowly(tag: Tag, size: usize) {
 impl Slot {
     #[inline(never)]
     fn allocated_slowly(&self, size: usize) -> Tag {
-        let Some(shard) = self.attached(|shard| shard.level.rise(size)) else {
+        if self.captures() {
+            return self.allocated_captured(size);
+        }
+        if self.settled(|level| level.rise(size)).is_none() {
             let account = self.base.get().account();
             OVERFLOW.allocated(account, size);
             return Tag::of(account);
-        };
-        shard.level.settle();
+        }
         let account = self.account.get();
-        account.counters.allocated(size);
+        account.counters.activity.allocated(size);
         account.tag()
     }
 
     #[inline(never)]
     fn freed_slowly(&self, tag: Tag, size: usize) {
         let own = self.account.get().tag() == tag;
+        if !own && self.is_watched() {
+            return self.freed_watched(tag, size);
+        }
         // For a block of the active account, `freed` has moved the level already, that of the shard or of its stand-in.
         // For a block of another account, the level moves here.
-        let settled = !own && self.hot.get().level.fall(size as i64);
-        if !settled {
-            let Some(shard) = self.attached(|shard| shard.level.fall(size as i64)) else {
-                return OVERFLOW.freed(self.base.get().account(), owner_of(tag), size);
-            };
-            shard.level.settle();
+        let settled = !own && self.hot.get().fall(size as i64);
+        if !settled && self.settled(|level| level.fall(size as i64)).is_none() {
+            return OVERFLOW.freed(self.base.get().account(), tag, size);
         }
         let account = self.account.get();
         if account.tag() == tag {
-            return account.counters.freed(size);
+            return account.counters.activity.freed(size);
         }
-        account.counters.freed_for_other(size);
-        let owner = owner_of(tag);
+        self.freed_of_other(tag, size);
+    }
+
+    /// Counts a free of a block that another account owns. The level has been moved.
+    #[inline(always)]
+    fn freed_of_other(&self, tag: Tag, size: usize) {
+        let Some(owner) = own_account_in(tag) else { return self.freed_of_line(tag, size) };
+        self.account.get().counters.freed_for_other(size);
         match self.shard.get().accounts.of(owner) {
-            Some(account) => account.counters.freed_elsewhere(size),
+            Some(account) => account.counters.ownership.freed_elsewhere(size),
             None => OVERFLOW.freed_elsewhere(owner, size),
+        }
+    }
+
+    /// Counts a free of a block that another account owns, where every call takes the slow path: most likely it is one of
+    /// the same operation.
+    #[inline(never)]
+    fn freed_watched(&self, tag: Tag, size: usize) {
+        let shard = self.shard.get();
+        if !shard.level.fall(size as i64) {
+            shard.level.settle();
+        }
+        if !self.freed_of_recent(tag, size) {
+            self.freed_of_other(tag, size);
         }
     }
 
@@ -135,7 +141,12 @@ impl Slot {
         }
         let innermost = shard.stack.innermost();
         let fails = innermost.fails_now();
-        self.watch(innermost);
+        if !innermost.is_armed() {
+            self.hot.set(&shard.level);
+            if self.active.get().is_captured() {
+                self.block();
+            }
+        }
         fails
     }
 }
@@ -143,21 +154,23 @@ impl Slot {
 #[cold]
 #[inline(never)]
 fn resized_slowly(slot: &Slot, tag: Tag, old: usize, new: usize) -> Tag {
-    let Some(shard) = slot.attached(|shard| shard.level.fall((old as i64).wrapping_sub(new as i64))) else {
+    if slot.captures() {
+        return slot.resized_captured(tag, old, new);
+    }
+    let Some(shard) = slot.settled(|level| level.fall((old as i64).wrapping_sub(new as i64))) else {
         let account = slot.base.get().account();
-        OVERFLOW.resized(account, owner_of(tag), old, new);
+        OVERFLOW.resized(account, tag, old, new);
         return Tag::of(account);
     };
-    shard.level.settle();
     let account = slot.account.get();
     if account.tag() == tag {
-        account.counters.resized(old, new);
+        account.counters.activity.resized(old, new);
         return tag;
     }
+    let Some(owner) = own_account_in(tag) else { return slot.resized_line(tag, old, new) };
     account.counters.took_over(old, new);
-    let owner = owner_of(tag);
     match shard.accounts.of(owner) {
-        Some(account) => account.counters.gave_away(old),
+        Some(account) => account.counters.ownership.gave_away(old),
         None => OVERFLOW.gave_away(owner, old),
     }
     account.tag()

@@ -29,6 +29,9 @@ zeroed_integers!(AtomicI64, AtomicU32, AtomicU64, AtomicUsize);
 
 // SAFETY: zero is false.
 unsafe impl Zeroed for AtomicBool {}
+// SAFETY: zero is null.
+#[cfg(heapledger_lines)]
+unsafe impl Zeroed for AtomicPtr<u8> {}
 // SAFETY: a null pointer is no link.
 unsafe impl<T: Sync> Zeroed for Link<T> {}
 // SAFETY: zero is a value of every element.
@@ -104,6 +107,48 @@ impl<T> Link<T> {
             .map(drop)
             // SAFETY: as in `get`.
             .map_err(|now| unsafe { now.as_ref() })
+    }
+}
+
+/// What is linked, made first if there is none. Two threads may race: one links what it made, and the memory that the
+/// other one took stays unused.
+pub(super) fn linked_or_new<T: Zeroed>(link: &Link<T>) -> Option<&'static T> {
+    link.get().or_else(|| {
+        let new = new_permanent()?;
+        Some(match link.swap(None, new) {
+            Ok(()) => new,
+            Err(winner) => winner?,
+        })
+    })
+}
+
+/// Bytes that live for ever and never change; zeroed, they are none. Set before anybody else sees them.
+#[cfg(heapledger_lines)]
+#[derive(Debug)]
+pub(super) struct Bytes {
+    start: AtomicPtr<u8>,
+    len: AtomicUsize,
+}
+
+#[cfg(heapledger_lines)]
+zeroed!(Bytes { start, len });
+
+#[cfg(heapledger_lines)]
+impl Bytes {
+    pub(super) fn set(&self, bytes: &'static [u8]) {
+        self.len.store(0, Ordering::Release);
+        self.start.store(bytes.as_ptr().cast_mut(), Ordering::Release);
+        self.len.store(bytes.len(), Ordering::Release);
+    }
+
+    pub(super) fn get(&self) -> &'static [u8] {
+        let len = self.len.load(Ordering::Acquire);
+        let start = self.start.load(Ordering::Acquire);
+        if start.is_null() {
+            return &[];
+        }
+        // SAFETY: start and length are those of a `&'static [u8]`, as it is set once, before the link to it is.
+        unsafe { std::slice::from_raw_parts(start, len) }
     }
 }
 

@@ -12,6 +12,8 @@ mod accounts;
 mod allocator;
 /// C's heap as a whole.
 mod c_heap;
+/// What captured operations allocate and free.
+mod captured;
 /// The hot path: one call counted, and the slow halves.
 mod count;
 /// One open scope.
@@ -23,16 +25,22 @@ mod installed;
 mod interpose;
 /// The net bytes of one thread, the peak of its scopes, and what its shared level was told.
 mod level;
+/// Accounts of operation and call stack.
+mod lines;
 /// Where the recorder's own memory comes from, and the links in it.
 mod memory;
 /// An open scope as `front/` holds it.
 mod opened;
 /// Where threads without a shard record.
 mod overflow;
+/// Which account a tag names.
+mod owners;
 /// Which allocations are to fail on purpose.
 mod plan;
 /// The ledger's own work, and values that are the ledger's own memory.
 mod quiet;
+/// What a thread found last.
+mod recent;
 /// Where one thread records.
 mod shard;
 /// Levels that many threads share.
@@ -41,6 +49,8 @@ mod shared_level;
 mod slot;
 /// The open scopes of a thread.
 mod stack;
+/// Call stacks: taken, recognized and kept.
+mod stacks;
 /// Numbers of threads, and how many work for no test.
 mod strangers;
 /// All that is asked of the operating system.
@@ -53,19 +63,23 @@ pub use allocator::Allocator;
 pub(crate) use account::{AccountReading, Peak};
 pub(crate) use allocator::allocator_name;
 pub(crate) use c_heap::c_heap;
-pub(crate) use count::{for_each_account_here, issue};
+pub(crate) use captured::prepare_capture;
+pub(crate) use count::for_each_account_here;
 pub(crate) use frame::ScopeReading;
 pub(crate) use installed::{installed, installed_after};
 #[cfg(heapledger_interpose)]
 pub(crate) use interpose::is_active as interposes;
+pub(crate) use lines::{index_of as line_index, issued as lines, line, operation_of};
 pub(crate) use memory::{Link, List, Listed, TAKEN};
-pub(crate) use opened::{Opened, active, adopt, open};
+pub(crate) use opened::{Opened, active, adopt, look_again, open};
 pub(crate) use overflow::OVERFLOW;
+pub(crate) use owners::issue;
 pub(crate) use plan::{Failures, WHOLE};
 pub(crate) use quiet::{Own, quiet, quietly};
 pub(crate) use shard::{SHARDS, Shard};
 pub(crate) use shared_level::{BOUND, PROCESS};
 pub(crate) use slot::is_mine;
 pub(crate) use stack::Running;
+pub(crate) use stacks::{StackId, read as read_stack};
 pub(crate) use strangers::{begin_test, strangers};
 pub(crate) use system::{at_exit, lock_over_forks, trim};

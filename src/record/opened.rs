@@ -28,6 +28,7 @@ pub(crate) struct Opened {
 
 /// Makes `node` the active operation; `carried` is the net that a future brings from its last poll. `None` when the
 /// system is out of memory: then the enclosing operation stays active.
+#[inline]
 pub(crate) fn open(node: &'static Node, carried: Option<i64>) -> Option<Opened> {
     SLOT.with(|slot| slot.open(node, carried))
 }
@@ -42,23 +43,39 @@ impl Slot {
         let frame = shard.stack.open(self.account.get(), serial, (node, account), carried, &shard.level)?;
         self.account.set(account);
         self.active.set(node);
-        self.hot.set(shard);
+        self.hot.set(&shard.level);
+        if node.is_captured() {
+            self.watch_captured(frame);
+        }
         Some(Opened { frame, serial })
     }
 
     #[inline(never)]
-    fn close(&self, Opened { frame, serial }: Opened) {
-        if self.phase.get() != Phase::Attached {
-            return;
+    fn close(&self, opened: Opened) {
+        match self.phase.get() {
+            Phase::Attached => self.close_attached(opened),
+            _ => self.close_late(opened),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn close_late(&self, opened: Opened) {
+        if self.phase.get() == Phase::Late {
+            self.close_attached(opened);
+            self.retire_if_bare();
+        }
+    }
+
+    #[inline(always)]
+    fn close_attached(&self, Opened { frame, serial }: Opened) {
         let shard = self.shard.get();
         let Some(innermost) = shard.close(self.account.get(), frame, serial) else { return };
         if let (Some(account), Some(node)) = (innermost.account(), innermost.node()) {
             self.account.set(account);
             self.active.set(node);
+            self.watch(innermost, node);
         }
-        self.watch(innermost);
-        self.retire_if_late();
     }
 }
 
@@ -79,7 +96,7 @@ impl Opened {
         SLOT.with(|slot| {
             if let Some(shard) = slot.shard_now() {
                 self.frame.plan(self.serial, failures);
-                slot.watch(shard.stack.innermost());
+                slot.watch(shard.stack.innermost(), slot.active.get());
             }
         });
     }
@@ -108,7 +125,7 @@ impl Opened {
 pub(crate) fn adopt(node: &'static Node) {
     SLOT.with(|slot| {
         slot.base.set(node);
-        if slot.phase.get() != Phase::Attached {
+        if slot.shard_now().is_none() {
             slot.active.set(node);
         }
         let attached = slot.attached(|_| true);
@@ -119,7 +136,18 @@ pub(crate) fn adopt(node: &'static Node) {
             if shard.stack.is_bare() {
                 slot.account.set(account);
                 slot.active.set(node);
+                slot.watch(shard.stack.innermost(), node);
             }
+        }
+    });
+}
+
+/// Looks whether the operation that is active on this thread is captured: it may have changed. Not to be called from
+/// inside the allocator.
+pub(crate) fn look_again() {
+    SLOT.with(|slot| {
+        if let Some(shard) = slot.shard_now() {
+            slot.watch(shard.stack.innermost(), slot.active.get());
         }
     });
 }
@@ -138,7 +166,10 @@ pub(super) fn start_in(level: &'static SharedLevel) {
         slot.base.set(node);
         slot.active.set(node);
         match slot.attached(|_| true) {
-            Some(shard) => shard.begin_in(level, gettid()),
+            Some(shard) => {
+                shard.begin_in(level, gettid());
+                slot.watch(shard.stack.innermost(), node);
+            }
             None => level.release(),
         }
     });

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use super::account::{Account, AccountReading};
 use super::accounts::Accounts;
+use super::lines::operation_of;
 use super::memory::zeroed;
+use super::owners::owner_of;
 use super::shared_level::PROCESS;
-use crate::words::{AccountId, Counters, FOREIGN, Register};
+use crate::words::{AccountId, Counters, FOREIGN, Register, Tag};
 
 /// A counter that many threads write.
 #[derive(Debug)]
@@ -60,8 +62,12 @@ impl Overflow {
         see(FOREIGN.account(), self.last_resort.read());
     }
 
+    fn account(&self, account: AccountId) -> &Account<Contended> {
+        self.accounts.of(account).unwrap_or(&self.last_resort)
+    }
+
     fn counters(&self, account: AccountId) -> &Counters<Contended> {
-        &self.accounts.of(account).unwrap_or(&self.last_resort).counters
+        &self.account(account).counters
     }
 
     fn shift_level(&self, by: i64) {
@@ -72,15 +78,16 @@ impl Overflow {
     #[cold]
     #[inline(never)]
     pub(super) fn allocated(&self, active: AccountId, size: usize) {
-        self.counters(active).allocated(size);
+        self.counters(active).activity.allocated(size);
         self.shift_level(size as i64);
     }
 
     #[cold]
     #[inline(never)]
-    pub(super) fn freed(&self, active: AccountId, owner: AccountId, size: usize) {
-        if active == owner {
-            self.counters(active).freed(size);
+    pub(super) fn freed(&self, active: AccountId, tag: Tag, size: usize) {
+        let owner = owner_of(tag);
+        if active.number() == operation_of(owner).number() {
+            self.counters(owner).activity.freed(size);
         } else {
             self.counters(active).freed_for_other(size);
             self.freed_elsewhere(owner, size);
@@ -90,9 +97,14 @@ impl Overflow {
 
     #[cold]
     #[inline(never)]
-    pub(super) fn resized(&self, active: AccountId, owner: AccountId, old: usize, new: usize) {
-        if active == owner {
-            self.counters(active).resized(old, new);
+    pub(super) fn resized(&self, active: AccountId, tag: Tag, old: usize, new: usize) {
+        let owner = owner_of(tag);
+        if active.number() == operation_of(owner).number() {
+            self.counters(active).activity.resized(old, new);
+            if active != owner {
+                self.account(active).moved_in(old);
+                self.account(owner).moved_out(old);
+            }
         } else {
             self.counters(active).took_over(old, new);
             self.gave_away(owner, old);
@@ -104,13 +116,28 @@ impl Overflow {
     #[cold]
     #[inline(never)]
     pub(super) fn freed_elsewhere(&self, owner: AccountId, size: usize) {
-        self.counters(owner).freed_elsewhere(size);
+        self.counters(owner).ownership.freed_elsewhere(size);
+    }
+
+    /// Counts the free of a block by the operation that owns it, for a thread whose own shard cannot make the account.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn freed_of_own(&self, owner: AccountId, size: usize) {
+        self.counters(owner).activity.freed(size);
+    }
+
+    /// Counts that a block went to another account of its operation, for a thread whose own shard cannot make the account
+    /// that it came from.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn moved_out(&self, owner: AccountId, size: usize) {
+        self.account(owner).moved_out(size);
     }
 
     /// Counts the former owner's side of a resize, also for a thread whose own shard cannot make that account.
     #[cold]
     #[inline(never)]
     pub(super) fn gave_away(&self, owner: AccountId, old: usize) {
-        self.counters(owner).gave_away(old);
+        self.counters(owner).ownership.gave_away(old);
     }
 }

@@ -15,6 +15,7 @@ use super::accounts::Accounts;
 use super::frame::{Frame, ScopeReading};
 use super::level::Level;
 use super::memory::{Link, List, Listed, new_permanent, zeroed};
+use super::recent::Recent;
 use super::shared_level::SharedLevel;
 use super::stack::{Running, Stack};
 use crate::words::{AccountId, Node};
@@ -26,6 +27,8 @@ use crate::words::{LEDGER, Tid};
 #[repr(C, align(128))]
 pub(crate) struct Shard {
     pub(super) level: Level,
+    /// Never has room: what the hot path writes where every call is to take the slow path, but none may fail.
+    pub(super) blocked: Level,
     pub(super) stack: Stack,
     claimed: AtomicBool,
     /// The shared level that this thread began in, if it was spawned within a `with_threads()` scope.
@@ -33,10 +36,11 @@ pub(crate) struct Shard {
     /// The system's number of the thread, where it was spawned within a `with_threads()` scope.
     tid: AtomicU32,
     pub(super) accounts: Accounts<Alone>,
+    pub(super) recent: Recent,
     next: Link<Shard>,
 }
 
-zeroed!(Shard { level, stack, claimed, spawned_in, tid, accounts, next });
+zeroed!(Shard { level, blocked, stack, claimed, spawned_in, tid, accounts, recent, next });
 
 impl Listed for Shard {
     fn next(&self) -> &Link<Self> {
@@ -57,11 +61,13 @@ impl Shard {
     const fn unattached() -> Self {
         Self {
             level: Level::without_room(),
+            blocked: Level::without_room(),
             stack: Stack::new(),
             claimed: AtomicBool::new(false),
             spawned_in: Link::none(),
             tid: AtomicU32::new(0),
             accounts: Accounts::new(),
+            recent: Recent::new(),
             next: Link::none(),
         }
     }
@@ -118,7 +124,7 @@ impl Shard {
 
     /// Ends the scope of `frame`, wherever in the stack it is. Returns the frame that is the innermost then; `None` if
     /// the scope has ended already.
-    #[inline]
+    #[inline(always)]
     pub(super) fn close(
         &'static self,
         active: &'static Account,

@@ -165,16 +165,19 @@ impl SharedLevel {
     }
 
     pub(super) fn add(&self, moved: i64) {
-        let mut level = Some(self);
-        while let Some(here) = level {
-            let now = here.value.fetch_add(moved, Relaxed).wrapping_add(moved);
-            if now > here.peak.load(Relaxed) {
-                here.peak.fetch_max(now, Relaxed);
-            }
-            level = match here.outer.get() {
-                None if !std::ptr::eq(here, &PROCESS) => Some(&PROCESS),
-                outer => outer,
-            };
+        let mut level = self;
+        while !std::ptr::eq(level, &PROCESS) {
+            level.add_here(moved);
+            level = level.outer.get().unwrap_or(&PROCESS);
+        }
+        PROCESS.add_here(moved);
+    }
+
+    #[inline]
+    fn add_here(&self, moved: i64) {
+        let now = self.value.fetch_add(moved, Relaxed).wrapping_add(moved);
+        if now > self.peak.load(Relaxed) {
+            self.peak.fetch_max(now, Relaxed);
         }
     }
 }

@@ -8,7 +8,9 @@ use std::cell::Cell;
 
 use super::account::Account;
 use super::frame::Frame;
+use super::level::Level;
 use super::shard::{Shard, UNATTACHED};
+use super::stacks::StackBounds;
 use crate::words::{Node, UNATTRIBUTED};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub(super) enum Phase {
     Attached,
     /// The shard was given back; only a new scope takes one again, until it ends.
     Retired,
+    /// The thread has a shard again, after it had given its own back, but only as long as scopes are open.
+    Late,
     /// The probe is finding out whether the ledger serves `std::alloc`.
     Probing,
     /// The probe's allocation came here, so the ledger does.
@@ -27,9 +31,9 @@ pub(super) enum Phase {
 }
 
 pub(super) struct Slot {
-    /// What the hot path writes: `shard`; or [`UNATTACHED`], which never has room, where every call is to take the slow
-    /// path.
-    pub(super) hot: Cell<&'static Shard>,
+    /// What the hot path writes: the shard's level; or one that never has room, where every call is to take the slow
+    /// path: that of [`UNATTACHED`] where something may fail on purpose, else the shard's own.
+    pub(super) hot: Cell<&'static Level>,
     /// The active operation's account in that shard.
     pub(super) account: Cell<&'static Account>,
     /// The thread's shard; [`UNATTACHED`] where it has none.
@@ -41,8 +45,8 @@ pub(super) struct Slot {
     pub(super) base: Cell<&'static Node>,
     /// The number of the latest scope.
     pub(super) serial: Cell<u64>,
-    /// Whether the shard was taken only for scopes, by a thread that had given its own shard back.
-    late: Cell<bool>,
+    /// Where the thread's stack is, once a captured operation was entered.
+    pub(super) bounds: Cell<StackBounds>,
 }
 
 /// Stands for the active account of a thread that has no shard.
@@ -51,14 +55,14 @@ static UNUSED: Account = Account::unused();
 thread_local! {
     pub(super) static SLOT: Slot = const {
         Slot {
-            hot: Cell::new(&UNATTACHED),
+            hot: Cell::new(&UNATTACHED.level),
             account: Cell::new(&UNUSED),
             shard: Cell::new(&UNATTACHED),
             active: Cell::new(&UNATTRIBUTED),
             phase: Cell::new(Phase::New),
             base: Cell::new(&UNATTRIBUTED),
             serial: Cell::new(0),
-            late: Cell::new(false),
+            bounds: Cell::new(StackBounds::UNKNOWN),
         }
     };
     static RETIRE: Retire = const { Retire };
@@ -74,39 +78,58 @@ impl Drop for Retire {
 }
 
 impl Slot {
-    /// Whether every call takes the slow path although the thread has a shard, because something may fail on purpose.
+    /// Whether every call takes the slow path although the thread has a shard, because something may fail on purpose or
+    /// the active operation is captured.
     #[inline]
     pub(super) fn is_watched(&self) -> bool {
-        !std::ptr::eq(self.hot.get(), self.shard.get())
+        !std::ptr::eq(self.hot.get(), &self.shard.get().level)
     }
 
-    /// Sends every call to the slow path if something may fail in `innermost`, and otherwise only those that must go
-    /// there.
+    /// Sends every call to the slow path if something may fail in `innermost` or `node`, its operation, is captured, and
+    /// otherwise only those that must go there.
     #[inline]
-    pub(super) fn watch(&self, innermost: &Frame) {
-        self.hot.set(if innermost.is_armed() { &UNATTACHED } else { self.shard.get() });
+    pub(super) fn watch(&self, innermost: &Frame, node: &Node) {
+        self.hot.set(if innermost.is_armed() { &UNATTACHED.level } else { &self.shard.get().level });
+        if node.is_captured() {
+            self.watch_captured(innermost);
+        }
+    }
+
+    /// Sends every call to the slow path, in a captured operation. Not to be called from inside the allocator.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn watch_captured(&self, innermost: &Frame) {
+        if self.bounds.get() == StackBounds::UNKNOWN {
+            self.bounds.set(StackBounds::of_this_thread());
+        }
+        if !innermost.is_armed() {
+            self.block();
+        }
+    }
+
+    /// Sends every call to the slow path.
+    pub(super) fn block(&self) {
+        let blocked = &self.shard.get().blocked;
+        blocked.forget();
+        self.hot.set(blocked);
     }
 
     /// Makes `shard` the thread's own.
     pub(super) fn move_to(&self, shard: &'static Shard) {
         self.shard.set(shard);
-        self.hot.set(shard);
+        self.hot.set(&shard.level);
     }
 
     /// The thread's shard, if it has one.
     pub(super) fn shard_now(&self) -> Option<&'static Shard> {
-        (self.phase.get() == Phase::Attached).then(|| self.shard.get())
+        matches!(self.phase.get(), Phase::Attached | Phase::Late).then(|| self.shard.get())
     }
 
     /// The thread's shard, attached first if the thread is new. `missed` moves its level by what moved a stand-in's
     /// level instead.
     pub(super) fn attached(&self, missed: impl FnOnce(&Shard) -> bool) -> Option<&'static Shard> {
         match self.phase.get() {
-            Phase::Attached if self.is_watched() => {
-                UNATTACHED.level.forget();
-                missed(self.shard.get());
-            }
-            Phase::Attached => {}
+            Phase::Attached | Phase::Late => {}
             Phase::New => {
                 self.attach()?;
                 missed(self.shard.get());
@@ -120,7 +143,24 @@ impl Slot {
         Some(self.shard.get())
     }
 
+    /// As [`attached`](Self::attached), and the level is settled where that is needed. `moved` moves it, if nothing has yet.
+    pub(super) fn settled(&self, moved: impl Fn(&Level) -> bool) -> Option<&'static Shard> {
+        if self.is_watched() {
+            self.hot.get().forget();
+            let shard = self.shard.get();
+            if !moved(&shard.level) {
+                shard.level.settle();
+            }
+            return Some(shard);
+        }
+        let shard = self.attached(|shard| moved(&shard.level))?;
+        shard.level.settle();
+        Some(shard)
+    }
+
     /// Claims a shard and has it given back when the thread ends.
+    #[cold]
+    #[inline(never)]
     fn attach(&self) -> Option<&'static Shard> {
         self.phase.set(Phase::Attaching);
         if RETIRE.try_with(|_| ()).is_err() {
@@ -148,11 +188,7 @@ impl Slot {
     }
 
     fn retire(&self) {
-        if self.phase.get() != Phase::Attached {
-            self.phase.set(Phase::Retired);
-            return;
-        }
-        let shard = self.shard.get();
+        let Some(shard) = self.shard_now() else { return self.phase.set(Phase::Retired) };
         shard.end();
         self.active.set(self.base.get());
         self.account.set(&UNUSED);
@@ -161,10 +197,9 @@ impl Slot {
         shard.release();
     }
 
-    /// Called when a scope has ended: gives the shard back if it was taken only for scopes and no other one is open.
-    #[inline]
-    pub(super) fn retire_if_late(&self) {
-        if self.late.get() && self.shard.get().stack.is_bare() {
+    /// Called when a scope has ended on a thread that has its shard only for scopes: gives it back if no other is open.
+    pub(super) fn retire_if_bare(&self) {
+        if self.shard.get().stack.is_bare() {
             self.retire();
         }
     }
@@ -178,13 +213,12 @@ impl Slot {
     #[cold]
     fn new_shard_for_scope(&self) -> Option<&'static Shard> {
         match self.phase.get() {
-            Phase::Attached => Some(self.shard.get()),
+            Phase::Attached | Phase::Late => Some(self.shard.get()),
             Phase::New => self.attach(),
             Phase::Retired => {
                 self.phase.set(Phase::Attaching);
                 let shard = self.take_shard();
-                self.late.set(true);
-                self.phase.set(if shard.is_some() { Phase::Attached } else { Phase::Retired });
+                self.phase.set(if shard.is_some() { Phase::Late } else { Phase::Retired });
                 shard
             }
             Phase::Attaching | Phase::Probing | Phase::Served => None,

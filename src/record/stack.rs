@@ -31,7 +31,7 @@ pub(super) struct Stack {
     /// Unused frames, kept for later scopes.
     spare: Link<Frame>,
     /// What the thread did in all, less what its active account says: one addition gives the whole.
-    elsewhere: Activity<Alone>,
+    pub(super) elsewhere: Activity<Alone>,
     /// Scopes that ended while one begun after them was open.
     misnested: Alone,
 }

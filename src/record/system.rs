@@ -129,6 +129,90 @@ pub(super) fn malloc_in_use() -> Option<(i64, i64)> {
     None
 }
 
+/// A module of the program, loaded and mapped.
+#[cfg(heapledger_lines)]
+pub(super) struct LoadedModule {
+    /// Its first address, and the first one behind it.
+    pub(super) low: u64,
+    pub(super) high: u64,
+    /// What leads into its unwind tables (`.eh_frame_hdr`); empty where it has none.
+    pub(super) header: &'static [u8],
+    /// The part of it that holds the header, and behind it the tables.
+    pub(super) segment: &'static [u8],
+}
+
+/// Calls `see` with every module that is loaded now. Returns how many were unloaded so far. The bytes of a module stay
+/// while it is loaded. Not to be called from inside the allocator: the dynamic linker locks.
+#[cfg(heapledger_lines)]
+pub(super) fn loaded_modules(see: &mut dyn FnMut(LoadedModule)) -> u64 {
+    struct Visit<'a> {
+        see: &'a mut dyn FnMut(LoadedModule),
+        unloaded: u64,
+    }
+    unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _: usize, visit: *mut libc::c_void) -> i32 {
+        // SAFETY: the dynamic linker passes on what `loaded_modules` gave it, which nobody else uses meanwhile.
+        let visit = unsafe { &mut *visit.cast::<Visit<'_>>() };
+        // SAFETY: the dynamic linker's own description of a module, valid during the call.
+        let info = unsafe { &*info };
+        visit.unloaded = info.dlpi_subs;
+        // SAFETY: it describes the module's program headers, which are mapped.
+        let parts = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+        if let Some(module) = module_of(info.dlpi_addr, parts) {
+            (visit.see)(module);
+        }
+        0
+    }
+    let mut visit_all = Visit { see, unloaded: 0 };
+    // SAFETY: `visit` takes the pointer for what it is, and does not unwind.
+    unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut visit_all).cast()) };
+    visit_all.unloaded
+}
+
+/// The module with these program headers, moved by `base`; `None` if nothing of it is loaded.
+#[cfg(heapledger_lines)]
+fn module_of(base: u64, parts: &[libc::Elf64_Phdr]) -> Option<LoadedModule> {
+    let loaded = || parts.iter().filter(|part| part.p_type == libc::PT_LOAD);
+    let range = |part: &libc::Elf64_Phdr| part.p_vaddr..part.p_vaddr.saturating_add(part.p_memsz);
+    let low = loaded().map(|part| range(part).start).min()?;
+    let high = loaded().map(|part| range(part).end).max()?;
+    let bytes = |part: &libc::Elf64_Phdr| {
+        let start = std::ptr::with_exposed_provenance::<u8>(base.wrapping_add(part.p_vaddr) as usize);
+        // SAFETY: a part of the module that is mapped, readable and not writable, so it stays as it is.
+        unsafe { std::slice::from_raw_parts(start, part.p_memsz as usize) }
+    };
+    let constant = |part: &&libc::Elf64_Phdr| part.p_flags & (libc::PF_R | libc::PF_W) == libc::PF_R;
+    let header = parts.iter().find(|part| part.p_type == libc::PT_GNU_EH_FRAME);
+    let segment = header.and_then(|header| {
+        let holds =
+            |part: &&libc::Elf64_Phdr| range(part).contains(&header.p_vaddr) && range(header).end <= range(part).end;
+        loaded().filter(constant).find(holds)
+    });
+    let (header, segment) = match (header, segment) {
+        (Some(header), Some(segment)) => (bytes(header), bytes(segment)),
+        _ => (&[][..], &[][..]),
+    };
+    Some(LoadedModule { low: base.wrapping_add(low), high: base.wrapping_add(high), header, segment })
+}
+
+/// The lowest address of this thread's stack, and the first one behind it; `None` where the system does not say. Not to
+/// be called from inside the allocator: the C library may open a file for it.
+#[cfg(heapledger_lines)]
+pub(super) fn stack_of_this_thread() -> Option<(u64, u64)> {
+    let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    // SAFETY: it has no preconditions.
+    let this = unsafe { libc::pthread_self() };
+    // SAFETY: the thread runs, and there is room for its attributes.
+    if unsafe { libc::pthread_getattr_np(this, attributes.as_mut_ptr()) } != 0 {
+        return None;
+    }
+    let (mut low, mut size) = (std::ptr::null_mut(), 0);
+    // SAFETY: the attributes were written, as just seen.
+    let failed = unsafe { libc::pthread_attr_getstack(attributes.as_ptr(), &raw mut low, &raw mut size) };
+    // SAFETY: they were written above, and nobody uses them from here on.
+    unsafe { libc::pthread_attr_destroy(attributes.as_mut_ptr()) };
+    (failed == 0 && !low.is_null()).then(|| (low.addr() as u64, low.addr() as u64 + size as u64))
+}
+
 /// The system's number of this thread.
 #[cfg(heapledger_interpose)]
 pub(super) fn gettid() -> Tid {

@@ -5,7 +5,8 @@ use std::hash::{Hash, Hasher};
 
 use crate::words::{Node, OperationId, UNATTRIBUTED};
 
-/// The id under which operations nested in `parent` are looked up: that of `(unattributed)` if there is no parent.
+/// The id under which operations nested in `parent` are looked up: that of `(unattributed)` if there is no parent. A node
+/// keeps it.
 pub(super) fn parent_id(parent: Option<&Node>) -> OperationId {
     parent.map_or(UNATTRIBUTED.id, |parent| parent.id)
 }
@@ -26,7 +27,7 @@ pub(super) struct Findable(pub(super) &'static Node);
 
 impl Key for Findable {
     fn parts(&self) -> (OperationId, &str) {
-        (parent_id(self.0.parent), self.0.name)
+        (self.0.within, self.0.name)
     }
 }
 

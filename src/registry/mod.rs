@@ -1,5 +1,7 @@
 //! Names to operations, and back. May lock and allocate, at the ledger's expense.
 
+/// Which operations are captured.
+mod captures;
 /// How an operation is looked up: by what it is nested in, and its name.
 mod key;
 /// All operations, how they are found by name, and how they are made.
@@ -9,6 +11,7 @@ mod private;
 /// What a thread entered last, found without a lock.
 mod recent;
 
+pub(crate) use captures::{CaptureId, begin_capture, end_capture};
 pub(crate) use operations::{all, find_by_id, find_by_path, named, overflowed, owner_of};
 pub(crate) use private::{has_private, new_private};
 pub(crate) use recent::operation;

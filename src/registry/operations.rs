@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use dashmap::DashMap;
 use once_cell::race::OnceBox;
 
+use super::captures::covering;
 use super::key::{Findable, Key, parent_id};
 use crate::record::{self, Link, List, Listed};
 use crate::words::{
@@ -94,7 +95,9 @@ pub(super) fn make(parent: Option<&'static Node>, name: &str, caller: Caller, pr
         return None;
     }
     let name = Box::leak(Box::<str>::from(name));
-    let node = Node { id: OperationId::new(number), depth, parent, name, private, site: caller };
+    let (within, captures) = (parent_id(parent), AtomicU32::new(0));
+    let node = Node { id: OperationId::new(number), depth, parent, within, name, private, site: caller, captures };
+    node.captures.store(covering(&node), Relaxed);
     let node: &'static Node = Box::leak(Box::new(node));
     NAMED.push(Box::leak(Box::new(Named { node, next: Link::none() })));
     NEXT.store(number + 1, Relaxed);
@@ -102,9 +105,10 @@ pub(super) fn make(parent: Option<&'static Node>, name: &str, caller: Caller, pr
     Some(node)
 }
 
-/// The operation that `account` belongs to. An operation has one account, with its own number.
+/// The operation that `account` belongs to. An operation has one account with its own number, and where its call stacks
+/// are captured one for each stack.
 pub(crate) fn owner_of(account: AccountId) -> OperationId {
-    OperationId::new(account.number())
+    record::operation_of(account)
 }
 
 /// The named operations, the latest first.

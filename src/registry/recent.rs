@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 
-use super::key::parent_id;
 use super::operations::{Caller, find_all};
 use crate::words::{Node, OperationId};
 
@@ -36,7 +35,7 @@ fn look_up(at: usize, within: &'static Node, name: &str, caller: Caller) -> &'st
 
 #[inline]
 fn is_child(node: &Node, within: &Node) -> bool {
-    parent_id(node.parent) == within.id
+    node.within == within.id
 }
 
 /// 2^64 divided by the golden ratio: multiplying by it spreads numbers over the upper bits (multiplicative hashing:

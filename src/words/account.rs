@@ -56,6 +56,14 @@ impl Tag {
         let id = self.0 ^ MARK;
         if id >> ID_BITS == 0 { Some(AccountId(id)) } else { None }
     }
+
+    /// The account that it names, if the account's number is below `end`, which is an account's.
+    #[inline]
+    pub(crate) const fn account_below(self, end: u32) -> Option<AccountId> {
+        // Without the mark, it is above all accounts.
+        let id = self.0 ^ MARK;
+        if id < end { Some(AccountId(id)) } else { None }
+    }
 }
 
 /// The number that the operating system gives a thread.

@@ -1,7 +1,8 @@
 //! What an operation is: an id, a name, and the operation it is nested in. People know it by its path of names, the
-//! ledger by its id. Nothing here counts, locks or changes.
+//! ledger by its id. Nothing here counts or locks, and nothing changes but whether an operation is captured.
 
 use std::panic::Location;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::account::AccountId;
 
@@ -41,11 +42,15 @@ pub(crate) struct Node {
     /// How many operations it is nested in.
     pub(crate) depth: u32,
     pub(crate) parent: Option<&'static Node>,
+    /// The id under which it is looked up, beside its name: its parent's, or that of [`UNATTRIBUTED`].
+    pub(crate) within: OperationId,
     pub(crate) name: &'static str,
     /// Whether it, or an operation that it is nested in, belongs to one test alone: then no name finds it.
     pub(crate) private: bool,
     /// Where it was first entered.
     pub(crate) site: Option<&'static Location<'static>>,
+    /// How many captures of call stacks it is in at this moment.
+    pub(crate) captures: AtomicU32,
 }
 
 /// What happens outside every scope.
@@ -61,13 +66,20 @@ pub(crate) static BUILTINS: [&Node; BUILTIN] = [&UNATTRIBUTED, &LEDGER, &OTHER, 
 
 impl Node {
     const fn builtin(id: u32, name: &'static str) -> Self {
-        Self { id: OperationId(id), depth: 0, parent: None, name, private: false, site: None }
+        let (within, captures) = (OperationId(0), AtomicU32::new(0));
+        Self { id: OperationId(id), depth: 0, parent: None, within, name, private: false, site: None, captures }
     }
 
     /// The account that its blocks are charged to.
     #[inline]
     pub(crate) const fn account(&self) -> AccountId {
         AccountId::new(self.id.number())
+    }
+
+    /// Whether blocks that it allocates are charged to it and the call stack.
+    #[inline]
+    pub(crate) fn is_captured(&self) -> bool {
+        self.captures.load(Relaxed) != 0
     }
 
     pub(crate) fn is_builtin(&self) -> bool {
@@ -86,6 +98,14 @@ impl Node {
                 None => return false,
             }
         }
+    }
+
+    /// Its names, from the outermost in.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        let mut names = Vec::with_capacity(self.depth as usize + 1);
+        names.extend(std::iter::successors(Some(self), |node| node.parent).map(|node| node.name));
+        names.reverse();
+        names
     }
 
     /// Whether its path is `path`. Several operations may have one path: those that are private to a test.
@@ -107,13 +127,6 @@ impl Node {
     }
 
     pub(crate) fn path(&self) -> String {
-        let mut names = Vec::with_capacity(self.depth as usize + 1);
-        let mut node = Some(self);
-        while let Some(here) = node {
-            names.push(here.name);
-            node = here.parent;
-        }
-        names.reverse();
-        names.join("/")
+        self.names().join("/")
     }
 }

@@ -190,13 +190,13 @@ counters! {
 }
 
 macro_rules! events {
-    ($($(#[doc = $doc:literal])+ $event:ident($($size:ident),+): $($group:ident.$counter:ident += $by:expr),+;)+) => {
-        impl<C: Register> Counters<C> {
+    ($place:ident { $($(#[doc = $doc:literal])+ $event:ident($($size:ident),+): $($counter:ident += $by:expr),+;)+ }) => {
+        impl<C: Register> $place<C> {
             $(
                 $(#[doc = $doc])+
                 #[inline(always)]
                 pub(crate) fn $event(&self, $($size: usize),+) {
-                    $(self.$group.$counter.add($by as u64);)+
+                    $(self.$counter.add($by as u64);)+
                 }
             )+
         }
@@ -204,24 +204,43 @@ macro_rules! events {
 }
 
 events! {
-    /// A block was allocated.
-    allocated(size): activity.allocs += 1, activity.allocated_bytes += size;
-    /// A block of its own was freed.
-    freed(size): activity.frees += 1, activity.freed_bytes += size;
-    /// A block of its own was resized.
-    resized(old, new): activity.reallocs += 1, activity.freed_bytes += old, activity.allocated_bytes += new;
+    Activity {
+        /// A block was allocated.
+        allocated(size): allocs += 1, allocated_bytes += size;
+        /// A block was freed.
+        freed(size): frees += 1, freed_bytes += size;
+        /// A block was resized.
+        resized(old, new): reallocs += 1, freed_bytes += old, allocated_bytes += new;
+    }
+}
+
+events! {
+    Ownership {
+        /// A block of another operation was freed while this one was active.
+        freed_for_other(size): others_frees += 1, others_freed_bytes += size;
+        /// A block of its own was freed while another operation was active.
+        freed_elsewhere(size): freed_elsewhere_blocks += 1, freed_elsewhere_bytes += size;
+        /// A block of another operation was resized while this one was active, and belongs to this one from then on.
+        took_over(old): taken_over_blocks += 1, taken_over_bytes += old;
+        /// A block of its own was resized while another operation was active, and belongs to that one from then on.
+        gave_away(old): given_away_blocks += 1, given_away_bytes += old;
+    }
+}
+
+impl<C: Register> Counters<C> {
     /// A block of another operation was freed while this one was active.
-    freed_for_other(size):
-        activity.frees += 1, activity.freed_bytes += size,
-        ownership.others_frees += 1, ownership.others_freed_bytes += size;
-    /// A block of its own was freed while another operation was active.
-    freed_elsewhere(size): ownership.freed_elsewhere_blocks += 1, ownership.freed_elsewhere_bytes += size;
+    #[inline(always)]
+    pub(crate) fn freed_for_other(&self, size: usize) {
+        self.activity.freed(size);
+        self.ownership.freed_for_other(size);
+    }
+
     /// A block of another operation was resized while this one was active, and belongs to this one from then on.
-    took_over(old, new):
-        activity.reallocs += 1, activity.freed_bytes += old, activity.allocated_bytes += new,
-        ownership.taken_over_blocks += 1, ownership.taken_over_bytes += old;
-    /// A block of its own was resized while another operation was active, and belongs to that one from then on.
-    gave_away(old): ownership.given_away_blocks += 1, ownership.given_away_bytes += old;
+    #[inline(always)]
+    pub(crate) fn took_over(&self, old: usize, new: usize) {
+        self.activity.resized(old, new);
+        self.ownership.took_over(old);
+    }
 }
 
 impl Counts {

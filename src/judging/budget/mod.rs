@@ -45,7 +45,7 @@ pub(crate) use limit::Unlisted;
 pub(crate) use measured::Observed;
 pub(crate) use measured::{Denied, LeakTested, LeakVerdict, Measured};
 pub(crate) use place::Place;
-pub(crate) use policy::{Policy, Rules};
+pub(crate) use policy::{Policy, Rules, glob};
 #[cfg(feature = "serde")]
 pub(crate) use run::{Blind, Part, Run};
 pub(crate) use runs::{Doing, Doings, Runs};

@@ -23,4 +23,5 @@ mod table;
 /// Values of one TOML type, and what is said of others.
 mod value;
 
+pub(crate) use pattern::glob;
 pub(crate) use rules::{Policy, Rules};

@@ -15,7 +15,7 @@ pub(super) const MOST_SEGMENTS: usize = 100;
 /// is no separator on any system, and no pattern takes long: across separators, `*` would be tried at every position
 /// for each `*` before it.
 #[derive(Clone, Debug)]
-pub(super) struct Glob {
+pub(crate) struct Glob {
     parts: Vec<GlobPart>,
     /// A bit for each part that is `**`. No two stand side by side.
     deep: u128,
@@ -87,6 +87,11 @@ impl Glob {
         Ok(Self { parts, deep })
     }
 
+    /// Whether it matches the operation with these names, or one that it is nested in.
+    pub(crate) fn covers(&self, names: &[&str]) -> bool {
+        self.reach(names) != Reach::Nothing
+    }
+
     /// Follows all ways to match at once. Bit n: the segments so far match the first n parts.
     pub(super) fn reach(&self, path: &[&str]) -> Reach {
         let all_parts = 1u128 << self.parts.len();
@@ -131,8 +136,8 @@ pub(super) fn normalized(path: &str) -> String {
     segments(path).collect::<Vec<_>>().join("/")
 }
 
-/// The pattern that a policy names, or what is wrong with it.
-pub(super) fn glob(path: &str) -> Result<Glob, String> {
+/// The pattern that a policy, or a caller, names; or what is wrong with it.
+pub(crate) fn glob(path: &str) -> Result<Glob, String> {
     if path.len() > LONGEST_GLOB {
         return Err(format!("`{}` is longer than {LONGEST_GLOB} bytes: write a shorter glob", short(path)));
     }

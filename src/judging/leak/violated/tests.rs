@@ -4,7 +4,8 @@ use super::super::evidence::WindowEnd;
 use super::super::made_up::{BELOW, OTHERS, OUTSIDE, TEST, all, did, evidence, gave, moves, took};
 use super::*;
 
-const BROKEN: OperationId = FOREIGN.id;
+/// That of `(foreign)`: a constant cannot read a static that changes.
+const BROKEN: OperationId = OperationId::new(3);
 
 fn frees_of_others(blocks: u64) -> Counts {
     Counts { frees: blocks, others_frees: blocks, ..Counts::default() }

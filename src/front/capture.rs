@@ -1,0 +1,104 @@
+//! Capturing call stacks: which lines of the program allocate what an operation owns. Here is only what users call; the
+//! recorder takes the stacks.
+
+use super::name::Name;
+use super::process;
+use crate::judging::budget::glob;
+use crate::record;
+use crate::registry::{self, CaptureId};
+use crate::words::Node;
+
+/// Charges what the operation `name`, and every operation below it, allocates and resizes to call stacks too, on all
+/// threads, until the returned guard is dropped. [`Snapshot::stacks`](crate::Snapshot::stacks) tells which.
+///
+/// `name` is a path or a glob, as in a policy: `*` and `?` match within a name, `**` any names in between. Operations that
+/// do not exist yet are captured when they come. The figures of operations are what they are without a capture, to the
+/// byte: nothing but the stacks shows that it goes on.
+///
+/// A thread that is in the operation when the capture begins or ends notices where it next begins or ends a scope; the
+/// calling thread at once. Blocks that were allocated before stand under
+/// [`CallStackKind::NotCaptured`](crate::CallStackKind::NotCaptured).
+///
+/// Costs nothing where it is not used. Where it is, an allocation and its free cost some 300 instructions more, and a
+/// stack that was not seen before some thousands, once. What is kept of stacks is bounded: 65,536 of them, in 32 MiB.
+///
+/// It needs the feature `lines`, which is on by default, and x86-64 Linux; it works without frame pointers and without
+/// debug information. Elsewhere it compiles, captures nothing, and [`Capture::is_possible`] says so.
+///
+/// # Panics
+/// When `name` is no valid glob, and where heapledger is not the global allocator.
+///
+/// ```
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// fn index() -> Vec<Vec<u8>> {
+///     (1..=3).map(|size| vec![0u8; size]).collect()
+/// }
+///
+/// let capture = heapledger::capture("index_build");
+/// let before = heapledger::snapshot();
+/// let (kept, _) = heapledger::measure("index_build", index);
+/// let stacks = (heapledger::snapshot() - before).stacks("index_build");
+/// assert_eq!(stacks.iter().map(|stack| stack.live_blocks).sum::<i64>(), 4);
+/// if capture.is_possible() {
+///     assert_eq!((stacks.len(), stacks[0].live_blocks, stacks[1].live_blocks), (2, 1, 3));
+/// }
+/// # drop(kept);
+/// ```
+#[track_caller]
+pub fn capture(name: impl Name) -> Capture {
+    process::must_be_installed();
+    name.with(|name| {
+        let glob = record::quietly(|| glob(name));
+        let glob = glob.unwrap_or_else(|wrong| panic!("capture: {wrong}"));
+        let glob = record::Own::new(|| glob);
+        Capture::begin(move |node| record::quietly(|| glob.covers(&node.names())))
+    })
+}
+
+/// A capture of call stacks that goes on until this is dropped, on whatever thread.
+///
+/// ```
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let capture = heapledger::capture("index_build/**");
+/// assert_eq!(capture.is_possible(), cfg!(all(target_os = "linux", target_arch = "x86_64")));
+/// ```
+#[must_use = "a capture ends when it is dropped: bind it, `let _capture = capture(..)`"]
+#[derive(Debug)]
+pub struct Capture(Option<CaptureId>);
+
+impl Capture {
+    /// Captures the operations that `covers` tells.
+    fn begin(covers: impl Fn(&Node) -> bool + Send + 'static) -> Self {
+        let begun = registry::begin_capture(covers);
+        record::look_again();
+        Self(begun)
+    }
+
+    /// Captures `root` and every operation below it.
+    pub(crate) fn below(root: &'static Node) -> Self {
+        Self::begin(move |node| node.is_within(root))
+    }
+
+    /// Whether stacks can be captured here. If not, all that the operations allocate counts as
+    /// [`NotCaptured`](crate::CallStackKind::NotCaptured): the feature `lines` is off, the target is not x86-64 Linux, or
+    /// the system was out of memory.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// if !heapledger::capture("search").is_possible() {
+    ///     println!("call stacks cannot be captured here");
+    /// }
+    /// ```
+    pub fn is_possible(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        if let Some(id) = self.0.take() {
+            registry::end_capture(id);
+            record::look_again();
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! One call stack in a snapshot: what was allocated there, and what of it lives.
+
+use super::sums::LineSums;
+use crate::record::{self, StackId};
+
+/// What one call stack allocated, and what of it lives: one of those that
+/// [`Snapshot::stacks`](crate::Snapshot::stacks) tells of.
+///
+/// ```
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let capture = heapledger::capture("index_build");
+/// let (kept, _) = heapledger::measure("index_build", || vec![0u8; 4096]);
+/// let stacks = heapledger::snapshot().stacks("index_build");
+/// assert_eq!((stacks.len(), stacks[0].live_bytes), (1, 4096));
+/// assert_eq!(stacks[0].addresses().is_empty(), !capture.is_possible());
+/// # drop(kept);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CallStack {
+    /// Blocks newly allocated there.
+    pub allocs: u64,
+    /// Bytes handed out there: new blocks, and the new size of blocks that were resized there.
+    pub allocated_bytes: u64,
+    /// Blocks that were allocated or last resized there, and that nobody has freed yet. Negative only in a difference.
+    pub live_blocks: i64,
+    /// Their bytes. Negative only in a difference.
+    pub live_bytes: i64,
+    /// How much is known of where that is.
+    pub kind: CallStackKind,
+    addresses: Vec<usize>,
+}
+
+/// How much is known of a [`CallStack`].
+///
+/// ```
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let (kept, _) = heapledger::measure("search", || vec![0u8; 64]);
+/// let stacks = heapledger::snapshot().stacks("search"); // nothing was captured
+/// assert_eq!(stacks[0].kind, heapledger::CallStackKind::NotCaptured);
+/// # drop(kept);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum CallStackKind {
+    /// Every return address, out to where the thread began.
+    Complete,
+    /// The innermost return addresses. Further out is a frame without a rule in the program's unwind tables, or there are
+    /// more than 128 frames.
+    Incomplete,
+    /// All stacks together of which there is no room to keep each, and those that are not on their thread's own stack, or
+    /// near its end.
+    Other,
+    /// Blocks that were allocated or resized while the operation was not captured.
+    NotCaptured,
+}
+
+impl CallStack {
+    /// What `sums` say of a stack, or of what was not captured.
+    pub(super) fn new(stack: Option<StackId>, sums: &LineSums) -> Self {
+        let mut addresses = Vec::new();
+        let kind = match stack {
+            None => CallStackKind::NotCaptured,
+            Some(StackId::OTHER) => CallStackKind::Other,
+            Some(stack) => match record::read_stack(stack, |address| addresses.push(address as usize)) {
+                true => CallStackKind::Complete,
+                false => CallStackKind::Incomplete,
+            },
+        };
+        let LineSums { allocs, allocated_bytes, live_blocks, live_bytes } = *sums;
+        Self { allocs, allocated_bytes, live_blocks, live_bytes, kind, addresses }
+    }
+
+    /// The return addresses, from the innermost frame out: those of heapledger, of std's allocation functions, and of the
+    /// code that asked for the memory. A call is the instruction before its return address.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let (kept, _) = heapledger::measure("search", || vec![0u8; 64]);
+    /// assert!(heapledger::snapshot().stacks("search")[0].addresses().is_empty()); // nothing was captured
+    /// # drop(kept);
+    /// ```
+    pub fn addresses(&self) -> &[usize] {
+        &self.addresses
+    }
+}

@@ -1,0 +1,150 @@
+//! What a captured operation allocates is charged to an account of the operation and the call stack. Here are the slow
+//! halves of each call while that goes on, and of frees and resizes of such blocks ever after. All accounts of an
+//! operation are the operation: what moves between them is no transfer.
+
+use super::account::Account;
+use super::lines::{self, operation_of};
+use super::overflow::OVERFLOW;
+use super::owners::owner_of;
+use super::shard::Shard;
+use super::slot::Slot;
+use super::stacks::{self, StackId};
+use crate::words::{AccountId, Node, Tag};
+
+/// Prepares for stacks to be captured from now on. `false` where none can be. Not to be called from inside the
+/// allocator.
+pub(crate) fn prepare_capture() -> bool {
+    stacks::begin() && lines::begin()
+}
+
+impl Slot {
+    /// Whether what happens now is charged to the call stack too. The ledger's own work never is.
+    #[inline]
+    pub(super) fn captures(&self) -> bool {
+        self.is_watched() && self.active.get().is_captured() && !self.shard.get().level.is_quiet()
+    }
+
+    /// Counts an allocation where stacks are captured.
+    #[inline(never)]
+    pub(super) fn allocated_captured(&self, size: usize) -> Tag {
+        let shard = self.shard.get();
+        if !shard.level.rise(size) {
+            shard.level.settle();
+        }
+        let stack = stacks::here(self.bounds.get(), &shard.recent);
+        let own = self.account.get();
+        let Some(account) = account_in(shard, self.active.get(), stack) else {
+            own.counters.activity.allocated(size);
+            return own.tag();
+        };
+        account.counters.activity.allocated(size);
+        shard.stack.elsewhere.allocated(size);
+        account.tag()
+    }
+
+    /// Counts a resize of a block that carried `tag`, where stacks are captured.
+    #[inline(never)]
+    pub(super) fn resized_captured(&self, tag: Tag, old: usize, new: usize) -> Tag {
+        let shard = self.shard.get();
+        if !shard.level.fall((old as i64).wrapping_sub(new as i64)) {
+            shard.level.settle();
+        }
+        let stack = stacks::here(self.bounds.get(), &shard.recent);
+        let account = account_in(shard, self.active.get(), stack);
+        if account.is_some() {
+            shard.stack.elsewhere.resized(old, new);
+        }
+        self.resized_into(account.unwrap_or(self.account.get()), tag, old, new)
+    }
+
+    /// Counts a resize of a block of an operation and a stack, where stacks are not captured (any more). The level has
+    /// been moved.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn resized_line(&self, tag: Tag, old: usize, new: usize) -> Tag {
+        self.resized_into(self.account.get(), tag, old, new)
+    }
+
+    /// Charges a block that carried `tag` and was resized to `account`, which belongs to the active operation.
+    fn resized_into(&self, account: &Account, tag: Tag, old: usize, new: usize) -> Tag {
+        if account.tag() == tag {
+            account.counters.activity.resized(old, new);
+            return tag;
+        }
+        let accounts = &self.shard.get().accounts;
+        let owner = owner_of(tag);
+        if self.is_own(owner) {
+            account.counters.activity.resized(old, new);
+            account.moved_in(old);
+            match accounts.of(owner) {
+                Some(owner) => owner.moved_out(old),
+                None => OVERFLOW.moved_out(owner, old),
+            }
+        } else {
+            account.counters.took_over(old, new);
+            match accounts.of(owner) {
+                Some(owner) => owner.counters.ownership.gave_away(old),
+                None => OVERFLOW.gave_away(owner, old),
+            }
+        }
+        account.tag()
+    }
+
+    /// Counts the free of a block that carried `tag`, if that is an account of the active operation which was used lately.
+    /// The level has been moved.
+    #[inline(always)]
+    pub(super) fn freed_of_recent(&self, tag: Tag, size: usize) -> bool {
+        let shard = self.shard.get();
+        let account = shard.recent.account(tag, self.account.get().tag());
+        if let Some(account) = account {
+            account.counters.activity.freed(size);
+            shard.stack.elsewhere.freed(size);
+        }
+        account.is_some()
+    }
+
+    /// Counts the free of a block of an operation and a stack, or of one without a valid tag. The level has been moved.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn freed_of_line(&self, tag: Tag, size: usize) {
+        if self.freed_of_recent(tag, size) {
+            return;
+        }
+        let shard = self.shard.get();
+        let own = self.account.get();
+        let owner = owner_of(tag);
+        let account = shard.accounts.of(owner);
+        if self.is_own(owner) {
+            shard.stack.elsewhere.freed(size);
+            return match account {
+                Some(account) => {
+                    shard.recent.note_account(account, own.tag());
+                    account.counters.activity.freed(size);
+                }
+                None => OVERFLOW.freed_of_own(owner, size),
+            };
+        }
+        own.counters.freed_for_other(size);
+        match account {
+            Some(account) => account.counters.ownership.freed_elsewhere(size),
+            None => OVERFLOW.freed_elsewhere(owner, size),
+        }
+    }
+
+    /// Whether `owner` is an account of the operation that counts now.
+    fn is_own(&self, owner: AccountId) -> bool {
+        self.account.get().tag() == Tag::of(AccountId::new(operation_of(owner).number()))
+    }
+}
+
+/// The account of an operation and a stack in `shard`; `None` where there can be none.
+#[inline(always)]
+fn account_in(shard: &'static Shard, operation: &Node, stack: StackId) -> Option<&'static Account> {
+    let id = lines::account_of(operation.id, stack)?;
+    let own = Tag::of(operation.account());
+    shard.recent.account(Tag::of(id), own).or_else(|| {
+        let account = shard.accounts.of(id)?;
+        shard.recent.note_account(account, own);
+        Some(account)
+    })
+}

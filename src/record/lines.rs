@@ -1,0 +1,151 @@
+//! Accounts of operation and call stack, for operations that are captured: which account a pair has, and which pair an
+//! account belongs to. An account is issued once and stays; nothing here locks.
+
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use super::memory::{Link, linked_or_new, zeroed};
+use super::stacks::StackId;
+use crate::words::{AccountId, BUILTIN, ID_BITS, MAX_OPERATIONS, OperationId};
+
+/// The first account that belongs to an operation and a stack: those below are the operations' own.
+const FIRST: u32 = BUILTIN as u32 + MAX_OPERATIONS;
+/// The most such accounts.
+const MOST: usize = 1 << 16;
+/// Places of the table of pairs: at most half of them are taken.
+const PLACES: usize = 2 * MOST;
+/// Places where a pair may stand.
+const PROBES: usize = 64;
+/// Accounts whose pairs stand together.
+const CHUNK: usize = 1 << 10;
+/// In a pair, the stack stands above the operation; in a place, the account's number above both.
+const STACK: u32 = 17;
+const NUMBER: u32 = STACK + StackId::BITS;
+/// 2^64 divided by the golden ratio, for multiplicative hashing.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+const _: () = assert!(FIRST <= 1 << STACK && FIRST as usize + MOST <= 1 << ID_BITS);
+const _: () = assert!(NUMBER + ID_BITS <= u64::BITS);
+
+#[derive(Debug)]
+struct Places {
+    /// Pair and account in one word; zero where there is none.
+    places: [AtomicU64; PLACES],
+}
+
+#[derive(Debug)]
+struct Chunk {
+    /// The pair of each account, plus one; zero where it was not issued.
+    pairs: [AtomicU64; CHUNK],
+}
+
+zeroed!(Places { places });
+zeroed!(Chunk { pairs });
+
+static PAIRS: Link<Places> = Link::none();
+static CHUNKS: [Link<Chunk>; MOST / CHUNK] = [const { Link::none() }; MOST / CHUNK];
+static ISSUED: AtomicU32 = AtomicU32::new(0);
+
+/// Makes room for accounts. `false` when the system is out of memory.
+pub(super) fn begin() -> bool {
+    linked_or_new(&PAIRS).is_some()
+}
+
+fn pair_of(operation: OperationId, stack: StackId) -> u64 {
+    u64::from(operation.number()) | u64::from(stack.number()) << STACK
+}
+
+/// The account of an operation and a stack, issued first if they have none. Where there can be no more, it is that of the
+/// operation's other stacks; at the very end, `None`.
+#[inline]
+pub(super) fn account_of(operation: OperationId, stack: StackId) -> Option<AccountId> {
+    let places = &PAIRS.get()?.places;
+    let pair = pair_of(operation, stack);
+    let hash = (pair.wrapping_mul(SPREAD) >> (u64::BITS - PLACES.trailing_zeros())) as usize;
+    let word = places.get(hash)?.load(Acquire);
+    if word << (u64::BITS - NUMBER) == pair << (u64::BITS - NUMBER) && word != 0 {
+        return Some(AccountId::new((word >> NUMBER) as u32));
+    }
+    find_or_issue(places, hash, operation, stack).or_else(|| {
+        let other = pair_of(operation, StackId::OTHER);
+        let hash = (other.wrapping_mul(SPREAD) >> (u64::BITS - PLACES.trailing_zeros())) as usize;
+        find_or_issue(places, hash, operation, StackId::OTHER)
+    })
+}
+
+#[cold]
+#[inline(never)]
+fn find_or_issue(
+    places: &[AtomicU64; PLACES],
+    hash: usize,
+    operation: OperationId,
+    stack: StackId,
+) -> Option<AccountId> {
+    let pair = pair_of(operation, stack);
+    let mut new = None;
+    for place in (0..PROBES).filter_map(|probe| places.get((hash + probe) % PLACES)) {
+        let mut word = place.load(Acquire);
+        if word == 0 {
+            let account: AccountId = match new {
+                Some(account) => account,
+                None => issue(pair, stack)?,
+            };
+            new = Some(account);
+            match place.compare_exchange(0, u64::from(account.number()) << NUMBER | pair, AcqRel, Acquire) {
+                Ok(_) => return Some(account),
+                Err(winner) => word = winner,
+            }
+        }
+        if word & ((1 << NUMBER) - 1) == pair {
+            return Some(AccountId::new((word >> NUMBER) as u32));
+        }
+    }
+    None
+}
+
+/// Accounts that are kept for the other stacks of operations.
+const KEPT_BACK: usize = 1 << 10;
+
+/// A new account for a pair.
+fn issue(pair: u64, stack: StackId) -> Option<AccountId> {
+    let most = if stack == StackId::OTHER { MOST } else { MOST - KEPT_BACK };
+    if ISSUED.load(Relaxed) as usize >= most {
+        return None;
+    }
+    let number = ISSUED.fetch_add(1, Relaxed) as usize;
+    let chunk = linked_or_new(CHUNKS.get(number / CHUNK)?)?;
+    chunk.pairs.get(number % CHUNK)?.store(pair + 1, Release);
+    Some(AccountId::new(FIRST + number as u32))
+}
+
+/// The place of an account in the order in which accounts of operation and stack were issued; `None` for an operation's
+/// own account.
+#[inline]
+pub(crate) fn index_of(account: AccountId) -> Option<usize> {
+    account.number().checked_sub(FIRST).map(|index| index as usize)
+}
+
+/// The operation and the stack of an account, by its place; `None` where there was none issued.
+#[inline]
+pub(crate) fn line(number: usize) -> Option<(OperationId, StackId)> {
+    let pair = CHUNKS.get(number / CHUNK)?.get()?.pairs.get(number % CHUNK)?.load(Acquire).checked_sub(1)?;
+    Some((OperationId::new((pair % (1 << STACK)) as u32), StackId::new((pair >> STACK) as u32)))
+}
+
+/// The operation and the stack that an account belongs to; `None` for an operation's own account, and for one that was
+/// never issued.
+#[inline]
+pub(super) fn line_of(account: AccountId) -> Option<(OperationId, StackId)> {
+    line(index_of(account)?)
+}
+
+/// The operation that an account belongs to.
+#[inline]
+pub(crate) fn operation_of(account: AccountId) -> OperationId {
+    line_of(account).map_or(OperationId::new(account.number()), |(operation, _)| operation)
+}
+
+/// How many accounts of operation and stack there are by now.
+pub(crate) fn issued() -> usize {
+    (ISSUED.load(Relaxed) as usize).min(MOST)
+}

@@ -1,0 +1,37 @@
+//! The stack at this place, and what was recorded of it.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::machine::{StackBounds, WORD, registers};
+use super::stack_id::StackId;
+use super::traces::Traces;
+use crate::record::memory::{Link, linked_or_new};
+use crate::record::recent::Recent;
+
+static TRACES: Link<Traces> = Link::none();
+
+/// Prepares for stacks to be taken from now on, and learns of libraries that were loaded since the last time. `false`
+/// where no stack can be taken: the system is out of memory. Not to be called from inside the allocator.
+pub(in crate::record) fn begin() -> bool {
+    let Some(traces) = linked_or_new(&TRACES) else { return false };
+    if !traces.modules.list() {
+        traces.forget();
+    }
+    true
+}
+
+/// The call stack of the function that this is inlined into, on a thread whose stack is within `bounds` and that found
+/// `recent` last.
+#[inline(always)]
+pub(in crate::record) fn here(bounds: StackBounds, recent: &Recent) -> StackId {
+    let here = registers();
+    let (Some(stack), Some(traces)) = (bounds.in_use(here), TRACES.get()) else { return StackId::OTHER };
+    // Frames of one function at one depth mostly come the same way.
+    let Some(last) = recent.trace((here.pc ^ stack.distance()) / WORD) else { return StackId::OTHER };
+    traces.recognize(last.load(Relaxed), here, stack).unwrap_or_else(|| traces.find(here, stack, last))
+}
+
+/// Calls `see` with each return address of a stack, from the innermost out. Whether that is the whole stack.
+pub(crate) fn read(stack: StackId, see: impl FnMut(u64)) -> bool {
+    TRACES.get().is_some_and(|traces| traces.read(stack, see))
+}

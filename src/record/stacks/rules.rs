@@ -1,0 +1,90 @@
+//! Rules by return address, for the whole process: a table that only grows, without a lock.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use super::compile::compile;
+use super::modules::Modules;
+use super::rule::UnwindRule;
+use crate::record::memory::zeroed;
+
+/// The multiplier of multiplicative hashing: 2^64 divided by the golden ratio.
+pub(super) const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// How many rules the table has room for.
+const ROOM: usize = 1 << 16;
+/// A product that is shifted right by so many bits is a place in the table.
+const ABOVE_PLACE: u32 = u64::BITS - ROOM.trailing_zeros();
+/// Places where a rule may stand.
+const PROBES: usize = 32;
+
+#[derive(Debug)]
+struct Entry {
+    /// The return address; zero where there is none yet.
+    pc: AtomicU64,
+    /// Its rule; zero where it is being written.
+    rule: AtomicU64,
+}
+
+#[derive(Debug)]
+pub(super) struct UnwindRules {
+    entries: [Entry; ROOM],
+}
+
+zeroed!(Entry { pc, rule });
+zeroed!(UnwindRules { entries });
+
+impl UnwindRules {
+    /// The rule for the frame that goes on at `pc`.
+    #[inline(always)]
+    pub(super) fn of(&self, pc: u64, modules: &Modules) -> UnwindRule {
+        let place = (pc.wrapping_mul(SPREAD) >> ABOVE_PLACE) as usize;
+        if let Some(entry) = self.entries.get(place)
+            && entry.pc.load(Acquire) == pc
+        {
+            let rule = entry.rule.load(Acquire);
+            if rule != 0 {
+                return UnwindRule::from_bits(rule);
+            }
+        }
+        self.look_further(place, pc, modules)
+    }
+
+    /// Looks in the places behind the first one, and compiles the rule where it is in none.
+    #[cold]
+    #[inline(never)]
+    fn look_further(&self, place: usize, pc: u64, modules: &Modules) -> UnwindRule {
+        let mut unused = None;
+        for entry in (0..PROBES).filter_map(|probe| self.entries.get((place + probe) % ROOM)) {
+            match entry.pc.load(Acquire) {
+                0 => {
+                    unused = Some(entry);
+                    break;
+                }
+                // Whoever writes the rule may be interrupted for ever, so nobody waits for it.
+                known if known == pc => match entry.rule.load(Acquire) {
+                    0 => break,
+                    rule => return UnwindRule::from_bits(rule),
+                },
+                _ => {}
+            }
+        }
+        // A call may be the last instruction of its function: the address before the one that it returns to is in it.
+        let Some(module) = modules.of(pc.wrapping_sub(1)) else { return UnwindRule::NONE };
+        let rule = compile(module, pc.wrapping_sub(1));
+        if let Some(entry) = unused
+            && entry.pc.compare_exchange(0, pc, Relaxed, Relaxed).is_ok()
+        {
+            entry.rule.store(rule.bits(), Release);
+        }
+        rule
+    }
+
+    /// Forgets all rules.
+    pub(super) fn forget(&self) {
+        for entry in &self.entries {
+            entry.rule.store(0, Relaxed);
+            entry.pc.store(0, Release);
+        }
+    }
+}

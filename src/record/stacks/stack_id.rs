@@ -1,0 +1,21 @@
+//! How a stack is named: by its place among the words that are kept of it.
+
+/// Names a call stack. Two stacks with the same return addresses have one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct StackId(u32);
+
+impl StackId {
+    /// Bits of a name.
+    pub(in crate::record) const BITS: u32 = 20;
+
+    /// All stacks that are not kept one by one: too many, too close to the stack's end, or not on the thread's stack.
+    pub(crate) const OTHER: Self = Self(0);
+
+    pub(in crate::record) const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    pub(in crate::record) const fn number(self) -> u32 {
+        self.0
+    }
+}

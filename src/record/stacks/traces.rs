@@ -1,0 +1,116 @@
+//! Traces that were taken before. If every word that decided a trace is as it was, the stack is the same, and nothing is
+//! unwound.
+//!
+//! Why that is so: a frame's rule follows from its return address alone. With the same distance to the stack's end and
+//! the same return address, the rule is the same; where it uses `rbp`, the word that this `rbp` was loaded from was
+//! compared. So the frame's address is the same, and so is the place of the next return address, and that word was
+//! compared too. Return addresses alone prove nothing: padding keeps old ones.
+
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use super::interned::Interned;
+use super::machine::{Registers, StackInUse};
+use super::modules::Modules;
+use super::rule::WalkEnd;
+use super::rules::{SPREAD, UnwindRules};
+use super::stack_id::StackId;
+use super::walk::walk;
+use crate::record::memory::zeroed;
+
+/// How many traces the table has room for.
+const ROOM: usize = 1 << 17;
+/// Places where a trace may stand. Branching recursion fills them all: then stacks are walked, and found by their
+/// addresses.
+const PROBES: usize = 16;
+/// Where the part of a hash begins that stands in the table.
+const UPPER_HALF: u32 = 32;
+
+/// All traces of the process, and what they are made from.
+#[derive(Debug)]
+pub(super) struct Traces {
+    pub(super) modules: Modules,
+    rules: UnwindRules,
+    interned: Interned,
+    /// The upper half of a trace's hash, and its number.
+    places: [AtomicU64; ROOM],
+}
+
+zeroed!(Traces { modules, rules, interned, places });
+
+impl Traces {
+    /// The stack of the frame at `here`, if that is the one of trace `number`.
+    #[inline(always)]
+    pub(super) fn recognize(&self, number: u32, here: Registers, stack: StackInUse) -> Option<StackId> {
+        self.interned.kept(number)?.recognizes(here, stack)
+    }
+
+    /// The stack of the frame at `here`. Notes in `last` the number of its trace.
+    #[inline(never)]
+    pub(super) fn find(&self, here: Registers, stack: StackInUse, last: &AtomicU32) -> StackId {
+        let hash = self.hash(here, stack);
+        for probe in 0..PROBES {
+            let Some(place) = self.places.get((hash as usize).wrapping_add(probe) % ROOM) else { break };
+            let word = place.load(Acquire);
+            if word == 0 {
+                return self.walk(here, stack, hash, Some(place));
+            }
+            if (word ^ hash) >> UPPER_HALF == 0
+                && let Some(stack) = self.recognize(word as u32, here, stack)
+            {
+                last.store(word as u32, Relaxed);
+                return stack;
+            }
+        }
+        self.walk(here, stack, hash, None)
+    }
+
+    /// Chooses where a trace stands: by two return addresses, which tell the callers of one function from each other. It
+    /// proves nothing, so it may take any words.
+    #[inline(always)]
+    fn hash(&self, here: Registers, stack: StackInUse) -> u64 {
+        let rule = |frame: Registers| self.rules.of(frame.pc, &self.modules);
+        let mut hash = stack.distance() ^ here.pc.rotate_left(UPPER_HALF);
+        if let Ok(caller) = rule(here).caller(here, stack) {
+            hash = (hash.rotate_left(23) ^ caller.registers.pc).wrapping_mul(SPREAD);
+            if let Some(pc) = rule(caller.registers).return_address(caller.registers, stack) {
+                hash = (hash.rotate_left(23) ^ pc).wrapping_mul(SPREAD);
+            }
+        }
+        hash ^ hash >> UPPER_HALF
+    }
+
+    /// Walks the whole stack, and keeps it for the next time.
+    #[cold]
+    #[inline(never)]
+    fn walk(&self, here: Registers, stack: StackInUse, hash: u64, unused: Option<&AtomicU64>) -> StackId {
+        let walked = walk(here, stack, &self.rules, &self.modules);
+        if walked.end == WalkEnd::Outside || walked.frames().len() == 0 {
+            return StackId::OTHER;
+        }
+        let Some((known, new)) = self.interned.intern(&walked, here, stack) else { return StackId::OTHER };
+        if let Some(place) = unused.filter(|_| walked.is_proved())
+            && let Some(number) = new.or_else(|| self.interned.keep_trace(&walked, here, stack, known))
+        {
+            let entry = hash >> UPPER_HALF << UPPER_HALF | u64::from(number);
+            // Where another thread was faster, this trace is not found; the next walk keeps it.
+            let _ = place.compare_exchange(0, entry, AcqRel, Relaxed);
+        }
+        known
+    }
+
+    /// Calls `see` with each return address of a stack, from the innermost out. Whether that is the whole stack.
+    pub(super) fn read(&self, stack: StackId, see: impl FnMut(u64)) -> bool {
+        self.interned.read(stack, see)
+    }
+
+    /// Forgets rules and traces, because a module they were made from is gone. Stacks that were kept stay.
+    pub(super) fn forget(&self) {
+        self.rules.forget();
+        for place in &self.places {
+            if let Some(kept) = self.interned.kept(place.swap(0, AcqRel) as u32) {
+                kept.forget();
+            }
+        }
+    }
+}
