@@ -105,7 +105,6 @@ mod registry;
 mod reading;
 
 /// From return addresses to lines of source code.
-#[cfg_attr(not(test), expect(unused_imports, reason = "for leak tests, which do not show lines yet"))]
 mod symbols;
 
 /// Values in, findings out.

@@ -51,7 +51,7 @@ pub fn capture(name: impl Name) -> Capture {
         let glob = record::quietly(|| glob(name));
         let glob = glob.unwrap_or_else(|wrong| panic!("capture: {wrong}"));
         let glob = record::Own::new(|| glob);
-        Capture::begin(move |node| record::quietly(|| glob.covers(&node.names())))
+        Capture::of(move |node| record::quietly(|| glob.covers(&node.names())))
     })
 }
 
@@ -67,16 +67,11 @@ pub fn capture(name: impl Name) -> Capture {
 pub struct Capture(Option<CaptureId>);
 
 impl Capture {
-    /// Captures the operations that `covers` tells.
-    fn begin(covers: impl Fn(&Node) -> bool + Send + 'static) -> Self {
+    /// Captures the operations that `covers` tells: always the same answer for one operation.
+    pub(crate) fn of(covers: impl Fn(&Node) -> bool + Send + 'static) -> Self {
         let begun = registry::begin_capture(covers);
         record::look_again();
         Self(begun)
-    }
-
-    /// Captures `root` and every operation below it.
-    pub(crate) fn below(root: &'static Node) -> Self {
-        Self::begin(move |node| node.is_within(root))
     }
 
     /// Whether stacks can be captured here. If not, all that the operations allocate counts as

@@ -114,7 +114,8 @@ impl Operation {
     #[track_caller]
     pub fn capture(self) -> Capture {
         process::must_be_installed();
-        Capture::below(self.0)
+        let root = self.0;
+        Capture::of(move |node| node.is_within(root))
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt::{self, Write};
 use super::amounts::{bytes, figure, live, per_iteration, things_per_iteration};
 use super::grouped::{SHOWN, grouped};
 use super::leak_outside as outside;
+use super::stacks::stacks;
 use crate::judging::leak::{Beyond, Findings, Growth, Live, Placed, Rate, Verdict, Warning};
 use crate::words::{counted, printable};
 
@@ -68,6 +69,9 @@ fn details(found: &Findings, out: &mut impl Write) -> fmt::Result {
     list(out, "  files    opened meanwhile, still open: ", &found.files)?;
     for warning in &found.warnings {
         writeln!(out, "  warning  {}", warned_of(warning))?;
+    }
+    if let Some(lines) = &found.lines {
+        stacks(lines, out)?;
     }
     writeln!(out, "  hidden   {}", what_could_hide(found))?;
     write!(out, "  next     {}", advice(found))

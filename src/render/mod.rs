@@ -22,5 +22,5 @@ mod stacks;
 pub(crate) use deny::violation;
 pub(crate) use leak::{leak, leak_so_far, sentence, warnings};
 pub(crate) use look::{DEFAULT_WIDTH, Look};
-#[cfg_attr(not(test), expect(unused_imports, reason = "for leak tests, which do not show lines yet"))]
+#[cfg(test)]
 pub(crate) use stacks::stacks;

@@ -6,6 +6,8 @@ mod clock;
 mod drive;
 /// What the system says of the process: open files, names of threads, whether other tests run in it.
 mod files;
+/// Which lines leak.
+mod lines;
 /// Names for what grows outside.
 mod outside;
 /// The line of progress on a terminal.

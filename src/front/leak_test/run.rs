@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::clock::Clock;
 use super::files::{FileWatch, can_open_files, open_files, process_threads, runs_alone, thread_name};
+use super::lines::{Covered, LinesPass, are_worth_it};
 use super::outside::{outside_leaks, placed};
 use super::progress::Progress;
 use super::report::{LeakReport, say};
@@ -15,8 +16,8 @@ use super::test::LeakTest;
 use crate::front::process;
 use crate::judging::leak::{
     CHeapRead, Evidence, Findings, Live, NextStep, OpenFiles, Rate, Spent, Verdict, Window, WindowEnd, as_expected,
-    beyond_bounds, count_names, freers_in_last_window, grown_outside, is_shown, learn_who_opens_files, next_step,
-    no_more_files, rests_on, running_threads, unknown_files, verdict_so_far, violated, warnings_of_outside,
+    beyond_bounds, count_names, freers_in_last_window, grown_outside, is_shown, leaks_outside, learn_who_opens_files,
+    next_step, no_more_files, rests_on, running_threads, unknown_files, verdict_so_far, warnings_of_outside,
     whole_windows, without_ended_threads,
 };
 use crate::reading::{Snapshot, Strangers, moves, snapshot};
@@ -53,6 +54,8 @@ struct Notes {
     file_rounds: usize,
     /// The latest verdict.
     judged: Verdict,
+    /// What further iterations say of lines, once the test is over.
+    lines: Option<LinesPass>,
     /// The ledger at the last two ends of windows, the later one last: what it says of the last window.
     snapshots: Vec<Snapshot>,
     files_before: OpenFiles,
@@ -98,6 +101,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             file_watch: None,
             file_rounds: 0,
             judged: Verdict::Clean,
+            lines: None,
             snapshots: Vec::new(),
             files_before: open_files(),
             process_threads_before: process_threads(),
@@ -123,6 +127,9 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
     /// The number of the next iteration, or `None` when the verdict is clear.
     pub(super) fn next_iteration(&mut self) -> Option<usize> {
         self.quietly(|run, notes| {
+            if let Some(lines) = &notes.lines {
+                return lines.goes_on().then_some(notes.iterations as usize);
+            }
             if !notes.settling.moving().is_empty() {
                 return None;
             }
@@ -142,7 +149,8 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             if notes.iterations_in_window == window {
                 run.end_window(notes);
                 if !notes.goes_on(run.test.time) {
-                    return None;
+                    notes.lines = run.lines(notes);
+                    return notes.lines.is_some().then_some(notes.iterations as usize);
                 }
                 notes.begin_window(window * 2);
             }
@@ -157,6 +165,11 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
     pub(super) fn iterated(&mut self) {
         self.quietly(|run, notes| {
             notes.iterations += 1;
+            if let Some(lines) = &mut notes.lines {
+                return lines.iterated(|| {
+                    notes.settling.settle(&run.threads, None);
+                });
+            }
             if notes.iterations <= run.test.warmup {
                 return;
             }
@@ -239,12 +252,33 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
     /// Ends the run with its report.
     pub(super) fn end(mut self) -> LeakReport {
         let report = self.quietly(|run, notes| {
-            run.wait_for_threads(notes);
-            notes.progress.clear();
-            let findings = run.findings(notes);
-            Own::new(|| findings)
+            let found = match notes.lines.take() {
+                Some(lines) => lines.end(|| {
+                    notes.settling.settle(&run.threads, None);
+                }),
+                None => run.over(notes),
+            };
+            Own::new(|| found)
         });
         LeakReport(report)
+    }
+
+    /// What the test found, when it is over.
+    fn over(&self, notes: &mut Notes) -> Findings {
+        self.wait_for_threads(notes);
+        notes.progress.clear();
+        self.findings(notes)
+    }
+
+    /// Begins the iterations that tell lines, if they would.
+    fn lines(&self, notes: &mut Notes) -> Option<LinesPass> {
+        if !self.test.lines {
+            return None;
+        }
+        let found = self.over(notes);
+        let outside = leaks_outside(&notes.evidence).into_iter().map(|leak| leak.operation).collect();
+        let covered = Covered { root: self.node, everything: self.test.whole_process, outside };
+        are_worth_it(&found).then(|| LinesPass::begin(found, covered))
     }
 
     /// Gives threads that seem to stay some time to end. If most of them do, they are no leak, and what they held is
@@ -292,7 +326,10 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
         let evidence = &notes.evidence;
         let verdict = match notes.settling.moving() {
             [] => notes.judged.clone(),
-            by => violated(evidence).unwrap_or_else(|| Verdict::Unsettled { by: by.to_vec() }),
+            // What leaked by then still does.
+            by => verdict_so_far(&whole_windows(evidence))
+                .filter(|known| known.is_leak() || matches!(known, Verdict::Violated { .. }))
+                .unwrap_or_else(|| Verdict::Unsettled { by: by.to_vec() }),
         };
         let mut findings = Findings {
             name: self.node.path(),
@@ -326,6 +363,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             bounded: evidence.bounded,
             beyond: beyond_bounds(evidence),
             c_heap: 0.0,
+            lines: None,
             warnings: warnings_of_outside(evidence, placed)
                 .into_iter()
                 .chain(unknown_files(evidence))

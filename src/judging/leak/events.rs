@@ -59,7 +59,7 @@ pub(super) const CONVINCING: f64 = 6.9;
 /// A container that doubles just before the end of a window, and not just after it, has grown twice as much in it.
 const TWICE: f64 = 2.0;
 /// Two rates agree if they differ by no more than this share.
-const AGREE: f64 = 0.02;
+pub(super) const AGREE: f64 = 0.02;
 
 impl Grown {
     fn rate(&self) -> f64 {

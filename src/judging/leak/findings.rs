@@ -9,6 +9,7 @@ use super::curve::Live;
 use super::evidence::{Evidence, is_within};
 use super::outside::grown_outside;
 use super::slope::{Pace, Rate};
+use super::stack_growth::Lines;
 use super::verdict::Verdict;
 use crate::reading::Row;
 use crate::words::{Node, OperationId, Site, UNATTRIBUTED};
@@ -108,6 +109,8 @@ pub(crate) struct Findings {
     pub(crate) beyond: Beyond,
     /// What of the verdict's bytes per iteration lies in C's heap, outside the Rust heap.
     pub(crate) c_heap: f64,
+    /// Which lines leave what, if further iterations were to tell.
+    pub(crate) lines: Option<Lines>,
     pub(crate) warnings: Vec<Warning>,
     /// A warning fails the test.
     pub(crate) strict: bool,

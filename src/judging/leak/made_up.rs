@@ -150,6 +150,7 @@ pub(crate) fn bare_findings(name: &str, verdict: Verdict) -> Findings {
         bounded: None,
         beyond: Beyond::default(),
         c_heap: 0.0,
+        lines: None,
         warnings: Vec::new(),
         strict: false,
     }

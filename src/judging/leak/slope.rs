@@ -5,7 +5,8 @@
 //! steps, ends of windows tell where in a tooth they fell rather than the growth. Then it is the mean difference of
 //! readings that lie one lag apart, divided by the lag. The lag is the one at which all differences are most alike: a
 //! multiple of the teeth's period, if they have one, for there the teeth cancel out whatever their shape. It is chosen
-//! for bytes and blocks together, so that both are of the same readings. Pure functions of values.
+//! for bytes and blocks together, so that both are of the same readings. Where nothing cancels out, because what swings
+//! does so at random, and the ends of the last two windows agree, these are right. Pure functions of values.
 
 use std::collections::BTreeMap;
 
@@ -63,6 +64,8 @@ const LOOKED_AT: usize = 64;
 const FEWEST_PAIRS: usize = 16;
 /// A lag is at most this share of all iterations that were looked at, so that the pairs begin all over a period.
 const LONGEST_LAG: u64 = 2;
+/// Of the deepest fall at most this share may be left of the differences if they are of teeth that cancel out.
+const REST_OF_A_TOOTH: f64 = 0.1;
 /// Among the pairs of a lag there may be this much of one that nobody saw, in which a tooth ends.
 const UNSEEN: f64 = 0.05;
 
@@ -76,7 +79,25 @@ impl Pace {
         if !swings && !is_rare {
             return Self::LastWindow;
         }
-        best_lag(series).unwrap_or(if swings { Self::Means } else { Self::LastWindow })
+        match best_lag(series) {
+            // What comes and goes at random does not cancel out, and where the calm ends of windows agree they know more.
+            Some(pace) if swings && curves.iter().all(Curve::agrees) && !pace.cancels_out(series) => Self::LastWindow,
+            Some(pace) => pace,
+            None if swings => Self::Means,
+            None => Self::LastWindow,
+        }
+    }
+
+    /// Whether what swings is the same one lag later.
+    fn cancels_out(self, series: &Series) -> bool {
+        let Self::Apart { windows, lag } = self else { return true };
+        let points = points(series, windows);
+        let pairs = apart(&points, lag);
+        let values: [fn(&Live) -> i64; 2] = [|live| live.bytes, |live| live.blocks];
+        values.into_iter().all(|value| {
+            let fall = deepest_fall(&points, value) as f64;
+            deviation(&pairs, value) <= REST_OF_A_TOOTH * fall
+        })
     }
 
     /// What every iteration leaves of this series, at the pace of the whole that it is, or that it is a part of.
@@ -161,16 +182,30 @@ fn range(points: &[(u64, Live)], value: fn(&Live) -> i64) -> f64 {
     (values().max().unwrap_or(0) - values().min().unwrap_or(0)) as f64
 }
 
+/// By how much a reading was lower than one before it, at most.
+fn deepest_fall(points: &[(u64, Live)], value: fn(&Live) -> i64) -> i64 {
+    let falls = points.iter().scan(i64::MIN, |highest, (_, live)| {
+        *highest = value(live).max(*highest);
+        Some(*highest - value(live))
+    });
+    falls.max().unwrap_or(0)
+}
+
 /// How far differences are from their middle, on average, as a share of the range of all readings.
 fn unlikeness(differences: &[Live], value: fn(&Live) -> i64, range: f64) -> f64 {
     if range == 0.0 {
         return 0.0;
     }
+    deviation(differences, value) / range + UNSEEN / differences.len() as f64
+}
+
+/// How far differences are from their middle, on average.
+fn deviation(differences: &[Live], value: fn(&Live) -> i64) -> f64 {
     let mut values: Vec<i64> = differences.iter().map(value).collect();
     let half = values.len() / 2;
     let middle = *values.select_nth_unstable(half).1;
     let off: u64 = values.iter().map(|value| value.abs_diff(middle)).sum();
-    (off as f64 / range + UNSEEN) / values.len() as f64
+    off as f64 / values.len() as f64
 }
 
 #[cfg(test)]

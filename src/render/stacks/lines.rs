@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 
 use super::fold::{Folded, folded};
-use crate::judging::leak::{Live, Rate, StackGrowth};
+use crate::judging::leak::{Lines, Live, Rate, StackGrowth};
+use crate::reading::CallStackKind;
 use crate::render::amounts::per_iteration;
 use crate::symbols::{CallFrame, Origin};
 use crate::words::{counted, printable};
@@ -12,28 +13,45 @@ use crate::words::{counted, printable};
 /// Lines shown; what more there is stands in one line.
 const MOST: usize = 5;
 
-/// What stacks leave, per iteration and as a share of `total`, which is what is left over so many iterations.
-#[cfg_attr(not(test), expect(dead_code, reason = "the door for leak tests, which do not show lines yet"))]
-pub(crate) fn stacks(found: &[StackGrowth], total: Live, iterations: u64, out: &mut impl Write) -> fmt::Result {
+/// What stacks left per iteration, and as a share of all that was left.
+pub(crate) fn stacks(lines: &Lines, out: &mut impl Write) -> fmt::Result {
+    let Lines::Found { stacks, others, total, iterations } = lines else {
+        return writeln!(out, "  lines    are not known here: call stacks need x86-64 Linux, and the feature `lines`");
+    };
+    if total.bytes <= 0 && total.blocks <= 0 {
+        let next = counted(*iterations, "iteration");
+        return writeln!(out, "  lines    are not known: the next {next}, with call stacks captured, left nothing");
+    }
     let mut by_look: BTreeMap<String, Live> = BTreeMap::new();
-    for stack in found {
-        let sum = by_look.entry(folded(&stack.frames).to_string()).or_default();
+    for stack in stacks {
+        let sum = by_look.entry(look(stack)).or_default();
         *sum = sum.plus(stack.live);
     }
     let mut sorted = Vec::from_iter(by_look);
     sorted.sort_by_key(|(_, live)| (-live.bytes, -live.blocks));
     let grows = |(_, live): &&(String, Live)| live.bytes > 0 || live.blocks > 0;
     let shown = sorted.iter().take(MOST).take_while(grows).count();
-    let (shown, others) = sorted.split_at(shown);
+    let (shown, more) = sorted.split_at(shown);
     for (look, live) in shown {
-        writeln!(out, "  lines    {}  {look}{}", each(*live, iterations), share(*live, total))?;
+        writeln!(out, "  lines    {}  {look}{}", each(*live, *iterations), share(*live, *total))?;
     }
-    if !others.is_empty() {
-        let sum = others.iter().fold(Live::default(), |sum, (_, live)| sum.plus(*live));
-        let stacks = counted(others.len() as u64, "other stack");
-        writeln!(out, "  lines    and {stacks}: {}{}", each(sum, iterations), share(sum, total))?;
+    let (count, rest) = *others;
+    let count = (count + more.len()) as u64;
+    if count > 0 {
+        let sum = more.iter().fold(rest, |sum, (_, live)| sum.plus(*live));
+        let stacks = counted(count, "other stack");
+        writeln!(out, "  lines    and {stacks}: {}{}", each(sum, *iterations), share(sum, *total))?;
     }
-    hints(found, out)
+    hints(stacks, out)
+}
+
+/// A stack in one line.
+fn look(stack: &StackGrowth) -> String {
+    match stack.kind {
+        CallStackKind::NotCaptured => "(blocks of which no call stack was captured)".into(),
+        CallStackKind::Other => "(stacks for which there was no room)".into(),
+        CallStackKind::Complete | CallStackKind::Incomplete => folded(&stack.frames).to_string(),
+    }
 }
 
 fn each(live: Live, iterations: u64) -> String {

@@ -1,8 +1,9 @@
 //! What of made-up stacks is shown, word for word.
 
 use super::short::{short, without_generics};
-use crate::judging::leak::{Live, StackGrowth};
-use crate::render::stacks;
+use super::stacks;
+use crate::judging::leak::{Lines, Live, StackGrowth};
+use crate::reading::CallStackKind;
 use crate::symbols::{CallFrame, InModule, Origin};
 
 fn folded(frames: &[CallFrame]) -> String {
@@ -150,13 +151,42 @@ fn no_name_reaches_the_terminal_raw() {
 fn text(found: &[(&[CallFrame], i64, i64)]) -> String {
     let growth = |(frames, bytes, blocks): &(&[CallFrame], i64, i64)| StackGrowth {
         frames: frames.to_vec(),
+        kind: CallStackKind::Complete,
         live: Live { bytes: *bytes, blocks: *blocks },
     };
     let found = Vec::from_iter(found.iter().map(growth));
-    let total = found.iter().fold(Live::default(), |sum, stack| sum.plus(stack.live));
+    said(found, (0, Live::default()))
+}
+
+fn said(stacks: Vec<StackGrowth>, others: (usize, Live)) -> String {
+    let total = stacks.iter().fold(others.1, |sum, stack| sum.plus(stack.live));
+    written(&Lines::Found { stacks, others, total, iterations: 10 })
+}
+
+fn written(lines: &Lines) -> String {
     let mut text = String::new();
-    stacks(&found, total, 10, &mut text).expect("a text takes everything");
+    stacks(lines, &mut text).expect("a text takes everything");
     text
+}
+
+#[test]
+fn stacks_without_addresses_have_names_and_others_are_added_up() {
+    let of = |kind, bytes| StackGrowth { frames: Vec::new(), kind, live: Live { bytes, blocks: 10 } };
+    let found = vec![of(CallStackKind::NotCaptured, 20), of(CallStackKind::Other, 10)];
+    assert_eq!(
+        said(found, (3, Live { bytes: 10, blocks: 0 })),
+        "  lines    2 B in 1 block per iteration  (blocks of which no call stack was captured) (50.0 % of the leak)\n  \
+           lines    1 B in 1 block per iteration  (stacks for which there was no room) (25.0 % of the leak)\n  \
+           lines    and 3 other stacks: 1 B per iteration, in blocks that grow (25.0 % of the leak)\n"
+    );
+}
+
+#[test]
+fn where_lines_are_not_known_that_is_said() {
+    assert!(written(&Lines::NotPossible).contains("are not known here: call stacks need x86-64 Linux"));
+    let none = said(Vec::new(), (0, Live { bytes: 0, blocks: 0 }));
+    assert_eq!(none, "  lines    are not known: the next 10 iterations, with call stacks captured, left nothing\n");
+    assert!(!said(Vec::new(), (1, Live { bytes: 0, blocks: 1 })).contains("not known"), "a block of no bytes");
 }
 
 #[test]

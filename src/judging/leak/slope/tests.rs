@@ -125,6 +125,21 @@ fn few_readings_that_swing_have_the_figure_of_their_means() {
 }
 
 #[test]
+fn what_swings_at_random_between_calm_ends_has_the_figure_of_the_ends() {
+    // Messages that are under way when a reading is made in the middle of a window, and none at its end.
+    let mut seed = 1u64;
+    let mut noisy = series(10, |n| Live { bytes: n as i64 * 64, blocks: n as i64 });
+    for window in &mut noisy.windows {
+        let last = window.readings.len() - 1;
+        for (at, (_, live)) in window.readings.iter_mut().enumerate() {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            live.bytes += if at == last { 0 } else { (seed >> 33) as i64 % 100_000 };
+        }
+    }
+    assert_eq!(rate(&noisy), Rate { bytes: 64.0, blocks: 1.0 });
+}
+
+#[test]
 fn the_figures_of_parts_add_up_to_that_of_the_whole() {
     let cache = |n: u64| Live { bytes: (n % 100).min(40) as i64 * 300, blocks: (n % 3) as i64 };
     let kept = |n: u64| Live { bytes: n as i64 * 24, blocks: n as i64 };

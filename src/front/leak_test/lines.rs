@@ -1,0 +1,136 @@
+//! Which lines leak: further iterations of a test that failed, with call stacks captured. What the test found does not
+//! change any more. It judges nothing.
+
+use std::time::{Duration, Instant};
+
+use crate::front::capture::Capture;
+use crate::judging::leak::{Findings, Lines, Live, MOST_LINES, StackGrowth, Verdict};
+use crate::reading::{CallStack, Snapshot, snapshot};
+use crate::symbols::symbolize;
+use crate::words::{LEDGER, Node, OperationId};
+
+/// The time for which each half goes on at most, and its fewest iterations.
+const TIME: Duration = Duration::from_secs(2);
+const FEWEST: u64 = 2;
+/// Iterations of a half where every one leaves the same: enough for caches that are as large to be full.
+const ENOUGH_IF_EXACT: u64 = 256;
+/// What a half may leave behind, in bytes, and in threads or files.
+const MOST_BYTES: f64 = (32 << 20) as f64;
+const MOST_OPEN: f64 = 16.0;
+
+/// Whose memory is to be told by line.
+#[derive(Clone, Debug)]
+pub(super) struct Covered {
+    pub(super) root: &'static Node,
+    pub(super) everything: bool,
+    /// Operations outside the test that leak.
+    pub(super) outside: Vec<OperationId>,
+}
+
+impl Covered {
+    fn covers(&self, node: &Node) -> bool {
+        let all = self.everything && node.id != LEDGER.id;
+        all || node.is_within(self.root) || self.outside.contains(&node.id)
+    }
+}
+
+/// Iterations with call stacks captured: in a first half whatever comes and goes is captured once, so that in the second
+/// what is freed has been captured, too.
+#[derive(Debug)]
+pub(super) struct LinesPass {
+    found: Findings,
+    covered: Covered,
+    capture: Capture,
+    planned: u64,
+    began: Instant,
+    /// Iterations of the half under way.
+    done: u64,
+    /// The second half: how many iterations it has, and the ledger when it began.
+    second: Option<(u64, Snapshot)>,
+}
+
+/// Whether lines would tell more of what was found.
+pub(super) fn are_worth_it(found: &Findings) -> bool {
+    let grows = match found.verdict {
+        Verdict::Leak { bytes_per_iteration, blocks_per_iteration, .. }
+        | Verdict::Undecided { bytes_per_iteration, blocks_per_iteration, .. } => {
+            bytes_per_iteration > 0.0 || blocks_per_iteration > 0.0
+        }
+        Verdict::Unstable { .. } => true,
+        _ => false,
+    };
+    grows && !found.passes()
+}
+
+impl LinesPass {
+    pub(super) fn begin(found: Findings, covered: Covered) -> Self {
+        let captured = covered.clone();
+        let capture = Capture::of(move |node| captured.covers(node));
+        Self {
+            planned: iterations_of_half(&found),
+            found,
+            covered,
+            capture,
+            began: Instant::now(),
+            done: 0,
+            second: None,
+        }
+    }
+
+    /// Whether another iteration is to be run.
+    pub(super) fn goes_on(&self) -> bool {
+        self.capture.is_possible() && self.second.as_ref().is_none_or(|(iterations, _)| self.done < *iterations)
+    }
+
+    /// An iteration is over. `settle` waits until the operation rests.
+    pub(super) fn iterated(&mut self, settle: impl FnOnce()) {
+        self.done += 1;
+        let is_over = self.done >= self.planned || self.done >= FEWEST && self.began.elapsed() >= TIME;
+        if self.second.is_none() && is_over {
+            settle();
+            self.second = Some((self.done, snapshot()));
+            self.done = 0;
+        }
+    }
+
+    /// What the test found, with lines.
+    pub(super) fn end(self, settle: impl FnOnce()) -> Findings {
+        let Self { mut found, covered, capture, second, .. } = self;
+        let is_possible = capture.is_possible();
+        if let Some((iterations, before)) = second {
+            settle();
+            let left = (snapshot() - before).stacks_of(|node| covered.covers(node));
+            found.lines = Some(lines(left, iterations, found.place.file()));
+        } else if !is_possible {
+            found.lines = Some(Lines::NotPossible);
+        }
+        found
+    }
+}
+
+/// How many iterations a half has: as many as the last window, unless they leave too much behind, or all the same.
+fn iterations_of_half(found: &Findings) -> u64 {
+    let Verdict::Leak { bytes_per_iteration, exact, threads_per_iteration, files_per_iteration, .. } = found.verdict
+    else {
+        return found.last_window;
+    };
+    let open = threads_per_iteration.max(files_per_iteration);
+    let most = (MOST_BYTES / bytes_per_iteration.max(1.0)).min(MOST_OPEN / open.max(f64::MIN_POSITIVE));
+    let most = if exact { most.min(ENOUGH_IF_EXACT as f64) } else { most };
+    found.last_window.min(most as u64).max(FEWEST)
+}
+
+/// What stacks left over so many iterations, the largest of them with their functions. `file` is one of the workspace.
+fn lines(left: Vec<CallStack>, iterations: u64, file: &str) -> Lines {
+    let live = |stack: &CallStack| Live { bytes: stack.live_bytes, blocks: stack.live_blocks };
+    let total = left.iter().map(live).fold(Live::default(), Live::plus);
+    let moved: Vec<CallStack> = left.into_iter().filter(|stack| live(stack) != Live::default()).collect();
+    let shown = &moved[..moved.len().min(MOST_LINES)];
+    let addresses: Vec<Vec<usize>> = shown.iter().map(|stack| stack.addresses().to_vec()).collect();
+    let frames = symbolize(&addresses, &[file]).take().unwrap_or_default();
+    let stacks = shown.iter().zip(frames);
+    let stacks = stacks.map(|(stack, frames)| StackGrowth { frames, kind: stack.kind, live: live(stack) }).collect();
+    let rest = &moved[shown.len()..];
+    let others = rest.iter().map(live).fold(Live::default(), Live::plus);
+    Lines::Found { stacks, others: (rest.len(), others), total, iterations }
+}
