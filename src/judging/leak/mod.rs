@@ -52,5 +52,5 @@ pub(crate) use outside::{grown_outside, leaks_inside, leaks_outside, running_thr
 pub(crate) use owners::freers_in_last_window;
 pub(crate) use patience::{MOST, NextStep, Spent, next_step, rests_on};
 pub(crate) use so_far::{verdict_so_far, whole_windows};
-pub(crate) use stack_growth::StackGrowth;
+pub(crate) use stack_growth::{OtherStacks, StackGrowth};
 pub(crate) use violated::violated;

@@ -10,3 +10,10 @@ pub(crate) struct StackGrowth {
     pub(crate) frames: Vec<CallFrame>,
     pub(crate) live: Live,
 }
+
+/// Stacks that nobody looks up, because they leave little: how many, and what they leave together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OtherStacks {
+    pub(crate) count: u64,
+    pub(crate) live: Live,
+}

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 
 use super::fold::{Folded, folded};
-use crate::judging::leak::{Live, StackGrowth};
+use crate::judging::leak::{Live, OtherStacks, StackGrowth};
 use crate::render::amounts::per_iteration;
 use crate::symbols::{CallFrame, Origin};
 use crate::words::{counted, printable};
@@ -12,9 +12,16 @@ use crate::words::{counted, printable};
 /// Lines shown; what more there is stands in one line.
 const MOST: usize = 5;
 
-/// What stacks leave, per iteration and as a share of `total`, which is what is left over so many iterations.
+/// What stacks leave, per iteration and as a share of `total`, which is what is left over so many iterations. `beyond`
+/// are stacks of which no frames are known.
 #[cfg_attr(not(test), expect(dead_code, reason = "the door for leak tests, which do not show lines yet"))]
-pub(crate) fn stacks(found: &[StackGrowth], total: Live, iterations: u64, out: &mut impl Write) -> fmt::Result {
+pub(crate) fn stacks(
+    found: &[StackGrowth],
+    beyond: OtherStacks,
+    total: Live,
+    iterations: u64,
+    out: &mut impl Write,
+) -> fmt::Result {
     let mut by_look: BTreeMap<String, Live> = BTreeMap::new();
     for stack in found {
         let sum = by_look.entry(folded(&stack.frames).to_string()).or_default();
@@ -28,9 +35,10 @@ pub(crate) fn stacks(found: &[StackGrowth], total: Live, iterations: u64, out: &
     for (look, live) in shown {
         writeln!(out, "  lines    {}  {look}{}", each(*live, iterations), share(*live, total))?;
     }
-    if !others.is_empty() {
-        let sum = others.iter().fold(Live::default(), |sum, (_, live)| sum.plus(*live));
-        let stacks = counted(others.len() as u64, "other stack");
+    let count = others.len() as u64 + beyond.count;
+    if count > 0 {
+        let sum = others.iter().fold(beyond.live, |sum, (_, live)| sum.plus(*live));
+        let stacks = counted(count, "other stack");
         writeln!(out, "  lines    and {stacks}: {}{}", each(sum, iterations), share(sum, total))?;
     }
     hints(found, out)

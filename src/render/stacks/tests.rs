@@ -1,7 +1,7 @@
 //! What of made-up stacks is shown, word for word.
 
 use super::short::{short, without_generics};
-use crate::judging::leak::{Live, StackGrowth};
+use crate::judging::leak::{Live, OtherStacks, StackGrowth};
 use crate::render::stacks;
 use crate::symbols::{CallFrame, InModule, Origin};
 
@@ -155,7 +155,7 @@ fn text(found: &[(&[CallFrame], i64, i64)]) -> String {
     let found = Vec::from_iter(found.iter().map(growth));
     let total = found.iter().fold(Live::default(), |sum, stack| sum.plus(stack.live));
     let mut text = String::new();
-    stacks(&found, total, 10, &mut text).expect("a text takes everything");
+    stacks(&found, OtherStacks::default(), total, 10, &mut text).expect("a text takes everything");
     text
 }
 
@@ -187,6 +187,20 @@ fn what_is_not_shown_is_summed_and_nothing_is_lost() {
     assert_eq!(
         text.lines().last(),
         Some("  lines    and 3 other stacks: 40 B in 3 blocks per iteration (11.8 % of the leak)")
+    );
+}
+
+#[test]
+fn stacks_that_nobody_looked_up_are_in_the_sum() {
+    let live = |bytes| Live { bytes, blocks: 10 };
+    let found = [StackGrowth { frames: vec![own(1, "a")], live: live(900) }];
+    let beyond = OtherStacks { count: 1000, live: live(100) };
+    let mut text = String::new();
+    stacks(&found, beyond, live(1000), 10, &mut text).expect("a text takes everything");
+    assert_eq!(
+        text,
+        "  lines    90 B in 1 block per iteration  src/cache.rs:1 a (90.0 % of the leak)\n  \
+           lines    and 1,000 other stacks: 10 B in 1 block per iteration (10.0 % of the leak)\n"
     );
 }
 

@@ -1,7 +1,7 @@
 //! Whole lines, from the addresses of a real program to what is printed.
 
 use super::programs::{Case, WITH_LINES, cases};
-use crate::judging::leak::{Live, StackGrowth};
+use crate::judging::leak::{Live, OtherStacks, StackGrowth};
 use crate::render::stacks;
 use crate::symbols::{CallFrame, Origin, symbolize};
 
@@ -9,7 +9,8 @@ use crate::symbols::{CallFrame, Origin, symbolize};
 fn lines(frames: &[CallFrame]) -> String {
     let live = Live { bytes: 64, blocks: 1 };
     let mut text = String::new();
-    stacks(&[StackGrowth { frames: frames.to_vec(), live }], live, 1, &mut text).expect("a text takes everything");
+    let found = [StackGrowth { frames: frames.to_vec(), live }];
+    stacks(&found, OtherStacks::default(), live, 1, &mut text).expect("a text takes everything");
     text.replace("  lines    64 B in 1 block per iteration  ", "").replace(" (100.0 % of the leak)", "")
 }
 
