@@ -10,7 +10,7 @@ use super::call_frame::InModule;
 use super::headers::Headers;
 use super::looked::Looked;
 use super::modules::Modules;
-use super::raw_names::{demangled, is_last_part};
+use super::raw_names::{demangled, name_of_outermost};
 
 /// What stands at these addresses of code, for each the innermost function first.
 pub(super) fn look_up(modules: &Modules, addresses: &BTreeSet<u64>) -> BTreeMap<u64, Vec<Looked>> {
@@ -41,10 +41,8 @@ impl MachineCode {
 
     fn look_up(&self, place: InModule) -> Vec<Looked> {
         let at = self.headers.address(place.offset);
-        let mut frames = self.loader.as_ref().zip(at).map(|(loader, at)| frames(loader, at)).unwrap_or_default();
-        if frames.is_empty() {
-            frames.push(Looked::default());
-        }
+        let found = self.loader.as_ref().zip(at).map(|(loader, at)| frames(loader, at));
+        let mut frames = found.unwrap_or_else(|| vec![Looked::default()]);
         let place = InModule { build_id: self.headers.build_id.clone(), ..place };
         for frame in frames.iter_mut().filter(|frame| frame.function.is_none()) {
             frame.unresolved = Some(place.clone());
@@ -53,6 +51,7 @@ impl MachineCode {
     }
 }
 
+/// At least one.
 fn frames(loader: &Loader, at: u64) -> Vec<Looked> {
     let mut frames = Vec::new();
     if let Ok(mut found) = loader.find_frames(at) {
@@ -68,16 +67,12 @@ fn frames(loader: &Loader, at: u64) -> Vec<Looked> {
             });
         }
     }
-    // The symbol belongs to the outermost function. Debug information that holds lines alone has no more than the last
-    // part of its name, and there may be none at all.
-    let Some(symbol) = loader.find_symbol(at).map(demangled) else { return frames };
+    let symbol = loader.find_symbol(at).map(demangled);
     if frames.is_empty() {
         frames.push(Looked::default());
     }
-    if let Some(outermost) = frames.last_mut()
-        && outermost.function.as_deref().is_none_or(|name| is_last_part(name, &symbol))
-    {
-        outermost.function = Some(symbol);
+    if let Some(outermost) = frames.last_mut() {
+        outermost.function = name_of_outermost(outermost.function.take(), symbol);
     }
     frames
 }

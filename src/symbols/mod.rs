@@ -24,7 +24,7 @@ mod origin;
 mod raw_names;
 /// From stacks of addresses to stacks of frames.
 mod symbolize;
-#[cfg(all(test, feature = "lines"))]
+#[cfg(all(test, feature = "lines", target_os = "linux"))]
 mod tests;
 /// Where the workspace lies on this machine.
 mod workspace;

@@ -107,6 +107,7 @@ mod tests {
         }
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn this_process_has_code_of_its_own() {
         let program = std::env::current_exe().expect("this program runs");

@@ -11,6 +11,15 @@ pub(super) fn demangled(symbol: &str) -> String {
     }
 }
 
+/// The name of the function that a symbol belongs to, which is the outermost one at an address. Debug information that
+/// holds lines alone has no more than the last part of its name, and there may be none at all.
+pub(super) fn name_of_outermost(known: Option<String>, symbol: Option<String>) -> Option<String> {
+    match (known, symbol) {
+        (Some(known), Some(symbol)) if !is_last_part(&known, &symbol) => Some(known),
+        (known, symbol) => symbol.or(known),
+    }
+}
+
 /// Whether a name that debug information has, such as `insert<u8>`, is the last part of a symbol's name. Functions with
 /// the same code may share a symbol, so not every symbol is that of the function.
 pub(super) fn is_last_part(name: &str, whole: &str) -> bool {
@@ -45,6 +54,20 @@ mod tests {
             ("_R", "_R"),
         ] {
             assert_eq!(demangled(symbol), name);
+        }
+    }
+
+    #[test]
+    fn a_symbol_gives_its_name_to_no_other_function() {
+        for (known, symbol, name) in [
+            (Some("insert"), Some("app::Cache::insert"), Some("app::Cache::insert")),
+            (Some("insert"), Some("app::other_with_the_same_code"), Some("insert")),
+            (None, Some("app::insert"), Some("app::insert")),
+            (Some("insert"), None, Some("insert")),
+            (None, None, None),
+        ] {
+            let found = name_of_outermost(known.map(String::from), symbol.map(String::from));
+            assert_eq!(found.as_deref(), name);
         }
     }
 

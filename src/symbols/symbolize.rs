@@ -10,8 +10,9 @@ use super::workspace;
 use crate::record::Own;
 
 /// The functions on each of these stacks of return addresses, innermost first. All that are shown together belong into
-/// one call, which opens each module once. `sources` are files as rustc names them, such as those of
-/// `Location::caller()`: relative ones tell where the workspace lies.
+/// one call, which opens each module once; that, and each unit of code that is on a stack for the first time, is what
+/// it costs. `sources` are files as rustc names them, such as those of `Location::caller()`: relative ones tell where
+/// the workspace lies.
 pub(crate) fn symbolize(stacks: &[Vec<usize>], sources: &[&str]) -> Own<Vec<Vec<CallFrame>>> {
     Own::new(|| symbolize_in(&Modules::of_this_process(), stacks, sources))
 }

@@ -11,7 +11,7 @@ pub(super) fn look_up(modules: &Modules, addresses: &BTreeSet<u64>) -> BTreeMap<
     addresses.iter().map(|&address| (address, vec![look(address)])).collect()
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use crate::symbols::{InModule, symbolize};
 

@@ -9,12 +9,12 @@ use crate::reading::{CallStack, Snapshot, snapshot};
 use crate::symbols::symbolize;
 use crate::words::{LEDGER, Node, OperationId};
 
-/// The time for which each half goes on at most, and its fewest iterations.
+/// The time for which the first window goes on at most, and its fewest iterations.
 const TIME: Duration = Duration::from_secs(2);
 const FEWEST: u64 = 2;
-/// Iterations of a half where every one leaves the same: enough for caches that are as large to be full.
+/// Iterations of a window where every one leaves the same: enough for caches that are as large to be full.
 const ENOUGH_IF_EXACT: u64 = 256;
-/// What a half may leave behind, in bytes, and in threads or files.
+/// What a window may leave behind, in bytes, and in threads or files.
 const MOST_BYTES: f64 = (32 << 20) as f64;
 const MOST_OPEN: f64 = 16.0;
 
@@ -34,18 +34,19 @@ impl Covered {
     }
 }
 
-/// Iterations with call stacks captured: in a first half whatever comes and goes is captured once, so that in the second
-/// what is freed has been captured, too.
+/// Iterations with call stacks captured, in two windows: in the first whatever comes and goes is captured once, so that
+/// in the second what is freed has been captured, too.
 #[derive(Debug)]
 pub(super) struct LinesPass {
     found: Findings,
     covered: Covered,
     capture: Capture,
+    /// Iterations of the first window, if there is time.
     planned: u64,
     began: Instant,
-    /// Iterations of the half under way.
+    /// Iterations of the window under way.
     done: u64,
-    /// The second half: how many iterations it has, and the ledger when it began.
+    /// The second window: how many iterations it has, and the ledger when it began.
     second: Option<(u64, Snapshot)>,
 }
 
@@ -66,15 +67,7 @@ impl LinesPass {
     pub(super) fn begin(found: Findings, covered: Covered) -> Self {
         let captured = covered.clone();
         let capture = Capture::of(move |node| captured.covers(node));
-        Self {
-            planned: iterations_of_half(&found),
-            found,
-            covered,
-            capture,
-            began: Instant::now(),
-            done: 0,
-            second: None,
-        }
+        Self { planned: first_window(&found), found, covered, capture, began: Instant::now(), done: 0, second: None }
     }
 
     /// Whether another iteration is to be run.
@@ -88,7 +81,8 @@ impl LinesPass {
         let is_over = self.done >= self.planned || self.done >= FEWEST && self.began.elapsed() >= TIME;
         if self.second.is_none() && is_over {
             settle();
-            self.second = Some((self.done, snapshot()));
+            let times = if grows_in_place(&self.found) { 2 } else { 1 };
+            self.second = Some((self.done * times, snapshot()));
             self.done = 0;
         }
     }
@@ -108,8 +102,15 @@ impl LinesPass {
     }
 }
 
-/// How many iterations a half has: as many as the last window, unless they leave too much behind, or all the same.
-fn iterations_of_half(found: &Findings) -> u64 {
+/// Whether bytes come to stay, and no blocks: a container that doubles does so once in windows that double.
+fn grows_in_place(found: &Findings) -> bool {
+    matches!(found.verdict, Verdict::Leak { blocks_per_iteration, .. }
+        if blocks_per_iteration * (found.last_window as f64) < 1.0)
+}
+
+/// How many iterations the first window has: as many as the last one of the test, unless they leave too much behind, or
+/// all the same; twice as many where a container grows.
+fn first_window(found: &Findings) -> u64 {
     let Verdict::Leak { bytes_per_iteration, exact, threads_per_iteration, files_per_iteration, .. } = found.verdict
     else {
         return found.last_window;
@@ -117,7 +118,8 @@ fn iterations_of_half(found: &Findings) -> u64 {
     let open = threads_per_iteration.max(files_per_iteration);
     let most = (MOST_BYTES / bytes_per_iteration.max(1.0)).min(MOST_OPEN / open.max(f64::MIN_POSITIVE));
     let most = if exact { most.min(ENOUGH_IF_EXACT as f64) } else { most };
-    found.last_window.min(most as u64).max(FEWEST)
+    let times = if grows_in_place(found) { 2 } else { 1 };
+    (found.last_window * times).min(most as u64).max(FEWEST)
 }
 
 /// What stacks left over so many iterations, the largest of them with their functions. `file` is one of the workspace.
