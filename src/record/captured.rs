@@ -90,8 +90,8 @@ impl Slot {
         account.tag()
     }
 
-    /// Counts the free of a block that carried `tag`, if that is an account of the active operation which was used lately.
-    /// The level has been moved.
+    /// Counts the free of a block that carried `tag`, if that is an account of the active operation which was used
+    /// lately. The level has been moved.
     #[inline(always)]
     pub(super) fn freed_of_recent(&self, tag: Tag, size: usize) -> bool {
         let shard = self.shard.get();

@@ -117,8 +117,8 @@ impl Slot {
         }
     }
 
-    /// Counts a free of a block that another account owns, where every call takes the slow path: most likely it is one of
-    /// the same operation.
+    /// Counts a free of a block that another account owns, where every call takes the slow path: most likely it is one
+    /// of the same operation.
     #[inline(never)]
     fn freed_watched(&self, tag: Tag, size: usize) {
         let shard = self.shard.get();

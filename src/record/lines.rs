@@ -34,16 +34,16 @@ struct Places {
 }
 
 #[derive(Debug)]
-struct Chunk {
+struct Issue {
     /// The pair of each account, plus one; zero where it was not issued.
     pairs: [AtomicU64; CHUNK],
 }
 
 zeroed!(Places { places });
-zeroed!(Chunk { pairs });
+zeroed!(Issue { pairs });
 
 static PAIRS: Link<Places> = Link::none();
-static CHUNKS: [Link<Chunk>; MOST / CHUNK] = [const { Link::none() }; MOST / CHUNK];
+static CHUNKS: [Link<Issue>; MOST / CHUNK] = [const { Link::none() }; MOST / CHUNK];
 static ISSUED: AtomicU32 = AtomicU32::new(0);
 
 /// Makes room for accounts. `false` when the system is out of memory.
@@ -55,8 +55,8 @@ fn pair_of(operation: OperationId, stack: StackId) -> u64 {
     u64::from(operation.number()) | u64::from(stack.number()) << STACK
 }
 
-/// The account of an operation and a stack, issued first if they have none. Where there can be no more, it is that of the
-/// operation's other stacks; at the very end, `None`.
+/// The account of an operation and a stack, issued first if they have none. Where there can be no more, it is that of
+/// the operation's other stacks; at the very end, `None`.
 #[inline]
 pub(super) fn account_of(operation: OperationId, stack: StackId) -> Option<AccountId> {
     let places = &PAIRS.get()?.places;

@@ -1,5 +1,5 @@
-//! What a thread found last: traces and accounts, each in the place that its number chooses. One thread writes and reads
-//! it; it only saves the longer way.
+//! What a thread found last: traces and accounts, each in the place that its number chooses. One thread writes and
+//! reads it; it only saves the longer way.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 

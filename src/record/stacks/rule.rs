@@ -4,9 +4,9 @@ use super::machine::{Registers, StackInUse, WORD};
 
 /// How a frame leads to its caller. Zero is none: a rule that is not known yet.
 ///
-/// The lowest bit says that there is a caller; the second that the frame's address (the CFA of DWARF) is counted from `rbp`
-/// and not from the stack pointer; the third that `rbp` was saved. Above them is the distance to the frame's address, and
-/// in the upper half where `rbp` was saved, counted from there.
+/// The lowest bit says that there is a caller; the second that the frame's address (the CFA of DWARF) is counted from
+/// `rbp` and not from the stack pointer; the third that `rbp` was saved. Above them is the distance to the frame's
+/// address, and in the upper half where `rbp` was saved, counted from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct UnwindRule(u64);
 
@@ -40,7 +40,7 @@ pub(super) enum WalkEnd {
 
 /// One step outwards.
 #[derive(Clone, Copy)]
-pub(super) struct Caller {
+pub(super) struct CallerFrame {
     pub(super) registers: Registers,
     /// Where the return address is.
     pub(super) slot: u64,
@@ -97,7 +97,7 @@ impl UnwindRule {
 
     /// The caller of the frame that stands at `frame`.
     #[inline(always)]
-    pub(super) fn caller(self, frame: Registers, stack: StackInUse) -> Result<Caller, WalkEnd> {
+    pub(super) fn caller(self, frame: Registers, stack: StackInUse) -> Result<CallerFrame, WalkEnd> {
         let Some(address) = self.address(frame) else {
             return Err(if self == Self::OUTERMOST { WalkEnd::Outermost } else { WalkEnd::NoRule });
         };
@@ -110,6 +110,6 @@ impl UnwindRule {
             bp_slot = Some(saved);
         }
         let registers = Registers { pc, sp: address, bp };
-        Ok(Caller { registers, slot, bp_decided: self.0 & FROM_BP != 0, bp_slot })
+        Ok(CallerFrame { registers, slot, bp_decided: self.0 & FROM_BP != 0, bp_slot })
     }
 }

@@ -1,6 +1,6 @@
-//! Every stack that is taken, whether it was walked or recognized, is held against `_Unwind_Backtrace`: also where frames
-//! are realigned so that old return addresses stay in their padding, where code has no rules, where other threads had the
-//! same stack before, and where this is not the thread's own stack.
+//! Every stack that is taken, whether it was walked or recognized, is held against `_Unwind_Backtrace`: also where
+//! frames are realigned so that old return addresses stay in their padding, where code has no rules, where other
+//! threads had the same stack before, and where this is not the thread's own stack.
 
 use std::arch::global_asm;
 use std::cell::Cell;
@@ -9,8 +9,9 @@ use std::hint::black_box;
 use std::ptr;
 
 use crate::record::recent::Recent;
+use crate::record::stacks::bounds::StackBounds;
 use crate::record::stacks::here::{begin, here, read};
-use crate::record::stacks::machine::StackBounds;
+use crate::record::stacks::machine::bounds_of_this_thread;
 use crate::record::stacks::stack_id::StackId;
 use crate::record::stacks::walk::MOST_FRAMES;
 
@@ -74,7 +75,7 @@ fn take() -> StackId {
 fn on_a_thread(work: impl FnOnce() + Send + 'static) -> [u64; 3] {
     assert!(begin());
     let counted = std::thread::spawn(|| {
-        BOUNDS.set(StackBounds::of_this_thread());
+        BOUNDS.set(bounds_of_this_thread());
         work();
         SEEN.get()
     });
@@ -115,8 +116,8 @@ fn the_same_stack_has_the_same_name_and_another_one_another() {
     assert_eq!(seen, [102, 0, 0]);
 }
 
-/// A frame that is realigned. Its own address is the same for callers whose frames differ by sixteen bytes, and the words
-/// between stay as they were.
+/// A frame that is realigned. Its own address is the same for callers whose frames differ by sixteen bytes, and the
+/// words between stay as they were.
 macro_rules! frames {
     ($($name:ident($align:literal, $size:literal))*) => {
         $(
@@ -351,7 +352,7 @@ fn unwinding_and_its_destructors_are_taken_as_they_are() {
 fn near_the_end_of_the_stack_none_is_taken() {
     assert!(begin());
     let small = std::thread::Builder::new().stack_size(16 << 10).spawn(|| {
-        BOUNDS.set(StackBounds::of_this_thread());
+        BOUNDS.set(bounds_of_this_thread());
         here(BOUNDS.get(), RECENT.with(|recent| *recent))
     });
     assert_eq!(small.expect("the system has room for a thread").join().expect("it is short"), StackId::OTHER);
