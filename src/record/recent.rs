@@ -31,6 +31,7 @@ impl Recent {
     }
 
     /// The place for the number of a trace.
+    #[cfg(heapledger_lines)]
     #[inline(always)]
     pub(super) fn trace(&self, chosen_by: u64) -> Option<&AtomicU32> {
         self.traces.get(chosen_by as usize % KEPT)
