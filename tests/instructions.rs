@@ -65,7 +65,7 @@ fn the_ledger_adds_few_instructions_to_an_allocation_and_its_free() {
         missed.push(format!("a scope costs {scope:.1} instructions, the bar is {BAR_SCOPE}"));
     }
     if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        let captured = per_turn("ledger", "captured", 10_000) - per_turn("ledger", "deep", 10_000);
+        let captured = per_turn("captured", "on", 10_000) - per_turn("captured", "off", 10_000);
         println!("{:<50} {captured:>26.1}", "the stack of a block captured, 18 frames");
         assert!(captured > 100.0, "a stack that costs {captured} instructions was not looked at");
         if captured > BAR_CAPTURED {

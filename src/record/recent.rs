@@ -22,14 +22,6 @@ pub(super) struct Recent {
 zeroed!(Recent { traces, accounts, owners });
 
 impl Recent {
-    pub(super) const fn new() -> Self {
-        Self {
-            traces: [const { AtomicU32::new(0) }; KEPT],
-            accounts: [const { Link::none() }; KEPT],
-            owners: [const { AtomicU32::new(0) }; KEPT],
-        }
-    }
-
     /// The place for the number of a trace.
     #[cfg(heapledger_lines)]
     #[inline(always)]

@@ -9,6 +9,7 @@ use std::cell::Cell;
 use super::account::Account;
 use super::frame::Frame;
 use super::level::Level;
+use super::memory::linked_or_new;
 use super::shard::{Shard, UNATTACHED};
 use super::stacks::{StackBounds, bounds_of_this_thread};
 use crate::words::{Node, UNATTRIBUTED};
@@ -102,6 +103,8 @@ impl Slot {
         if self.bounds.get() == StackBounds::UNKNOWN {
             self.bounds.set(bounds_of_this_thread());
         }
+        // Without memory for it, nothing is captured on this thread.
+        let _ = linked_or_new(&self.shard.get().recent);
         if !innermost.is_armed() {
             self.block();
         }

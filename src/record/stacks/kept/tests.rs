@@ -43,7 +43,7 @@ fn backtrace() -> Vec<u64> {
 }
 
 thread_local! {
-    static RECENT: &'static Recent = Box::leak(Box::new(Recent::new()));
+    static RECENT: &'static Recent = crate::record::memory::new_permanent().expect("there is memory");
     static BOUNDS: Cell<StackBounds> = const { Cell::new(StackBounds::UNKNOWN) };
     /// How many stacks were compared, and how many of them were complete, incomplete, and not taken.
     static SEEN: Cell<[u64; 3]> = const { Cell::new([0; 3]) };
