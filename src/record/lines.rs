@@ -149,3 +149,35 @@ pub(crate) fn operation_of(account: AccountId) -> OperationId {
 pub(crate) fn issued() -> usize {
     (ISSUED.load(Relaxed) as usize).min(MOST)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_has_one_account_whoever_asks_and_where_there_are_no_more_the_other_stacks_have_one() {
+        assert!(begin());
+        let (operation, stacks) = (OperationId::new(65_539), 1..70_000);
+        let ask = || stacks.clone().map(|stack| account_of(operation, StackId::new(stack))).collect::<Vec<_>>();
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let asking = [(); 2].map(|()| scope.spawn(ask));
+            asking.map(|thread| thread.join().expect("it only asks")).into()
+        });
+        assert_eq!(answers[0], ask());
+        assert_eq!(answers[1], answers[0]);
+        let other = account_of(operation, StackId::OTHER);
+        let mut kept = 0;
+        for (stack, account) in stacks.zip(&answers[0]) {
+            let account = account.expect("at worst it is that of the other stacks");
+            assert_eq!(operation_of(account), operation);
+            if Some(account) != other {
+                kept += 1;
+                assert_eq!(line_of(account), Some((operation, StackId::new(stack))));
+            }
+        }
+        // Two threads that ask for the same at once use up more.
+        assert!((32_000..=MOST - KEPT_BACK).contains(&kept), "{kept}");
+        assert_eq!(line_of(AccountId::new(7)), None);
+        assert_eq!(line_of(AccountId::new((1 << ID_BITS) - 1)), None);
+    }
+}

@@ -113,3 +113,24 @@ impl UnwindRule {
         Ok(CallerFrame { registers, slot, bp_decided: self.0 & FROM_BP != 0, bp_slot })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_into_a_word_is_no_rule() {
+        for distance in [8, 16, 4096, (1 << 29) - 8] {
+            for bp in [None, Some(-16), Some(-1_000_000)] {
+                let rules = [Base::Sp, Base::Bp].map(|base| UnwindRule::new(base, distance, bp));
+                let [Some(sp), Some(from_bp)] = rules else { panic!("{distance} fits") };
+                assert!(sp != from_bp && ![sp, from_bp].contains(&UnwindRule::NONE), "{distance} {bp:?}");
+                assert_ne!(sp.bits(), 0);
+            }
+        }
+        for (distance, bp) in [(0, None), (-8, None), (12, None), (1 << 29, None), (16, Some(1 << 40))] {
+            assert_eq!(UnwindRule::new(Base::Sp, distance, bp), None, "{distance} {bp:?}");
+        }
+        assert!(UnwindRule::NONE.bits() != 0 && UnwindRule::OUTERMOST.bits() != 0);
+    }
+}
