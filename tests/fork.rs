@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use common::{alone, balanced, row};
-use heapledger::{current, measure, snapshot, track};
+use heapledger::{capture, current, measure, snapshot, track};
 
 #[global_allocator]
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -166,5 +166,25 @@ fn a_child_never_cries_violated_over_what_a_thread_of_its_parent_was_in_the_midd
             Err(_) => 2,
         });
         assert!(child.is_some_and(|code| code < 2), "round {round}: {child:?}");
+    }
+}
+
+#[test]
+fn a_child_captures_stacks_whatever_its_parents_threads_were_capturing() {
+    let _alone = alone();
+    let _capture = capture("busy*");
+    let _busy = Busy::new();
+    for round in 0..100 {
+        let child = in_a_child(|| {
+            let capture = capture("a child's stacks");
+            let (kept, _) = measure("a child's stacks", || [std::hint::black_box(vec![0u8; 40]), vec![0u8; round + 1]]);
+            let stacks = snapshot().stacks("a child's stacks");
+            let sum = stacks.iter().map(|stack| stack.live_bytes).sum::<i64>();
+            let captured = stacks.len() == 2 && stacks.iter().all(|stack| stack.addresses().len() > 5);
+            let right = sum == 40 + round as i64 + 1 && (captured || !capture.is_possible());
+            drop(kept);
+            u8::from(!right)
+        });
+        assert_eq!(child, Some(0), "round {round}");
     }
 }

@@ -20,6 +20,8 @@ const BAR_INLINED: f64 = 30.0;
 const BAR_CALLED: f64 = 34.0;
 /// What they may cost where `GlobalAlloc` is called directly.
 const BAR_DIRECT: f64 = 40.0;
+/// What an allocation and a free may cost more where the call stack is captured, 18 frames of the program deep.
+const BAR_CAPTURED: f64 = 400.0;
 /// What entering and leaving an operation with a known name may cost.
 const BAR_SCOPE: f64 = 385.0;
 
@@ -65,6 +67,14 @@ fn the_ledger_adds_few_instructions_to_an_allocation_and_its_free() {
     println!("{:<50} {scope:>26.1}", "entering and leaving an operation, known name");
     if scope > BAR_SCOPE {
         missed.push(format!("a scope costs {scope:.1} instructions, the bar is {BAR_SCOPE}"));
+    }
+    if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        let captured = per_turn("captured", "on", 10_000) - per_turn("captured", "off", 10_000);
+        println!("{:<50} {captured:>26.1}", "the stack of a block captured, 18 frames");
+        assert!(captured > 100.0, "a stack that costs {captured} instructions was not looked at");
+        if captured > BAR_CAPTURED {
+            missed.push(format!("a captured stack costs {captured:.1} instructions, the bar is {BAR_CAPTURED}"));
+        }
     }
     assert!(missed.is_empty(), "{}", missed.join("\n"));
 }

@@ -1,6 +1,6 @@
-//! Call stacks against a naive model. Threads allocate, resize and free through planted functions, in operations that are
-//! captured and one that is not; a map says what every path of functions must have allocated and what of it lives. The
-//! operations' own figures must not know of it at all.
+//! Call stacks against a naive model. Threads allocate, resize and free through planted functions, in operations that
+//! are captured and one that is not; a map says what every path of functions must have allocated and what of it lives.
+//! The operations' own figures must not know of it at all.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
 #![allow(unsafe_code, reason = "programs allocate by layout, to know every byte")]

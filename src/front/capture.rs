@@ -11,9 +11,9 @@ use crate::words::Node;
 /// Charges what the operation `name`, and every operation below it, allocates and resizes to call stacks too, on all
 /// threads, until the returned guard is dropped. [`Snapshot::stacks`](crate::Snapshot::stacks) tells which.
 ///
-/// `name` is a path or a glob, as in a policy: `*` and `?` match within a name, `**` any names in between. Operations that
-/// do not exist yet are captured when they come. The figures of operations are what they are without a capture, to the
-/// byte: nothing but the stacks shows that it goes on.
+/// `name` is a path or a glob, as in a policy: `*` and `?` match within a name, `**` any names in between. Operations
+/// that do not exist yet are captured when they come. The figures of operations are what they are without a capture, to
+/// the byte: nothing but the stacks shows that it goes on.
 ///
 /// A thread that is in the operation when the capture begins or ends notices where it next begins or ends a scope; the
 /// calling thread at once. Blocks that were allocated before stand under
@@ -75,8 +75,8 @@ impl Capture {
     }
 
     /// Whether stacks can be captured here. If not, all that the operations allocate counts as
-    /// [`NotCaptured`](crate::CallStackKind::NotCaptured): the feature `lines` is off, the target is not x86-64 Linux, or
-    /// the system was out of memory.
+    /// [`NotCaptured`](crate::CallStackKind::NotCaptured): the feature `lines` is off, the target is not x86-64 Linux,
+    /// or the system was out of memory.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

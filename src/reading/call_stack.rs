@@ -45,11 +45,11 @@ pub struct CallStack {
 pub enum CallStackKind {
     /// Every return address, out to where the thread began.
     Complete,
-    /// The innermost return addresses. Further out is a frame without a rule in the program's unwind tables, or there are
-    /// more than 128 frames.
+    /// The innermost return addresses. Further out is a frame without a rule in the program's unwind tables, or there
+    /// are more than 128 frames.
     Incomplete,
-    /// All stacks together of which there is no room to keep each, and those that are not on their thread's own stack, or
-    /// near its end.
+    /// All stacks together of which there is no room to keep each, and those that are not on their thread's own stack,
+    /// or near its end.
     Other,
     /// Blocks that were allocated or resized while the operation was not captured.
     NotCaptured,
@@ -71,8 +71,8 @@ impl CallStack {
         Self { allocs, allocated_bytes, live_blocks, live_bytes, kind, addresses }
     }
 
-    /// The return addresses, from the innermost frame out: those of heapledger, of std's allocation functions, and of the
-    /// code that asked for the memory. A call is the instruction before its return address.
+    /// The return addresses, from the innermost frame out: those of heapledger, of std's allocation functions, and of
+    /// the code that asked for the memory. A call is the instruction before its return address.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

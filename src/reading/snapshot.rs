@@ -187,13 +187,13 @@ impl Snapshot {
         counts.tally(self.own(above).peak)
     }
 
-    /// Which call stacks allocated what the operations at and below `path` own and have allocated, those that own the most
-    /// first: each stack once, whichever of the operations it is in. Adds up exactly to
+    /// Which call stacks allocated what the operations at and below `path` own and have allocated, those that own the
+    /// most first: each stack once, whichever of the operations it is in. Adds up exactly to
     /// [`Row::total`](crate::Row::total) of that path.
     ///
     /// Stacks are known of what was allocated or resized while a [`capture`](crate::capture) went on; the rest is one
-    /// entry of the kind [`NotCaptured`](crate::CallStackKind::NotCaptured). In a difference it is what happened in between;
-    /// what did not move is left out.
+    /// entry of the kind [`NotCaptured`](crate::CallStackKind::NotCaptured). In a difference it is what happened in
+    /// between; what did not move is left out.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

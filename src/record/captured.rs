@@ -8,8 +8,8 @@ use super::overflow::OVERFLOW;
 use super::owners::owner_of;
 use super::shard::Shard;
 use super::slot::Slot;
-use super::stacks::{self, StackId};
-use crate::words::{AccountId, Node, Tag};
+use super::stacks;
+use crate::words::{AccountId, Tag};
 
 /// Prepares for stacks to be captured from now on. `false` where none can be. Not to be called from inside the
 /// allocator.
@@ -31,9 +31,8 @@ impl Slot {
         if !shard.level.rise(size) {
             shard.level.settle();
         }
-        let stack = stacks::here(self.bounds.get(), &shard.recent);
         let own = self.account.get();
-        let Some(account) = account_in(shard, self.active.get(), stack) else {
+        let Some(account) = self.account_here(shard) else {
             own.counters.activity.allocated(size);
             return own.tag();
         };
@@ -49,8 +48,7 @@ impl Slot {
         if !shard.level.fall((old as i64).wrapping_sub(new as i64)) {
             shard.level.settle();
         }
-        let stack = stacks::here(self.bounds.get(), &shard.recent);
-        let account = account_in(shard, self.active.get(), stack);
+        let account = self.account_here(shard);
         if account.is_some() {
             shard.stack.elsewhere.resized(old, new);
         }
@@ -90,12 +88,13 @@ impl Slot {
         account.tag()
     }
 
-    /// Counts the free of a block that carried `tag`, if that is an account of the active operation which was used lately.
-    /// The level has been moved.
+    /// Counts the free of a block that carried `tag`, if that is an account of the active operation which was used
+    /// lately. The level has been moved.
     #[inline(always)]
     pub(super) fn freed_of_recent(&self, tag: Tag, size: usize) -> bool {
         let shard = self.shard.get();
-        let account = shard.recent.account(tag, self.account.get().tag());
+        let own = self.account.get().tag();
+        let account = shard.recent.get().and_then(|recent| recent.account(tag, own));
         if let Some(account) = account {
             account.counters.activity.freed(size);
             shard.stack.elsewhere.freed(size);
@@ -118,7 +117,9 @@ impl Slot {
             shard.stack.elsewhere.freed(size);
             return match account {
                 Some(account) => {
-                    shard.recent.note_account(account, own.tag());
+                    if let Some(recent) = shard.recent.get() {
+                        recent.note_account(account, own.tag());
+                    }
                     account.counters.activity.freed(size);
                 }
                 None => OVERFLOW.freed_of_own(owner, size),
@@ -131,20 +132,23 @@ impl Slot {
         }
     }
 
+    /// The account of the active operation and the call stack of the function that this is inlined into; `None` where
+    /// there can be none.
+    #[inline(always)]
+    fn account_here(&self, shard: &'static Shard) -> Option<&'static Account> {
+        let recent = shard.recent.get()?;
+        let operation = self.active.get();
+        let id = lines::account_of(operation.id, stacks::here(self.bounds.get(), recent))?;
+        let own = Tag::of(operation.account());
+        recent.account(Tag::of(id), own).or_else(|| {
+            let account = shard.accounts.of(id)?;
+            recent.note_account(account, own);
+            Some(account)
+        })
+    }
+
     /// Whether `owner` is an account of the operation that counts now.
     fn is_own(&self, owner: AccountId) -> bool {
         self.account.get().tag() == Tag::of(AccountId::new(operation_of(owner).number()))
     }
-}
-
-/// The account of an operation and a stack in `shard`; `None` where there can be none.
-#[inline(always)]
-fn account_in(shard: &'static Shard, operation: &Node, stack: StackId) -> Option<&'static Account> {
-    let id = lines::account_of(operation.id, stack)?;
-    let own = Tag::of(operation.account());
-    shard.recent.account(Tag::of(id), own).or_else(|| {
-        let account = shard.accounts.of(id)?;
-        shard.recent.note_account(account, own);
-        Some(account)
-    })
 }

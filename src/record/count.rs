@@ -62,11 +62,13 @@ pub(super) fn fails_now() -> bool {
 
 /// Counts an allocation that [`allocated`] did not: one past the peak, one on a thread without a shard, or one that was
 /// to be looked at and does not fail on purpose.
+#[inline]
 pub(super) fn allocated_slowly(size: usize) -> Tag {
     SLOT.with(|slot| slot.allocated_slowly(size))
 }
 
 /// Counts a free that [`freed`] did not: of another operation's block, or one that moves the level far.
+#[inline]
 pub(super) fn freed_slowly(tag: Tag, size: usize) {
     SLOT.with(|slot| slot.freed_slowly(tag, size));
 }
@@ -117,8 +119,8 @@ impl Slot {
         }
     }
 
-    /// Counts a free of a block that another account owns, where every call takes the slow path: most likely it is one of
-    /// the same operation.
+    /// Counts a free of a block that another account owns, where every call takes the slow path: most likely it is one
+    /// of the same operation.
     #[inline(never)]
     fn freed_watched(&self, tag: Tag, size: usize) {
         let shard = self.shard.get();

@@ -34,16 +34,16 @@ struct Places {
 }
 
 #[derive(Debug)]
-struct Chunk {
+struct Issue {
     /// The pair of each account, plus one; zero where it was not issued.
     pairs: [AtomicU64; CHUNK],
 }
 
 zeroed!(Places { places });
-zeroed!(Chunk { pairs });
+zeroed!(Issue { pairs });
 
 static PAIRS: Link<Places> = Link::none();
-static CHUNKS: [Link<Chunk>; MOST / CHUNK] = [const { Link::none() }; MOST / CHUNK];
+static CHUNKS: [Link<Issue>; MOST / CHUNK] = [const { Link::none() }; MOST / CHUNK];
 static ISSUED: AtomicU32 = AtomicU32::new(0);
 
 /// Makes room for accounts. `false` when the system is out of memory.
@@ -55,8 +55,8 @@ fn pair_of(operation: OperationId, stack: StackId) -> u64 {
     u64::from(operation.number()) | u64::from(stack.number()) << STACK
 }
 
-/// The account of an operation and a stack, issued first if they have none. Where there can be no more, it is that of the
-/// operation's other stacks; at the very end, `None`.
+/// The account of an operation and a stack, issued first if they have none. Where there can be no more, it is that of
+/// the operation's other stacks; at the very end, `None`.
 #[inline]
 pub(super) fn account_of(operation: OperationId, stack: StackId) -> Option<AccountId> {
     let places = &PAIRS.get()?.places;
@@ -148,4 +148,36 @@ pub(crate) fn operation_of(account: AccountId) -> OperationId {
 /// How many accounts of operation and stack there are by now.
 pub(crate) fn issued() -> usize {
     (ISSUED.load(Relaxed) as usize).min(MOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_has_one_account_whoever_asks_and_where_there_are_no_more_the_other_stacks_have_one() {
+        assert!(begin());
+        let (operation, stacks) = (OperationId::new(65_539), 1..70_000);
+        let ask = || stacks.clone().map(|stack| account_of(operation, StackId::new(stack))).collect::<Vec<_>>();
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let asking = [(); 2].map(|()| scope.spawn(ask));
+            asking.map(|thread| thread.join().expect("it only asks")).into()
+        });
+        assert_eq!(answers[0], ask());
+        assert_eq!(answers[1], answers[0]);
+        let other = account_of(operation, StackId::OTHER);
+        let mut kept = 0;
+        for (stack, account) in stacks.zip(&answers[0]) {
+            let account = account.expect("at worst it is that of the other stacks");
+            assert_eq!(operation_of(account), operation);
+            if Some(account) != other {
+                kept += 1;
+                assert_eq!(line_of(account), Some((operation, StackId::new(stack))));
+            }
+        }
+        // Two threads that ask for the same at once use up more.
+        assert!((32_000..=MOST - KEPT_BACK).contains(&kept), "{kept}");
+        assert_eq!(line_of(AccountId::new(7)), None);
+        assert_eq!(line_of(AccountId::new((1 << ID_BITS) - 1)), None);
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, 
 
 use crate::words::{Activity, Counters};
 
-/// Bytes taken from `System` by the recorder so far.
+/// StaticBytes taken from `System` by the recorder so far.
 pub(crate) static TAKEN: AtomicU64 = AtomicU64::new(0);
 
 /// Types for which all bytes zero is a valid value.
@@ -122,19 +122,19 @@ pub(super) fn linked_or_new<T: Zeroed>(link: &Link<T>) -> Option<&'static T> {
     })
 }
 
-/// Bytes that live for ever and never change; zeroed, they are none. Set before anybody else sees them.
+/// StaticBytes that live for ever and never change; zeroed, they are none. Set before anybody else sees them.
 #[cfg(heapledger_lines)]
 #[derive(Debug)]
-pub(super) struct Bytes {
+pub(super) struct StaticBytes {
     start: AtomicPtr<u8>,
     len: AtomicUsize,
 }
 
 #[cfg(heapledger_lines)]
-zeroed!(Bytes { start, len });
+zeroed!(StaticBytes { start, len });
 
 #[cfg(heapledger_lines)]
-impl Bytes {
+impl StaticBytes {
     pub(super) fn set(&self, bytes: &'static [u8]) {
         self.len.store(0, Ordering::Release);
         self.start.store(bytes.as_ptr().cast_mut(), Ordering::Release);

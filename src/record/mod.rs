@@ -1,8 +1,8 @@
 //! The recording layer: from the allocator's four methods to counters that anybody may read.
 //!
 //! Invariants: what runs inside the allocator never allocates through the ledger, locks, logs, formats, indexes or
-//! unwinds. All unsafe code of the crate is in here, in five files: `allocator`, `tag`, `memory`, `system`,
-//! `interpose`.
+//! unwinds. All unsafe code of the crate is in here, in seven files: `allocator`, `tag`, `memory`, `system`,
+//! `interpose`, and of the stacks `machine` and `kept`.
 
 /// What is recorded for one account.
 mod account;

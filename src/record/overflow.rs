@@ -126,8 +126,8 @@ impl Overflow {
         self.counters(owner).activity.freed(size);
     }
 
-    /// Counts that a block went to another account of its operation, for a thread whose own shard cannot make the account
-    /// that it came from.
+    /// Counts that a block went to another account of its operation, for a thread whose own shard cannot make the
+    /// account that it came from.
     #[cold]
     #[inline(never)]
     pub(super) fn moved_out(&self, owner: AccountId, size: usize) {

@@ -1,5 +1,5 @@
-//! What a thread found last: traces and accounts, each in the place that its number chooses. One thread writes and reads
-//! it; it only saves the longer way.
+//! What a thread found last: traces and accounts, each in the place that its number chooses. One thread writes and
+//! reads it; it only saves the longer way.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -22,15 +22,8 @@ pub(super) struct Recent {
 zeroed!(Recent { traces, accounts, owners });
 
 impl Recent {
-    pub(super) const fn new() -> Self {
-        Self {
-            traces: [const { AtomicU32::new(0) }; KEPT],
-            accounts: [const { Link::none() }; KEPT],
-            owners: [const { AtomicU32::new(0) }; KEPT],
-        }
-    }
-
     /// The place for the number of a trace.
+    #[cfg(heapledger_lines)]
     #[inline(always)]
     pub(super) fn trace(&self, chosen_by: u64) -> Option<&AtomicU32> {
         self.traces.get(chosen_by as usize % KEPT)

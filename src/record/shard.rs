@@ -36,7 +36,8 @@ pub(crate) struct Shard {
     /// The system's number of the thread, where it was spawned within a `with_threads()` scope.
     tid: AtomicU32,
     pub(super) accounts: Accounts<Alone>,
-    pub(super) recent: Recent,
+    /// What was found last where stacks are captured; none before.
+    pub(super) recent: Link<Recent>,
     next: Link<Shard>,
 }
 
@@ -67,7 +68,7 @@ impl Shard {
             spawned_in: Link::none(),
             tid: AtomicU32::new(0),
             accounts: Accounts::new(),
-            recent: Recent::new(),
+            recent: Link::none(),
             next: Link::none(),
         }
     }

@@ -9,8 +9,9 @@ use std::cell::Cell;
 use super::account::Account;
 use super::frame::Frame;
 use super::level::Level;
+use super::memory::linked_or_new;
 use super::shard::{Shard, UNATTACHED};
-use super::stacks::StackBounds;
+use super::stacks::{StackBounds, bounds_of_this_thread};
 use crate::words::{Node, UNATTRIBUTED};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,8 +86,8 @@ impl Slot {
         !std::ptr::eq(self.hot.get(), &self.shard.get().level)
     }
 
-    /// Sends every call to the slow path if something may fail in `innermost` or `node`, its operation, is captured, and
-    /// otherwise only those that must go there.
+    /// Sends every call to the slow path if something may fail in `innermost` or `node`, its operation, is captured,
+    /// and otherwise only those that must go there.
     #[inline]
     pub(super) fn watch(&self, innermost: &Frame, node: &Node) {
         self.hot.set(if innermost.is_armed() { &UNATTACHED.level } else { &self.shard.get().level });
@@ -100,8 +101,10 @@ impl Slot {
     #[inline(never)]
     pub(super) fn watch_captured(&self, innermost: &Frame) {
         if self.bounds.get() == StackBounds::UNKNOWN {
-            self.bounds.set(StackBounds::of_this_thread());
+            self.bounds.set(bounds_of_this_thread());
         }
+        // Without memory for it, nothing is captured on this thread.
+        let _ = linked_or_new(&self.shard.get().recent);
         if !innermost.is_armed() {
             self.block();
         }
@@ -143,7 +146,8 @@ impl Slot {
         Some(self.shard.get())
     }
 
-    /// As [`attached`](Self::attached), and the level is settled where that is needed. `moved` moves it, if nothing has yet.
+    /// As [`attached`](Self::attached), and the level is settled where that is needed. `moved` moves it, if nothing has
+    /// yet.
     pub(super) fn settled(&self, moved: impl Fn(&Level) -> bool) -> Option<&'static Shard> {
         if self.is_watched() {
             self.hot.get().forget();

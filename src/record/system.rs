@@ -1,5 +1,6 @@
 //! All that is asked of the operating system and the C library: work at the end of the process, a lock that survives
-//! `fork`, free pages given back, and the number of a thread. Nothing here is called from inside the allocator.
+//! `fork`, free pages given back, the number and the stack of a thread, and the program's modules. Nothing here is
+//! called from inside the allocator.
 
 #![allow(unsafe_code, reason = "it calls C functions")]
 
@@ -189,7 +190,7 @@ fn module_of(base: u64, parts: &[libc::Elf64_Phdr]) -> Option<LoadedModule> {
     });
     let (header, segment) = match (header, segment) {
         (Some(header), Some(segment)) => (bytes(header), bytes(segment)),
-        _ => (&[][..], &[][..]),
+        _ => Default::default(),
     };
     Some(LoadedModule { low: base.wrapping_add(low), high: base.wrapping_add(high), header, segment })
 }

@@ -5,8 +5,8 @@ use std::hash::{Hash, Hasher};
 
 use crate::words::{Node, OperationId, UNATTRIBUTED};
 
-/// The id under which operations nested in `parent` are looked up: that of `(unattributed)` if there is no parent. A node
-/// keeps it.
+/// The id under which operations nested in `parent` are looked up: that of `(unattributed)` if there is no parent. A
+/// node keeps it.
 pub(super) fn parent_id(parent: Option<&Node>) -> OperationId {
     parent.map_or(UNATTRIBUTED.id, |parent| parent.id)
 }

@@ -2,6 +2,8 @@
 
 /// Which operations are captured.
 mod captures;
+/// The captures in progress.
+mod in_progress;
 /// How an operation is looked up: by what it is nested in, and its name.
 mod key;
 /// All operations, how they are found by name, and how they are made.
@@ -11,7 +13,8 @@ mod private;
 /// What a thread entered last, found without a lock.
 mod recent;
 
-pub(crate) use captures::{CaptureId, begin_capture, end_capture};
+pub(crate) use captures::{begin_capture, end_capture};
+pub(crate) use in_progress::CaptureId;
 pub(crate) use operations::{all, find_by_id, find_by_path, named, overflowed, owner_of};
 pub(crate) use private::{has_private, new_private};
 pub(crate) use recent::operation;

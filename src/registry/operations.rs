@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use dashmap::DashMap;
 use once_cell::race::OnceBox;
 
-use super::captures::covering;
+use super::in_progress::covering;
 use super::key::{Findable, Key, parent_id};
 use crate::record::{self, Link, List, Listed};
 use crate::words::{

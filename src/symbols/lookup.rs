@@ -9,11 +9,11 @@ use addr2line::Loader;
 use super::call_frame::InModule;
 use super::headers::Headers;
 use super::looked::Looked;
-use super::modules::Modules;
+use super::modules::ModuleFiles;
 use super::raw_names::{demangled, name_of_outermost};
 
 /// What stands at these addresses of code, for each the innermost function first.
-pub(super) fn look_up(modules: &Modules, addresses: &BTreeSet<u64>) -> BTreeMap<u64, Vec<Looked>> {
+pub(super) fn look_up(modules: &ModuleFiles, addresses: &BTreeSet<u64>) -> BTreeMap<u64, Vec<Looked>> {
     let mut by_file: BTreeMap<Option<PathBuf>, Vec<(u64, InModule)>> = BTreeMap::new();
     for &address in addresses {
         let (path, place) = modules.find(address);

@@ -6,7 +6,7 @@ use super::call_frame::InModule;
 
 /// Code that is mapped, in the order of addresses.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Modules {
+pub(super) struct ModuleFiles {
     mapped: Vec<Mapped>,
 }
 
@@ -26,7 +26,7 @@ const DELETED: &str = " (deleted)";
 /// Leads to the program, also if its file is not there any more.
 const PROGRAM: &str = "/proc/self/exe";
 
-impl Modules {
+impl ModuleFiles {
     /// Those of this process; none on other systems than Linux.
     pub(super) fn of_this_process() -> Self {
         let mut modules = Self::read(&std::fs::read("/proc/self/maps").unwrap_or_default());
@@ -87,7 +87,7 @@ mod tests {
         what else there is\n";
 
     fn found(address: u64) -> (Option<String>, String, u64) {
-        let (path, place) = Modules::read(LIST.as_bytes()).find(address);
+        let (path, place) = ModuleFiles::read(LIST.as_bytes()).find(address);
         (path.map(|path| path.display().to_string()), place.module, place.offset)
     }
 
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn this_process_has_code_of_its_own() {
         let program = std::env::current_exe().expect("this program runs");
-        let (path, place) = Modules::of_this_process().find(found as *const () as usize as u64);
+        let (path, place) = ModuleFiles::of_this_process().find(found as *const () as usize as u64);
         assert_eq!(path, Some(program), "{place:?}");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::call_frame::CallFrame;
 use super::lookup::look_up;
-use super::modules::Modules;
+use super::modules::ModuleFiles;
 use super::origin::{Ground, of_others};
 use super::workspace;
 use crate::record::Own;
@@ -14,11 +14,11 @@ use crate::record::Own;
 /// it costs. `sources` are files as rustc names them, such as those of `Location::caller()`: relative ones tell where
 /// the workspace lies.
 pub(crate) fn symbolize(stacks: &[Vec<usize>], sources: &[&str]) -> Own<Vec<Vec<CallFrame>>> {
-    Own::new(|| symbolize_in(&Modules::of_this_process(), stacks, sources))
+    Own::new(|| symbolize_in(&ModuleFiles::of_this_process(), stacks, sources))
 }
 
 /// The same for any process.
-pub(super) fn symbolize_in(modules: &Modules, stacks: &[Vec<usize>], sources: &[&str]) -> Vec<Vec<CallFrame>> {
+pub(super) fn symbolize_in(modules: &ModuleFiles, stacks: &[Vec<usize>], sources: &[&str]) -> Vec<Vec<CallFrame>> {
     // A call may be the last instruction of a function: what is behind it belongs to another one.
     let code = |address: &usize| (*address as u64).saturating_sub(1);
     let addresses = BTreeSet::from_iter(stacks.iter().flatten().map(code));

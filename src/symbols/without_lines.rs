@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::looked::Looked;
-use super::modules::Modules;
+use super::modules::ModuleFiles;
 
 /// Where these addresses of code stand.
-pub(super) fn look_up(modules: &Modules, addresses: &BTreeSet<u64>) -> BTreeMap<u64, Vec<Looked>> {
+pub(super) fn look_up(modules: &ModuleFiles, addresses: &BTreeSet<u64>) -> BTreeMap<u64, Vec<Looked>> {
     let look = |address| Looked { unresolved: Some(modules.find(address).1), ..Looked::default() };
     addresses.iter().map(|&address| (address, vec![look(address)])).collect()
 }

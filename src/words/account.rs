@@ -1,9 +1,9 @@
 //! What a block's owner tag names: an account. Accounts, tags and the system's threads are numbers that must not be
 //! mixed up, so each has a type of its own.
 //!
-//! An account is what blocks are charged to. Every operation has one; capturing call stacks would give it one for each
-//! stack as well. So no code above `record/` treats an account as an operation or indexes by its number: the registry
-//! alone says which operation an account belongs to.
+//! An account is what blocks are charged to. Every operation has one of its own, and where its call stacks are captured
+//! one for each stack as well. So no code above `record/` treats an account as an operation or indexes by its number:
+//! the registry alone says which operation an account belongs to.
 
 use std::fmt;
 

@@ -190,7 +190,11 @@ counters! {
 }
 
 macro_rules! events {
-    ($place:ident { $($(#[doc = $doc:literal])+ $event:ident($($size:ident),+): $($counter:ident += $by:expr),+;)+ }) => {
+    (
+        $place:ident {
+            $($(#[doc = $doc:literal])+ $event:ident($($size:ident),+): $($counter:ident += $by:expr),+;)+
+        }
+    ) => {
         impl<C: Register> $place<C> {
             $(
                 $(#[doc = $doc])+

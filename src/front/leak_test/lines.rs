@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::front::capture::Capture;
-use crate::judging::leak::{Findings, Lines, Live, MOST_LINES, StackGrowth, Verdict};
+use crate::judging::leak::{Findings, LeakLines, Live, MOST_LINES, StackGrowth, Verdict};
 use crate::reading::{CallStack, Snapshot, snapshot};
 use crate::symbols::symbolize;
 use crate::words::{LEDGER, Node, OperationId};
@@ -94,9 +94,10 @@ impl LinesPass {
         if let Some((iterations, before)) = second {
             settle();
             let left = (snapshot() - before).stacks_of(|node| covered.covers(node));
-            found.lines = Some(lines(left, iterations, found.place.file()));
+            let sources: Vec<&str> = found.sources().collect();
+            found.lines = Some(lines(left, iterations, &sources));
         } else if !is_possible {
-            found.lines = Some(Lines::NotPossible);
+            found.lines = Some(LeakLines::NotPossible);
         }
         found
     }
@@ -122,17 +123,18 @@ fn first_window(found: &Findings) -> u64 {
     (found.last_window * times).min(most as u64).max(FEWEST)
 }
 
-/// What stacks left over so many iterations, the largest of them with their functions. `file` is one of the workspace.
-fn lines(left: Vec<CallStack>, iterations: u64, file: &str) -> Lines {
+/// What stacks left over so many iterations, the largest of them with their functions. `sources` are files of the
+/// workspace.
+fn lines(left: Vec<CallStack>, iterations: u64, sources: &[&str]) -> LeakLines {
     let live = |stack: &CallStack| Live { bytes: stack.live_bytes, blocks: stack.live_blocks };
     let total = left.iter().map(live).fold(Live::default(), Live::plus);
     let moved: Vec<CallStack> = left.into_iter().filter(|stack| live(stack) != Live::default()).collect();
     let shown = &moved[..moved.len().min(MOST_LINES)];
     let addresses: Vec<Vec<usize>> = shown.iter().map(|stack| stack.addresses().to_vec()).collect();
-    let frames = symbolize(&addresses, &[file]).take().unwrap_or_default();
+    let frames = symbolize(&addresses, sources).take().unwrap_or_default();
     let stacks = shown.iter().zip(frames);
     let stacks = stacks.map(|(stack, frames)| StackGrowth { frames, kind: stack.kind, live: live(stack) }).collect();
     let rest = &moved[shown.len()..];
     let others = rest.iter().map(live).fold(Live::default(), Live::plus);
-    Lines::Found { stacks, others: (rest.len(), others), total, iterations }
+    LeakLines::Found { stacks, others: (rest.len(), others), total, iterations }
 }

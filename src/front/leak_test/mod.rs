@@ -4,6 +4,8 @@
 mod clock;
 /// Drives closures and futures through a run.
 mod drive;
+/// How a run ends, and with what.
+mod ending;
 /// What the system says of the process: open files, names of threads, whether other tests run in it.
 mod files;
 /// Which lines leak.
@@ -14,7 +16,7 @@ mod outside;
 mod progress;
 /// What users get.
 mod report;
-/// A run under way: iterations, readings, windows, and the report at the end.
+/// A run under way: iterations, readings and windows.
 mod run;
 /// Waiting until the operation rests, and who moves.
 mod settle;

@@ -192,10 +192,10 @@ impl LeakTest {
         self
     }
 
-    /// Whether a test that fails because memory stays runs the closure on, with call stacks captured, to say which lines
-    /// leave it. On by default; the further iterations change no verdict and no figure, and take some four seconds at
-    /// most. Call stacks can be captured on x86-64 Linux, with the feature `lines`, which is on by default; lines need
-    /// debug information in the program.
+    /// Whether a test that fails because memory stays runs the closure on, with call stacks captured, to say which
+    /// lines leave it. On by default; the further iterations change no verdict and no figure, and take some four
+    /// seconds at most. Call stacks can be captured on x86-64 Linux, with the feature `lines`, which is on by default;
+    /// lines need debug information in the program.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

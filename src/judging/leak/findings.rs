@@ -9,7 +9,7 @@ use super::curve::Live;
 use super::evidence::{Evidence, is_within};
 use super::outside::grown_outside;
 use super::slope::{Pace, Rate};
-use super::stack_growth::Lines;
+use super::stack_growth::LeakLines;
 use super::verdict::Verdict;
 use crate::reading::Row;
 use crate::words::{Node, OperationId, Site, UNATTRIBUTED};
@@ -110,13 +110,19 @@ pub(crate) struct Findings {
     /// What of the verdict's bytes per iteration lies in C's heap, outside the Rust heap.
     pub(crate) c_heap: f64,
     /// Which lines leave what, if further iterations were to tell.
-    pub(crate) lines: Option<Lines>,
+    pub(crate) lines: Option<LeakLines>,
     pub(crate) warnings: Vec<Warning>,
     /// A warning fails the test.
     pub(crate) strict: bool,
 }
 
 impl Findings {
+    /// Files with code of the user, as rustc names them.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &str> {
+        let sites = self.growing.iter().filter_map(|growth| growth.operation.site.as_ref());
+        [self.place.file()].into_iter().chain(sites.map(|site| &*site.file))
+    }
+
     /// Whether the test passes: it keeps nothing, or no more than was allowed.
     pub(crate) fn passes(&self) -> bool {
         let within = |bytes: i64, allowed: Option<u64>| allowed.is_none_or(|allowed| is_within(bytes, allowed));

@@ -80,7 +80,7 @@ impl Pace {
             return Self::LastWindow;
         }
         match best_lag(series) {
-            // What comes and goes at random does not cancel out, and where the calm ends of windows agree they know more.
+            // What comes and goes at random does not cancel out: where the calm ends of windows agree, they know more.
             Some(pace) if swings && curves.iter().all(Curve::agrees) && !pace.cancels_out(series) => Self::LastWindow,
             Some(pace) => pace,
             None if swings => Self::Means,

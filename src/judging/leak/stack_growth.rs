@@ -18,7 +18,7 @@ pub(crate) struct StackGrowth {
 
 /// What further iterations of a failed test left, by call stack.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Lines {
+pub(crate) enum LeakLines {
     /// No call stack can be captured here.
     NotPossible,
     Found {

@@ -69,3 +69,29 @@ impl Arena {
         self.chunks.get(at / CHUNK)?.get()?.words.get(at % CHUNK..)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::memory::new_permanent;
+
+    #[test]
+    fn pieces_do_not_overlap_and_there_is_an_end_to_them() {
+        let arena: &Arena = new_permanent().expect("there is memory");
+        let sizes = [1, 4, 5, 300, 7_000];
+        let mut mark = 0;
+        while let Some(piece) = arena.take(sizes[mark % sizes.len()]) {
+            assert_ne!(piece.number, 0);
+            assert_eq!(piece.words.len(), sizes[mark % sizes.len()]);
+            mark += 1;
+            for word in piece.words {
+                assert_eq!(word.swap(mark as u64, Relaxed), 0, "nobody else has it");
+            }
+            let found = arena.from(piece.number).expect("it was taken");
+            assert_eq!(found[0].load(Relaxed), mark as u64);
+        }
+        assert!(!arena.is_roomy());
+        assert!(mark > 2_000, "{mark} pieces in 32 MiB");
+        assert!(arena.take(CHUNK + 1).is_none());
+    }
+}

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::machine::{StackBounds, WORD, registers};
+use super::bounds::StackBounds;
+use super::machine::{StackInUse, WORD, registers};
 use super::stack_id::StackId;
 use super::traces::Traces;
 use crate::record::memory::{Link, linked_or_new};
@@ -25,7 +26,7 @@ pub(in crate::record) fn begin() -> bool {
 #[inline(always)]
 pub(in crate::record) fn here(bounds: StackBounds, recent: &Recent) -> StackId {
     let here = registers();
-    let (Some(stack), Some(traces)) = (bounds.in_use(here), TRACES.get()) else { return StackId::OTHER };
+    let (Some(stack), Some(traces)) = (StackInUse::new(bounds, here), TRACES.get()) else { return StackId::OTHER };
     // Frames of one function at one depth mostly come the same way.
     let Some(last) = recent.trace((here.pc ^ stack.distance()) / WORD) else { return StackId::OTHER };
     traces.recognize(last.load(Relaxed), here, stack).unwrap_or_else(|| traces.find(here, stack, last))

@@ -24,9 +24,9 @@ const SAME_AS: u32 = 32;
 /// An offset from the stack pointer, and what stands there.
 type Pair = [AtomicU64; 2];
 
-/// What is kept of a stack: the distance of the stack pointer from the stack's end, the place in the code, `rbp`, and the
-/// numbers of pairs. Then the pairs: each return address, from the innermost out; then each word that held a deciding
-/// `rbp`, as its distance from the stack's end.
+/// What is kept of a stack: the distance of the stack pointer from the stack's end, the place in the code, `rbp`, and
+/// the numbers of pairs. Then the pairs: each return address, from the innermost out; then each word that held a
+/// deciding `rbp`, as its distance from the stack's end.
 #[derive(Clone, Copy)]
 pub(super) struct Kept {
     number: u32,
@@ -47,7 +47,8 @@ impl Kept {
         HEAD + 2 * (walked.frames().len() + walked.deciding().len())
     }
 
-    /// Writes what was walked into words that nobody else sees yet, as a trace of the stack `of`, or as a stack of its own.
+    /// Writes what was walked into words that nobody else sees yet, as a trace of the stack `of`, or as a stack of its
+    /// own.
     pub(super) fn write(words: &[AtomicU64], walked: &Walked, here: Registers, stack: StackInUse, of: Option<StackId>) {
         let (frames, deciding) = (walked.frames(), walked.deciding());
         let complete = if walked.is_complete() { COMPLETE } else { 0 };

@@ -6,6 +6,7 @@
 use std::arch::asm;
 use std::ptr::with_exposed_provenance;
 
+use super::bounds::StackBounds;
 use crate::record::system::stack_of_this_thread;
 
 /// Bytes of a word.
@@ -41,31 +42,10 @@ pub(super) fn registers() -> Registers {
     Registers { pc, sp, bp }
 }
 
-/// Between which addresses the stack pointer of a thread is, with room left below. Kept in the thread's own slot: it says
-/// nothing of other threads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::record) struct StackBounds {
-    low: u64,
-    end: u64,
-}
-
-impl StackBounds {
-    pub(in crate::record) const UNKNOWN: Self = Self { low: 0, end: 0 };
-
-    /// Asks the system. Not to be called from inside the allocator.
-    pub(in crate::record) fn of_this_thread() -> Self {
-        let bounds = stack_of_this_thread().map(|(low, end)| Self { low: low + ROOM, end: end & !(WORD - 1) });
-        bounds.filter(|bounds| bounds.low < bounds.end).unwrap_or(Self::UNKNOWN)
-    }
-
-    /// The part of the stack in use; `None` where this is another stack, such as a fiber's or a signal handler's, or
-    /// where little of it is left. `registers` are those of a frame that has not returned.
-    #[inline(always)]
-    pub(super) fn in_use(self, registers: Registers) -> Option<StackInUse> {
-        let (Self { low, end }, sp) = (self, registers.sp);
-        let is_here = sp.wrapping_sub(low) < end.wrapping_sub(low);
-        (is_here && sp.is_multiple_of(WORD)).then_some(StackInUse { sp, end })
-    }
+/// Where this thread's stack is, as the system says. Not to be called from inside the allocator.
+pub(in crate::record) fn bounds_of_this_thread() -> StackBounds {
+    let bounds = stack_of_this_thread().map(|(low, end)| StackBounds { low: low + ROOM, end: end & !(WORD - 1) });
+    bounds.filter(|bounds| bounds.low < bounds.end).unwrap_or(StackBounds::UNKNOWN)
 }
 
 /// This thread's stack from a frame that has not returned up to its end. All of it can be read.
@@ -76,6 +56,15 @@ pub(super) struct StackInUse {
 }
 
 impl StackInUse {
+    /// The part of a thread's stack in use; `None` where this is another stack, such as a fiber's or a signal
+    /// handler's, or where little of it is left. `registers` are those of a frame that has not returned.
+    #[inline(always)]
+    pub(super) fn new(StackBounds { low, end }: StackBounds, registers: Registers) -> Option<Self> {
+        let sp = registers.sp;
+        let is_here = sp.wrapping_sub(low) < end.wrapping_sub(low);
+        (is_here && sp.is_multiple_of(WORD)).then_some(Self { sp, end })
+    }
+
     /// How far the stack pointer is from the stack's end.
     #[inline(always)]
     pub(super) fn distance(self) -> u64 {
@@ -94,8 +83,8 @@ impl StackInUse {
         self.end.wrapping_sub(address)
     }
 
-    /// The word at `address`; `None` where that is no word of this stack between `sp` and its end. `sp` is the stack pointer
-    /// of a frame of this stack.
+    /// The word at `address`; `None` where that is no word of this stack between `sp` and its end. `sp` is the stack
+    /// pointer of a frame of this stack.
     #[inline(always)]
     pub(super) fn word_above(self, sp: u64, address: u64) -> Option<u64> {
         // The end is aligned, so an aligned address below it has a whole word.
@@ -113,9 +102,9 @@ impl StackInUse {
     #[inline(always)]
     pub(super) unsafe fn word_at(self, offset: u64) -> u64 {
         let word = with_exposed_provenance::<u64>(self.sp.wrapping_add(offset) as usize);
-        // SAFETY: the word lies between the stack pointer and the end of this thread's stack, by the caller's promise. That is
-        // mapped and stays so while the frame has not returned. Whatever another thread writes there, this is volatile, and
-        // any value is valid.
+        // SAFETY: the word lies between the stack pointer and the end of this thread's stack, by the caller's promise.
+        // That is mapped and stays so while the frame has not returned. Whatever another thread writes there, this is
+        // volatile, and any value is valid.
         unsafe { word.read_volatile() }
     }
 }

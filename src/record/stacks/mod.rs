@@ -4,6 +4,8 @@
 /// Words that are written once and stay.
 #[cfg(heapledger_lines)]
 mod arena;
+/// Where a thread's stack is.
+mod bounds;
 /// From the program's unwind tables to one rule.
 #[cfg(heapledger_lines)]
 mod compile;
@@ -40,14 +42,15 @@ mod traces;
 #[cfg(heapledger_lines)]
 mod walk;
 
+pub(super) use bounds::StackBounds;
 #[cfg(heapledger_lines)]
 pub(crate) use here::read;
 #[cfg(heapledger_lines)]
 pub(super) use here::{begin, here};
 #[cfg(heapledger_lines)]
-pub(super) use machine::StackBounds;
+pub(super) use machine::bounds_of_this_thread;
 #[cfg(not(heapledger_lines))]
 pub(crate) use nowhere::read;
 #[cfg(not(heapledger_lines))]
-pub(super) use nowhere::{StackBounds, begin, here};
+pub(super) use nowhere::{begin, bounds_of_this_thread, here};
 pub(crate) use stack_id::StackId;

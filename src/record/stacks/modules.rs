@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
-use crate::record::memory::{Bytes, Link, new_permanent, zeroed};
+use crate::record::memory::{Link, StaticBytes, new_permanent, zeroed};
 use crate::record::system::{LoadedModule, loaded_modules};
 
 /// One module, and its unwind tables.
@@ -14,9 +14,9 @@ pub(super) struct Module {
     low: AtomicU64,
     high: AtomicU64,
     /// The table that leads from an address to its place in the unwind tables.
-    header: Bytes,
+    header: StaticBytes,
     /// The part of the module that holds the unwind tables.
-    segment: Bytes,
+    segment: StaticBytes,
 }
 
 /// More modules than programs have; those past it are unknown.

@@ -1,18 +1,12 @@
 //! Where there are no stacks to be had: without the feature `lines`, and on other targets than x86-64 Linux.
 
+use super::bounds::StackBounds;
 use super::stack_id::StackId;
 use crate::record::recent::Recent;
 
-/// Nothing is known of a thread's stack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::record) struct StackBounds;
-
-impl StackBounds {
-    pub(in crate::record) const UNKNOWN: Self = Self;
-
-    pub(in crate::record) fn of_this_thread() -> Self {
-        Self
-    }
+/// Nobody asks.
+pub(in crate::record) fn bounds_of_this_thread() -> StackBounds {
+    StackBounds::UNKNOWN
 }
 
 /// No stack can be taken.

@@ -4,9 +4,9 @@ use super::machine::{Registers, StackInUse, WORD};
 
 /// How a frame leads to its caller. Zero is none: a rule that is not known yet.
 ///
-/// The lowest bit says that there is a caller; the second that the frame's address (the CFA of DWARF) is counted from `rbp`
-/// and not from the stack pointer; the third that `rbp` was saved. Above them is the distance to the frame's address, and
-/// in the upper half where `rbp` was saved, counted from there.
+/// The lowest bit says that there is a caller; the second that the frame's address (the CFA of DWARF) is counted from
+/// `rbp` and not from the stack pointer; the third that `rbp` was saved. Above them is the distance to the frame's
+/// address, and in the upper half where `rbp` was saved, counted from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct UnwindRule(u64);
 
@@ -40,7 +40,7 @@ pub(super) enum WalkEnd {
 
 /// One step outwards.
 #[derive(Clone, Copy)]
-pub(super) struct Caller {
+pub(super) struct CallerFrame {
     pub(super) registers: Registers,
     /// Where the return address is.
     pub(super) slot: u64,
@@ -97,7 +97,7 @@ impl UnwindRule {
 
     /// The caller of the frame that stands at `frame`.
     #[inline(always)]
-    pub(super) fn caller(self, frame: Registers, stack: StackInUse) -> Result<Caller, WalkEnd> {
+    pub(super) fn caller(self, frame: Registers, stack: StackInUse) -> Result<CallerFrame, WalkEnd> {
         let Some(address) = self.address(frame) else {
             return Err(if self == Self::OUTERMOST { WalkEnd::Outermost } else { WalkEnd::NoRule });
         };
@@ -110,6 +110,27 @@ impl UnwindRule {
             bp_slot = Some(saved);
         }
         let registers = Registers { pc, sp: address, bp };
-        Ok(Caller { registers, slot, bp_decided: self.0 & FROM_BP != 0, bp_slot })
+        Ok(CallerFrame { registers, slot, bp_decided: self.0 & FROM_BP != 0, bp_slot })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_into_a_word_is_no_rule() {
+        for distance in [8, 16, 4096, (1 << 29) - 8] {
+            for bp in [None, Some(-16), Some(-1_000_000)] {
+                let rules = [Base::Sp, Base::Bp].map(|base| UnwindRule::new(base, distance, bp));
+                let [Some(sp), Some(from_bp)] = rules else { panic!("{distance} fits") };
+                assert!(sp != from_bp && ![sp, from_bp].contains(&UnwindRule::NONE), "{distance} {bp:?}");
+                assert_ne!(sp.bits(), 0);
+            }
+        }
+        for (distance, bp) in [(0, None), (-8, None), (12, None), (1 << 29, None), (16, Some(1 << 40))] {
+            assert_eq!(UnwindRule::new(Base::Sp, distance, bp), None, "{distance} {bp:?}");
+        }
+        assert!(UnwindRule::NONE.bits() != 0 && UnwindRule::OUTERMOST.bits() != 0);
     }
 }

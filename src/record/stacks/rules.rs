@@ -88,3 +88,42 @@ impl UnwindRules {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::memory::new_permanent;
+    use crate::record::stacks::machine::registers;
+
+    #[test]
+    fn a_rule_is_compiled_once_and_what_is_in_no_known_module_has_none() {
+        let rules: &UnwindRules = new_permanent().expect("there is memory");
+        let modules: &Modules = new_permanent().expect("there is memory");
+        let here = registers().pc;
+        assert_eq!(rules.of(here, modules), UnwindRule::NONE, "no module is listed");
+        assert!(modules.list());
+        let rule = rules.of(here, modules);
+        assert!(![UnwindRule::NONE, UnwindRule::OUTERMOST].contains(&rule), "asked again, and not remembered");
+        assert_eq!(rules.of(here, modules), rule);
+        assert!(modules.list(), "nothing was unloaded");
+        let remembered = || rules.entries.iter().filter(|entry| entry.pc.load(Relaxed) != 0).count();
+        assert_eq!(remembered(), 1);
+        let nowhere = std::ptr::from_ref(&here).addr() as u64;
+        assert_eq!(rules.of(nowhere, modules), UnwindRule::NONE, "the stack is no code");
+        rules.forget();
+        assert_eq!((remembered(), rules.of(here, modules)), (0, rule));
+    }
+
+    #[test]
+    fn a_rule_that_somebody_began_to_write_and_never_finished_is_compiled_by_everybody() {
+        let rules: &UnwindRules = new_permanent().expect("there is memory");
+        let modules: &Modules = new_permanent().expect("there is memory");
+        assert!(modules.list());
+        let here = registers().pc;
+        let place = (here.wrapping_mul(SPREAD) >> ABOVE_PLACE) as usize;
+        rules.entries[place].pc.store(here, Relaxed);
+        let rule = rules.of(here, modules);
+        assert_ne!(rule, UnwindRule::NONE);
+        assert_eq!(rules.entries[place].rule.load(Relaxed), 0);
+    }
+}

@@ -1,5 +1,5 @@
-//! Traces that were taken before. If every word that decided a trace is as it was, the stack is the same, and nothing is
-//! unwound.
+//! Traces that were taken before. If every word that decided a trace is as it was, the stack is the same, and nothing
+//! is unwound.
 //!
 //! Why that is so: a frame's rule follows from its return address alone. With the same distance to the stack's end and
 //! the same return address, the rule is the same; where it uses `rbp`, the word that this `rbp` was loaded from was
@@ -65,8 +65,8 @@ impl Traces {
         self.walk(here, stack, hash, None)
     }
 
-    /// Chooses where a trace stands: by two return addresses, which tell the callers of one function from each other. It
-    /// proves nothing, so it may take any words.
+    /// Chooses where a trace stands: by two return addresses, which tell the callers of one function from each other.
+    /// It proves nothing, so it may take any words.
     #[inline(always)]
     fn hash(&self, here: Registers, stack: StackInUse) -> u64 {
         let rule = |frame: Registers| self.rules.of(frame.pc, &self.modules);

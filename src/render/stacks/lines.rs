@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 
 use super::fold::{Folded, folded};
-use crate::judging::leak::{Lines, Live, Rate, StackGrowth};
+use crate::judging::leak::{LeakLines, Live, Rate, StackGrowth};
 use crate::reading::CallStackKind;
 use crate::render::amounts::per_iteration;
 use crate::symbols::{CallFrame, Origin};
@@ -14,8 +14,8 @@ use crate::words::{counted, printable};
 const MOST: usize = 5;
 
 /// What stacks left per iteration, and as a share of all that was left.
-pub(crate) fn stacks(lines: &Lines, out: &mut impl Write) -> fmt::Result {
-    let Lines::Found { stacks, others, total, iterations } = lines else {
+pub(crate) fn stacks(lines: &LeakLines, out: &mut impl Write) -> fmt::Result {
+    let LeakLines::Found { stacks, others, total, iterations } = lines else {
         return writeln!(out, "  lines    are not known here: call stacks need x86-64 Linux, and the feature `lines`");
     };
     if total.bytes <= 0 && total.blocks <= 0 {

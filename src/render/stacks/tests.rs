@@ -2,7 +2,7 @@
 
 use super::short::{short, without_generics};
 use super::stacks;
-use crate::judging::leak::{Lines, Live, StackGrowth};
+use crate::judging::leak::{LeakLines, Live, StackGrowth};
 use crate::reading::CallStackKind;
 use crate::symbols::{CallFrame, InModule, Origin};
 
@@ -160,10 +160,10 @@ fn text(found: &[(&[CallFrame], i64, i64)]) -> String {
 
 fn said(stacks: Vec<StackGrowth>, others: (usize, Live)) -> String {
     let total = stacks.iter().fold(others.1, |sum, stack| sum.plus(stack.live));
-    written(&Lines::Found { stacks, others, total, iterations: 10 })
+    written(&LeakLines::Found { stacks, others, total, iterations: 10 })
 }
 
-fn written(lines: &Lines) -> String {
+fn written(lines: &LeakLines) -> String {
     let mut text = String::new();
     stacks(lines, &mut text).expect("a text takes everything");
     text
@@ -183,7 +183,7 @@ fn stacks_without_addresses_have_names_and_others_are_added_up() {
 
 #[test]
 fn where_lines_are_not_known_that_is_said() {
-    assert!(written(&Lines::NotPossible).contains("are not known here: call stacks need x86-64 Linux"));
+    assert!(written(&LeakLines::NotPossible).contains("are not known here: call stacks need x86-64 Linux"));
     let none = said(Vec::new(), (0, Live { bytes: 0, blocks: 0 }));
     assert_eq!(none, "  lines    are not known: the next 10 iterations, with call stacks captured, left nothing\n");
     assert!(!said(Vec::new(), (1, Live { bytes: 0, blocks: 1 })).contains("not known"), "a block of no bytes");

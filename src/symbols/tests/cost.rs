@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use object::{Object, ObjectSection, ObjectSymbol, ReadCache};
 
-use crate::symbols::modules::Modules;
+use crate::symbols::modules::ModuleFiles;
 use crate::symbols::symbolize::symbolize_in;
 use crate::symbols::{CallFrame, Origin, symbolize};
 use crate::{measure, snapshot};
@@ -51,7 +51,7 @@ fn in_a_process_of_its_own() {
     let address = |word| usize::from_str_radix(word, 16).expect("the test writes hexadecimal digits");
     let stack = Vec::from_iter(words.by_ref().take(20).map(address));
     let path = words.next().expect("the file comes last");
-    let modules = Modules::read(format!("{START:x}-{:x} r-xp 00000000 00:00 0 {path}", START << 1).as_bytes());
+    let modules = ModuleFiles::read(format!("{START:x}-{:x} r-xp 00000000 00:00 0 {path}", START << 1).as_bytes());
     let before = snapshot().total();
     let begun = worked();
     let ((found, heap), _) = measure("lookup", || {

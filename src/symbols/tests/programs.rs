@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use crate::symbols::CallFrame;
-use crate::symbols::modules::Modules;
+use crate::symbols::modules::ModuleFiles;
 use crate::symbols::symbolize::symbolize_in;
 
 /// The stacks of the program in `fixtures/lines/`, in every profile that has lines.
@@ -30,7 +30,7 @@ pub fn cases(profile: &str, arguments: &[&str]) -> Vec<Case> {
     let output = Command::new(&program).output().expect("cargo has just built it");
     assert!(output.status.success(), "{profile}: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("the program prints text");
-    let modules = Modules::read(text.as_bytes());
+    let modules = ModuleFiles::read(text.as_bytes());
     let told = text.lines().filter_map(|line| line.strip_prefix("stack "));
     let told = Vec::from_iter(told.map(|line| Vec::from_iter(line.split(' '))));
     assert_eq!(told.len(), 10, "{text}");

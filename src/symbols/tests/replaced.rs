@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::programs::own_folder;
-use crate::symbols::modules::Modules;
+use crate::symbols::modules::ModuleFiles;
 use crate::symbols::symbolize;
 
 /// Asks the process below to take its own file away.
@@ -31,7 +31,7 @@ fn after_its_file_is_gone() {
     let Some(file) = std::env::var_os(GOES) else { return };
     std::fs::remove_file(&file).expect("the test has just made it");
     let address = after_its_file_is_gone as *const () as usize;
-    let (path, place) = Modules::of_this_process().find(address as u64);
+    let (path, place) = ModuleFiles::of_this_process().find(address as u64);
     assert_eq!(path.as_deref(), Some(std::path::Path::new("/proc/self/exe")), "{place:?}");
     let found = symbolize(&[vec![address + 1]], &[file!()]);
     assert_eq!(found[0][0].file.as_deref(), Some(file!()), "{found:?}");

@@ -1,7 +1,7 @@
 //! Whole lines, from the addresses of a real program to what is printed.
 
 use super::programs::{Case, WITH_LINES, cases};
-use crate::judging::leak::{Lines, Live, StackGrowth};
+use crate::judging::leak::{LeakLines, Live, StackGrowth};
 use crate::reading::CallStackKind;
 use crate::render::stacks;
 use crate::symbols::{CallFrame, Origin, symbolize};
@@ -11,7 +11,7 @@ fn lines(frames: &[CallFrame]) -> String {
     let live = Live { bytes: 64, blocks: 1 };
     let mut text = String::new();
     let stack = StackGrowth { frames: frames.to_vec(), kind: CallStackKind::Complete, live };
-    let found = Lines::Found { stacks: vec![stack], others: (0, Live::default()), total: live, iterations: 1 };
+    let found = LeakLines::Found { stacks: vec![stack], others: (0, Live::default()), total: live, iterations: 1 };
     stacks(&found, &mut text).expect("a text takes everything");
     text.replace("  lines    64 B in 1 block per iteration  ", "").replace(" (100.0 % of the leak)", "")
 }
