@@ -50,7 +50,7 @@ const CACHES: [Cache; 4] = [
 fn under_caches_of_several_shapes_two_operations_have_the_figures_that_are_planted() {
     for (name, size) in CACHES {
         let mut cache: Vec<u8> = Vec::new();
-        let report = LeakTest::new("shapes").run(|i| {
+        let report = LeakTest::new("shapes").lines(false).run(|i| {
             cache = vec![0; size(i)];
             let _op = track("one");
             mem::forget(vec![0u8; 40]);
@@ -71,7 +71,7 @@ fn under_caches_of_several_shapes_two_operations_have_the_figures_that_are_plant
 fn rare_leaks_are_said_in_iterations() {
     for every in [50, 700, 3000] {
         // Time enough for all iterations also where other processes take the processor away.
-        let report = LeakTest::new("reconnect").time(Duration::from_secs(10)).run(|i| {
+        let report = LeakTest::new("reconnect").lines(false).time(Duration::from_secs(10)).run(|i| {
             if i % every == every - 1 {
                 mem::forget(vec![0u8; 100]);
             }

@@ -7,7 +7,7 @@ use super::amounts::{bytes, figure, live, per_iteration, things_per_iteration};
 use super::grouped::{SHOWN, grouped};
 use super::leak_outside as outside;
 use super::stacks::stacks;
-use crate::judging::leak::{Beyond, Findings, Growth, Live, Placed, Rate, Verdict, Warning};
+use crate::judging::leak::{Beyond, Findings, Growth, LeakLines, Live, Placed, Rate, Verdict, Warning};
 use crate::words::{counted, printable};
 
 /// The least share of the first line's figures that is said not to be in the lines `grows`.
@@ -70,11 +70,12 @@ fn details(found: &Findings, out: &mut impl Write) -> fmt::Result {
     for warning in &found.warnings {
         writeln!(out, "  warning  {}", warned_of(warning))?;
     }
-    if let Some(lines) = &found.lines {
-        stacks(lines, out)?;
-    }
     writeln!(out, "  hidden   {}", what_could_hide(found))?;
-    write!(out, "  next     {}", advice(found))
+    write!(out, "  next     {}", advice(found))?;
+    let Some(lines) = &found.lines else { return Ok(()) };
+    let mut text = String::new();
+    stacks(lines, &mut text)?;
+    write!(out, "\n{}", text.trim_end())
 }
 
 /// What a test that passes says all the same.
@@ -309,6 +310,9 @@ fn advice(found: &Findings) -> &'static str {
             if threads_per_iteration > 0.0 || files_per_iteration > 0.0 =>
         {
             "join the threads, close the files: whoever owns them is never dropped"
+        }
+        Verdict::Leak { .. } if matches!(found.lines, Some(LeakLines::Found { .. })) => {
+            "whoever owns what these lines allocate never drops it; a cache that is to fill wants `.bounded(bytes)`"
         }
         Verdict::Leak { .. } => {
             "track(..) the steps inside, so that the growing one stands alone; a cache that is to fill wants `.bounded(bytes)`"

@@ -10,7 +10,7 @@ use crate::symbols::symbolize;
 use crate::words::{LEDGER, Node, OperationId};
 
 /// The time for which the first window goes on at most, and its fewest iterations.
-const TIME: Duration = Duration::from_secs(2);
+const TIME: Duration = Duration::from_secs(1);
 const FEWEST: u64 = 2;
 /// Iterations of a window where every one leaves the same: enough for caches that are as large to be full.
 const ENOUGH_IF_EXACT: u64 = 256;
@@ -81,8 +81,7 @@ impl LinesPass {
         let is_over = self.done >= self.planned || self.done >= FEWEST && self.began.elapsed() >= TIME;
         if self.second.is_none() && is_over {
             settle();
-            let times = if grows_in_place(&self.found) { 2 } else { 1 };
-            self.second = Some((self.done * times, snapshot()));
+            self.second = Some((self.done * times(&self.found), snapshot()));
             self.done = 0;
         }
     }
@@ -103,24 +102,22 @@ impl LinesPass {
     }
 }
 
-/// Whether bytes come to stay, and no blocks: a container that doubles does so once in windows that double.
-fn grows_in_place(found: &Findings) -> bool {
-    matches!(found.verdict, Verdict::Leak { blocks_per_iteration, .. }
-        if blocks_per_iteration * (found.last_window as f64) < 1.0)
+/// How many times as long a window is as the one before: a container that doubles does so once in windows that double.
+fn times(found: &Findings) -> u64 {
+    if matches!(found.verdict, Verdict::Leak { exact: true, .. }) { 1 } else { 2 }
 }
 
-/// How many iterations the first window has: as many as the last one of the test, unless they leave too much behind, or
-/// all the same; twice as many where a container grows.
+/// How many iterations the first window has: a few where all leave the same, else twice as many as the last one of the
+/// test; fewer if they would leave too much behind.
 fn first_window(found: &Findings) -> u64 {
     let Verdict::Leak { bytes_per_iteration, exact, threads_per_iteration, files_per_iteration, .. } = found.verdict
     else {
-        return found.last_window;
+        return found.last_window * times(found);
     };
     let open = threads_per_iteration.max(files_per_iteration);
     let most = (MOST_BYTES / bytes_per_iteration.max(1.0)).min(MOST_OPEN / open.max(f64::MIN_POSITIVE));
     let most = if exact { most.min(ENOUGH_IF_EXACT as f64) } else { most };
-    let times = if grows_in_place(found) { 2 } else { 1 };
-    (found.last_window * times).min(most as u64).max(FEWEST)
+    (found.last_window * times(found)).min(most as u64).max(FEWEST)
 }
 
 /// What stacks left over so many iterations, the largest of them with their functions. `sources` are files of the
