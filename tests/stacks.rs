@@ -173,7 +173,11 @@ fn failures_on_purpose_and_captures_do_not_mind_each_other() {
 #[test]
 fn scopes_peaks_and_measurements_know_nothing_of_captures() {
     let work = || {
-        let (kept, inner) = measure("inner", || [block(3_000), block(50)]);
+        let (kept, inner) = measure("inner", || {
+            let mut grown = block(50);
+            grown.reserve_exact(500);
+            [block(3_000), grown]
+        });
         drop(block(70_000));
         (kept, inner)
     };
