@@ -144,3 +144,10 @@ fn a_call_that_ends_its_function_is_in_that_function() {
     let expected = vec![at(heapledger_leaf, 0), at(heapledger_outermost, 1)];
     assert_eq!(stack.take(at(heapledger_by_sp, 1), 0, WORDS), Some(expected));
 }
+
+#[test]
+fn a_frame_that_would_lead_inwards_leads_nowhere() {
+    let mut stack = Made::new();
+    (stack.words[1], stack.words[2]) = (stack.address(0), at(heapledger_by_bp, 1));
+    assert_eq!(stack.take(at(heapledger_by_sp, 1), 0, WORDS), None);
+}
