@@ -33,8 +33,12 @@ fn captured(snapshot: &Snapshot, path: &str) -> Vec<(u64, i64)> {
 fn each_line_has_what_it_allocated_and_the_sum_is_the_operation() {
     let capture = capture("lines");
     assert!(capture.is_possible());
+    let mut many = Vec::with_capacity(3);
     let (kept, did) = measure("lines", || {
-        let many: [Vec<u8>; 3] = std::array::from_fn(|_| block(100));
+        // The compiler does not know how often, so this stays one call.
+        for _ in 0..black_box(3) {
+            many.push(block(100));
+        }
         let one = block(5_000);
         drop(block(64));
         (many, one)
@@ -173,7 +177,11 @@ fn failures_on_purpose_and_captures_do_not_mind_each_other() {
 #[test]
 fn scopes_peaks_and_measurements_know_nothing_of_captures() {
     let work = || {
-        let (kept, inner) = measure("inner", || [block(3_000), block(50)]);
+        let (kept, inner) = measure("inner", || {
+            let mut grown = block(50);
+            grown.reserve_exact(500);
+            [block(3_000), grown]
+        });
         drop(block(70_000));
         (kept, inner)
     };

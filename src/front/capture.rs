@@ -39,9 +39,7 @@ use crate::words::Node;
 /// let (kept, _) = heapledger::measure("index_build", index);
 /// let stacks = (heapledger::snapshot() - before).stacks("index_build");
 /// assert_eq!(stacks.iter().map(|stack| stack.live_blocks).sum::<i64>(), 4);
-/// if capture.is_possible() {
-///     assert_eq!((stacks.len(), stacks[0].live_blocks, stacks[1].live_blocks), (2, 1, 3));
-/// }
+/// assert_eq!(stacks.iter().all(|stack| stack.addresses().len() > 3), capture.is_possible());
 /// # drop(kept);
 /// ```
 #[track_caller]

@@ -108,3 +108,6 @@ impl StackInUse {
         unsafe { word.read_volatile() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,7 +89,7 @@ impl Traces {
             return StackId::OTHER;
         }
         let Some((known, new)) = self.interned.intern(&walked, here, stack) else { return StackId::OTHER };
-        if let Some(place) = unused.filter(|_| walked.is_proved())
+        if let Some(place) = unused.filter(|_| walked.is_worth_keeping())
             && let Some(number) = new.or_else(|| self.interned.keep_trace(&walked, here, stack, known))
         {
             let entry = hash >> UPPER_HALF << UPPER_HALF | u64::from(number);

@@ -43,8 +43,8 @@ impl Walked {
         self.end == WalkEnd::Outermost
     }
 
-    /// Whether the same words always lead to the same stack. Not where some that decide found no room.
-    pub(super) fn is_proved(&self) -> bool {
+    /// Whether its trace is worth keeping. Recursion that is too deep would fill all memory with traces of a few stacks.
+    pub(super) fn is_worth_keeping(&self) -> bool {
         matches!(self.end, WalkEnd::Outermost | WalkEnd::NoRule)
     }
 
