@@ -17,6 +17,10 @@ mod outcome;
 
 /// What is recorded, and what is to be.
 mod change;
+/// Logs of CI, read for the patches in them.
+mod ci_log;
+/// One recorded figure that changes, and whether that is good news.
+mod figure_change;
 /// Changes as patches in the logs of CI.
 mod patch;
 

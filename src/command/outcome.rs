@@ -4,6 +4,7 @@ use super::collect::Ran;
 use super::exit::Exit;
 use crate::disk::Book;
 use crate::judging::budget::{Basis, Case, Finding, Status, judge, missing};
+use crate::render::findings::counts;
 
 /// What became of a run.
 pub(super) struct Outcome {
@@ -63,30 +64,51 @@ impl Outcome {
         }
     }
 
-    /// One sentence on what comes next.
+    /// What comes next: what is better or new and what is worse are not for the same step.
     pub(super) fn next_step(&self) -> Option<String> {
-        let exact = |found: &&Finding| found.against.as_ref().is_some_and(|against| against.basis == Basis::Exact);
-        let improved = || self.findings().filter(|found| found.status == Status::Improvement);
-        let to_lower = improved().filter(exact).count();
-        let new = self.findings().filter(|found| found.status == Status::New).count();
-        let to_record = new + improved().count() - to_lower;
+        let of = |basis, statuses: &'static [Status]| {
+            let is = move |found: &&Finding| found.against.as_ref().map(|against| against.basis) == basis;
+            self.findings().filter(move |found| statuses.contains(&found.status)).filter(is)
+        };
+        let new = || of(None, &[Status::New]);
+        let better = of(Some(Basis::Recorded), &[Status::Improvement]).chain(new());
+        let worse = of(Some(Basis::Recorded), &[Status::Breach]).count();
+        let to_lower = of(Some(Basis::Exact), &[Status::Improvement]).count();
+        let to_record = counts(better);
         match self.exit() {
-            Exit::Blind if !self.seen => Some(
-                "heapledger was not active: no test process that has it as its global allocator entered an operation. Put\n\
-                 \n    #[global_allocator]\n    static ALLOC: heapledger::Allocator = heapledger::Allocator::system();\n\
-                 \ninto the test binaries, `track(\"..\")` into what they test, and `features = [\"serde\"]` to the dependency"
-                    .into(),
-            ),
-            Exit::Failed => Some("tests failed, and no figure of the whole run is the reason: see above".into()),
-            Exit::ToRecord if !self.passed => {
-                Some(format!("{to_record} to record; tests failed too, for that or for more"))
+            Exit::Blind if !self.seen => {
+                return Some(
+                    "heapledger was not active: no test process that has it as its global allocator entered an operation. Put\n\
+                     \n    #[global_allocator]\n    static ALLOC: heapledger::Allocator = heapledger::Allocator::system();\n\
+                     \ninto the test binaries, `track(\"..\")` into what they test, and `features = [\"serde\"]` to the dependency"
+                        .into(),
+                );
             }
-            _ if to_record > 0 => Some(format!(
-                "{to_record} to record: `cargo heapledger review` shows each, `cargo heapledger accept` takes them all"
-            )),
-            _ if to_lower > 0 => Some(format!("{to_lower} to lower in the policy: what is exact there is less now")),
-            _ => None,
+            Exit::Failed => {
+                return Some("tests failed, and no figure of the whole run is the reason: see above".into());
+            }
+            Exit::ToRecord if !self.passed => {
+                return Some(format!("{to_record} to record; tests failed too, for that or for more"));
+            }
+            _ => {}
         }
+        let it = if to_record.starts_with("1 ") && !to_record.contains(',') { "it" } else { "them" };
+        let steps = [
+            (!to_record.is_empty()).then(|| {
+                let rest = if worse > 0 { " and no breach" } else { "" };
+                format!("{to_record} to record: `cargo heapledger accept` takes {it}{rest}")
+            }),
+            (worse > 0).then(|| {
+                let breaches = if worse == 1 { "breach" } else { "breaches" };
+                format!(
+                    "{worse} {breaches}: `cargo heapledger review` shows each; what is meant takes `cargo heapledger \
+                     accept --breaches --reason \"..\"`"
+                )
+            }),
+            (to_lower > 0).then(|| format!("{to_lower} to lower in the policy: what is exact there is less now")),
+        ];
+        let steps = steps.into_iter().flatten().collect::<Vec<_>>().join("\n");
+        (!steps.is_empty()).then_some(steps)
     }
 }
 

@@ -49,3 +49,5 @@ pub(crate) use policy::{Policy, Rules};
 #[cfg(feature = "serde")]
 pub(crate) use run::{Blind, Part, Run};
 pub(crate) use runs::{Doing, Doings, Runs};
+#[cfg(feature = "cli")]
+pub(crate) use syntax::nearest;

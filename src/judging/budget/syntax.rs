@@ -94,7 +94,7 @@ pub(super) fn other_schema(found: Option<i64>, ours: i64) -> String {
 }
 
 /// ``did you mean `peak_bytes`?``, or which keys there are.
-pub(super) fn nearest(key: &str, valid: &[&str]) -> String {
+pub(crate) fn nearest(key: &str, valid: &[&str]) -> String {
     /// In characters: comparing takes time in proportion to the length, and no valid key is as long.
     const COMPARED: usize = 64;
     /// How alike two keys are at least, from 0 to 1, if one is likely to be a misspelling of the other.

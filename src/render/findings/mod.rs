@@ -27,6 +27,8 @@ mod table;
 mod words;
 
 #[cfg(feature = "cli")]
+pub(crate) use cells::detail_lines;
+#[cfg(feature = "cli")]
 pub(crate) use difference::difference;
 pub(crate) use failure::{failure, warning};
 #[cfg(feature = "cli")]
@@ -37,3 +39,5 @@ pub(crate) use junit::junit;
 pub(crate) use markdown::markdown;
 #[cfg(feature = "cli")]
 pub(crate) use table::table;
+#[cfg(feature = "cli")]
+pub(crate) use words::{counts, one_line};

@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::cells::{TITLES, cells, details, is_quiet, operations, summary};
+use super::cells::{TITLES, cells, detail_line, details, is_quiet, operations, summary};
 use crate::judging::budget::{Finding, Status};
 use crate::render::look::{BAD, FAINT, GOOD, HEADER, Look, padded};
 use crate::words::printable;
@@ -88,7 +88,7 @@ fn lines(findings: &[&Finding], look: &Look) -> Vec<String> {
         }
         let by = (narrow && !cells[DIFFERENCE].is_empty()).then(|| ("difference", cells[DIFFERENCE].to_string()));
         let details = by.into_iter().chain(details(finding));
-        lines.extend(details.map(|(label, said)| look.paint(FAINT, &format!("    {label:<11}  {said}"))));
+        lines.extend(details.map(|(label, said)| look.paint(FAINT, &detail_line(label, &said))));
     }
     lines
 }
