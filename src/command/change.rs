@@ -65,12 +65,8 @@ impl Change {
     /// Leaves only the figures that are agreed to, and steps whose operation's figure is not left out; returns the
     /// others.
     pub(super) fn keep(&mut self, agreed: impl Fn(&FigureChange) -> bool) -> Vec<FigureChange> {
-        let left: BTreeSet<FigureKey> = self
-            .figures
-            .iter()
-            .filter(|one| one.owner().is_none() && !agreed(one))
-            .map(|one| one.key.clone())
-            .collect();
+        let left: BTreeSet<FigureKey> =
+            self.figures.iter().filter(|one| !agreed(one)).map(|one| one.key.clone()).collect();
         let stays = |one: &FigureChange| !left.contains(&one.owner().unwrap_or_else(|| one.key.clone()));
         let (kept, others) = std::mem::take(&mut self.figures).into_iter().partition(stays);
         self.figures = kept;

@@ -3,7 +3,7 @@
 use super::collect::Ran;
 use super::exit::Exit;
 use crate::disk::Book;
-use crate::judging::budget::{Basis, Case, Finding, Status, judge, missing};
+use crate::judging::budget::{Basis, Case, Finding, Status, judge, unmatched};
 use crate::render::findings::counts;
 
 /// What became of a run.
@@ -33,7 +33,7 @@ impl Outcome {
             };
             parts.push((heading, judge(&case, part)));
         }
-        let mut others = missing(&book.policy, &ran.run, ran.run.complete);
+        let mut others = unmatched(&book.policy, &ran.run, ran.run.complete);
         others.extend(ran.unseen.iter().cloned());
         if !others.is_empty() {
             parts.push(("of no environment".into(), others));

@@ -1,5 +1,5 @@
-//! Judges a whole run: every operation that its processes measured, what is missing, and what is to be recorded. One
-//! operation is for `judge`; nothing is measured, read or written here.
+//! Judges a whole run: every operation that its processes measured, and what is to be recorded. One
+//! operation is for `judge`, what nobody entered for `unmatched`; nothing is measured, read or written here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +7,7 @@ use super::figure::{Figure, clamped};
 use super::finding::{Finding, Status};
 use super::judge::{Case, judge_operation};
 use super::measured::{Denied, LeakTested, LeakVerdict, Measured, Observed};
-use super::place::Place;
-use super::policy::Policy;
-use super::run::{Blind, Part, Run};
+use super::run::{Blind, Part};
 use crate::reading::Data;
 use crate::words::Tally;
 
@@ -114,19 +112,6 @@ fn keep_outermost(findings: &mut Vec<Finding>) {
         let mut above = std::iter::successors(one.path.rsplit_once('/'), |(above, _)| above.rsplit_once('/'));
         !is_about_operation(one) || !above.any(|(above, _)| unlisted.contains(above))
     });
-}
-
-/// Operations that the policy names in full, and that no test measured in any environment.
-pub(crate) fn missing(policy: &Policy, run: &Run, complete: bool) -> Vec<Finding> {
-    let seen: BTreeSet<String> = run.parts.iter().flat_map(|part| operations(part).into_keys()).collect();
-    let named: BTreeMap<String, Place> = run.parts.iter().flat_map(|part| policy.named(&part.environment)).collect();
-    let missing = named.into_iter().filter(|(path, _)| !seen.contains(path));
-    missing
-        .map(|(path, place)| {
-            let status = if complete { Status::Breach } else { Status::NotRun };
-            Finding::of(&path, None, status).noting(format!("the policy names it at {place}, and no test entered it"))
-        })
-        .collect()
 }
 
 /// Every operation that was measured: by an assertion, by a leak test, or only tracked.

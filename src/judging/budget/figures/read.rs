@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::judging::budget::figure::Figure;
+use crate::judging::budget::lines::Lines;
 use crate::judging::budget::place::Place;
 use crate::judging::budget::syntax;
 use crate::reading::Environment;
@@ -41,7 +42,7 @@ impl Figures {
     /// Reads a file of figures.
     pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Error> {
         let table = syntax::table(file, text, LARGEST)?;
-        let lines = syntax::Lines::of(text);
+        let lines = Lines::of(text);
         let place = |at| lines.place(file, at);
         let unreadable = |at: usize, what: String| Error(Cause::Unreadable { what: format!("{}: {what}", place(at)) });
         let mut values = BTreeMap::new();
