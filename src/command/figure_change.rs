@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::terminal::say;
-use crate::judging::budget::{Figure, Finding};
+use crate::judging::budget::{Figure, Finding, is_within};
 use crate::render::findings::detail_lines;
 use crate::words::printable;
 
@@ -71,7 +71,7 @@ impl FigureChange {
 
     /// Whether it is about the operation at `path`, or one inside it.
     pub(super) fn is_within(&self, path: &str) -> bool {
-        self.key.0.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        is_within(&self.key.0, path)
     }
 
     /// The figure whose fate it shares: a step is recorded where the figure of its operation is.

@@ -35,6 +35,8 @@ mod terminal;
 mod accept;
 /// `cargo heapledger diff`.
 mod diff;
+/// What a first policy limits a figure to.
+mod first_limit;
 /// `cargo heapledger init`.
 mod init;
 /// `cargo heapledger merge`.

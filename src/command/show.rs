@@ -37,6 +37,13 @@ pub(super) struct ShowOptions {
     markdown: Option<PathBuf>,
 }
 
+impl ShowOptions {
+    /// Every figure, and nothing else.
+    pub(super) fn of_all() -> Self {
+        Self { all: true, ..Self::default() }
+    }
+}
+
 /// Judges what ran, keeps it for the commands that come back to it, and shows it in every form that is asked for.
 pub(super) fn conclude(project: &Project, book: &Book, ran: &Ran, options: &ShowOptions) -> anyhow::Result<Exit> {
     let outcome = Outcome::of(book, ran, options.strict)?;

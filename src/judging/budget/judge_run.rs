@@ -141,6 +141,11 @@ pub(crate) fn operations(part: &Part) -> BTreeMap<String, Measured> {
     operations
 }
 
+/// Whether the operation at `path` is the one at `outer`, or nested in it.
+pub(crate) fn is_within(path: &str, outer: &str) -> bool {
+    path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Whole bytes, upwards: a leak that is rarer than a byte per iteration must not count as zero.
 fn rounded_up(per_iteration: f64) -> i64 {
     per_iteration.ceil() as i64
@@ -159,7 +164,7 @@ pub(crate) fn to_record(case: &Case<'_>, part: &Part) -> BTreeMap<(String, Figur
         let rules = case.policy.rules(path, case.environment);
         for (&figure, limit) in rules.limits.iter().filter(|(_, limit)| limit.ratchet) {
             let below = operations.range(path.clone()..).take_while(|(inner, _)| inner.starts_with(path.as_str()));
-            let below = below.filter(|(inner, _)| inner.len() == path.len() || inner[path.len()..].starts_with('/'));
+            let below = below.filter(|(inner, _)| is_within(inner, path));
             // An assertion's figures and sums over all tests are different figures, even of operations with one path.
             let below = below.filter(|(inner, _)| is_sum(part, inner) == is_sum(part, path));
             for (inner, measured) in below {

@@ -51,9 +51,9 @@ pub(crate) use finding::Against;
 pub(crate) use finding::{Basis, Finding, Status};
 pub(crate) use judge::{Case, judge_assertion};
 #[cfg(feature = "cli")]
-pub(crate) use judge_run::{judge, operations, to_record};
+pub(crate) use judge_run::{is_within, judge, operations, to_record};
 pub(crate) use limit::Unlisted;
-#[cfg(all(test, feature = "cli"))]
+#[cfg(feature = "cli")]
 pub(crate) use measured::Observed;
 pub(crate) use measured::{Denied, LeakTested, LeakVerdict, Measured};
 pub(crate) use place::Place;

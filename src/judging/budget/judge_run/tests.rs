@@ -44,6 +44,7 @@ fn part(measured: &[(&str, Measured)], rows: Vec<Row>) -> Part {
         measured: measured.iter().map(|(path, measured)| (path.to_string(), measured.clone())).collect(),
         leak_tests: Vec::new(),
         denied: Vec::new(),
+        denying: Vec::new(),
         report,
     }
 }
