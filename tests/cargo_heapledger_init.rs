@@ -38,6 +38,12 @@ fn denied() {
     let _step = heapledger::track("step");
     buffer[0] = 1;
 }
+
+#[test]
+fn denied_inside() {
+    let _op = heapledger::track("around");
+    let _none = heapledger::deny_alloc("score");
+}
 "#;
 
 #[test]
@@ -49,7 +55,14 @@ fn a_first_policy_is_exact_where_figures_are() {
     said.exits(0).prints("score      allocated_bytes").prints(" within\n");
     let policy = project.read("heapledger.toml");
     let (_, tables) = policy.split_once("\n[operation.").expect("there are tables");
-    let expected = r#""grows"]
+    let expected = r#""around"]
+allocs = 0 # 0
+allocated_bytes = 0 # 0 B
+live_bytes = 0 # 0 B
+peak_bytes = 0 # 0 B
+# added up over all tests that enter it, tests/budgets.rs:36
+
+[operation."grows"]
 allocs = "15" # 4
 allocated_bytes = "730 B" # 102 B
 live_bytes = { tolerance = "2%", minimum = "243 B" } # 486 B

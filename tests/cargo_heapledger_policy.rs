@@ -33,6 +33,8 @@ allocs = 12
     said.exits(0).prints("0 figures of 2 operations: 2 no match\n").never_prints("serch/**");
     said.prints("the policy names it at heapledger.toml:3:12, and no operation matches it: did you mean `search/*`?\n");
     said.prints("the policy names it at heapledger.toml:7:12, and no operation matches it\n");
+    let said = project.heapledger_in(&[("GITHUB_ACTIONS", "true")], &["merge", "run.json"]);
+    said.exits(0).prints("::warning title=heapledger%3A serch/*::no match the policy names it at heapledger.toml:3:12");
     // A part of the tests says nothing of globs.
     project.heapledger(&["merge", "--partial", "run.json"]).exits(0).never_prints("no match");
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use super::figure_change::{ChangeKind, FigureChange, FigureKey};
+use super::places::Places;
 use super::project::write;
 use super::terminal::say;
 use crate::disk::{Book, shown};
@@ -39,9 +40,10 @@ impl Change {
             change.kind = of.map_or(change.kind.clone(), |of| ChangeKind::Step { of });
         }
         if !figures.is_empty() {
-            let found = judge(&case, part).into_iter();
+            let mut found = judge(&case, part);
+            Places::here().show(&mut found);
             let mut found: BTreeMap<FigureKey, _> =
-                found.filter_map(|found| Some(((found.path.clone(), found.figure?), found))).collect();
+                found.into_iter().filter_map(|found| Some(((found.path.clone(), found.figure?), found))).collect();
             figures.iter_mut().for_each(|change| change.finding = found.remove(&change.key));
         }
         Ok(Self { path: book.figures_at(&environment), environment, before, figures })

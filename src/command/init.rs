@@ -14,7 +14,7 @@ use super::first_limit::first_limit;
 use super::last_run::keep;
 use super::outcome::Outcome;
 use super::project::{Project, in_ci, write};
-use super::show::{ShowOptions, show};
+use super::show::{ShowOptions, end, show};
 use super::terminal::say;
 use crate::disk::{Book, shown};
 use crate::judging::budget::{Figure, Measured, Run, is_within, operations};
@@ -82,7 +82,7 @@ pub(super) fn init(project: &Project, asked: &InitOptions) -> anyhow::Result<Exi
     let outcome = Outcome::of(&book, &ran, false)?;
     show(&outcome, project, &ShowOptions::of_all(), &ran.run)?;
     say(&format!("\nread {}, tighten what matters, and commit it with the figures\n", shown(&book.path)))?;
-    Ok(outcome.exit())
+    end(&outcome)
 }
 
 /// The policy's text: every operation that nothing else is above, and everything that tests assert.

@@ -3,6 +3,8 @@
 
 /// What every command can exit with.
 mod exit;
+/// Where operations are entered, named from where the user stands.
+mod places;
 /// Where the command works: the policy, the folder between runs, and what is written.
 mod project;
 

@@ -2,6 +2,7 @@
 
 use super::collect::Ran;
 use super::exit::Exit;
+use super::places::Places;
 use crate::disk::Book;
 use crate::judging::budget::{Basis, Case, Finding, Status, judge, unmatched};
 use crate::render::findings::counts;
@@ -23,6 +24,7 @@ pub(super) struct Outcome {
 impl Outcome {
     pub(super) fn of(book: &Book, ran: &Ran, strict: bool) -> anyhow::Result<Self> {
         let mut parts: Vec<(String, Vec<Finding>)> = Vec::new();
+        let mut places = Places::here();
         for part in &ran.run.parts {
             let recorded = book.figures(&part.environment)?;
             let (environment, complete) = (&part.environment, ran.run.complete);
@@ -31,7 +33,9 @@ impl Outcome {
                 0 => "without heapledger as global allocator".into(),
                 _ => part.environment.to_string(),
             };
-            parts.push((heading, judge(&case, part)));
+            let mut findings = judge(&case, part);
+            places.show(&mut findings);
+            parts.push((heading, findings));
         }
         let mut others = unmatched(&book.policy, &ran.run, ran.run.complete);
         others.extend(ran.unseen.iter().cloned());
@@ -62,6 +66,24 @@ impl Outcome {
             () if self.parts.iter().any(|(_, findings)| is_new(findings)) => Exit::ToRecord,
             () => Exit::Within,
         }
+    }
+
+    /// What failed, in one line; `None` where nothing did.
+    pub(super) fn failure(&self) -> Option<String> {
+        let exit = self.exit();
+        if exit == Exit::Within {
+            return None;
+        }
+        let to_record = exit == Exit::ToRecord;
+        let fails = |found: &&Finding| found.status.fails(self.strict) || (to_record && found.status == Status::New);
+        let counts = counts(self.findings().filter(fails));
+        let others = match exit {
+            Exit::Blind if !self.seen => "heapledger was not active",
+            Exit::Failed => "tests failed",
+            _ => "",
+        };
+        let said = [counts, others.into()].into_iter().filter(|said| !said.is_empty()).collect::<Vec<_>>().join(", ");
+        Some(format!("failed: {said} (exit {})", exit as u8))
     }
 
     /// What comes next: what is better or new and what is worse are not for the same step.

@@ -63,7 +63,14 @@ fn within(prefix: &str, file: &str) -> String {
     let (prefix, file) = (prefix.replace('\\', "/"), file.replace('\\', "/"));
     let absolute = file.starts_with('/') || file.get(1..3) == Some(":/");
     let prefix = if absolute { "" } else { prefix.trim_end_matches('/') };
-    printable(&if prefix.is_empty() { file } else { format!("{prefix}/{file}") })
+    let mut parts: Vec<&str> = Vec::new();
+    for part in prefix.split('/').filter(|part| !part.is_empty()).chain(file.split('/')) {
+        match part {
+            ".." if parts.last().is_some_and(|above| *above != "..") => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    printable(&parts.join("/"))
 }
 
 /// A command's text, escaped as by `escapeData` in GitHub's package `@actions/core`.
@@ -118,6 +125,8 @@ mod tests {
         let file = |prefix: &str, name: &str| within(prefix, name);
         assert_eq!(file("", "tests\\a.rs"), "tests/a.rs");
         assert_eq!(file("crates/x", "tests/a.rs"), "crates/x/tests/a.rs");
+        assert_eq!(file("crates/x", "../y/tests/a.rs"), "crates/y/tests/a.rs");
+        assert_eq!(file("crates", "../../a.rs"), "../a.rs");
         assert_eq!(file("crates/x/", "/elsewhere/a.rs"), "/elsewhere/a.rs");
         assert_eq!(file("crates/x/", "C:\\elsewhere\\a.rs"), "C:/elsewhere/a.rs");
     }
