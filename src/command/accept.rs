@@ -1,28 +1,71 @@
-//! `cargo heapledger accept`: records what the last run measured, or what a log of CI has.
+//! `cargo heapledger accept`: records what the last run measured, or what a log of CI has. A breach is recorded only
+//! where somebody asks for it, with a reason. Reading the log is for `ci_log`, writing for `change`.
 
-use std::fs::{self, File};
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
 
-use super::change::{lock, record_all};
+use super::change::{Change, lock, nothing_to_record};
+use super::ci_log::patches_of;
 use super::exit::Exit;
+use super::figure_change::FigureChange;
 use super::last_run::last_run;
-use super::patch::{BEGIN, Patched, apply, patches_in};
-use super::project::{Project, in_ci, write};
-use super::terminal::{printable_lines, say};
-use crate::disk::{Book, shown};
-
-/// No log is larger.
-const LARGEST_LOG: u64 = 256 << 20;
+use super::patch::apply;
+use super::project::{Project, in_ci};
+use super::terminal::say;
+use crate::judging::budget::nearest;
+use crate::render::findings::one_line;
+use crate::words::{counted, printable};
 
 #[derive(Args)]
 pub(super) struct AcceptOptions {
+    /// Operations whose breaches are recorded as well, each with what is inside it.
+    #[arg(value_name = "OPERATION")]
+    operations: Vec<String>,
+    /// Record all breaches as well.
+    #[arg(long)]
+    breaches: bool,
+    /// Why a figure may be more than recorded. Written beside each breach that is recorded.
+    #[arg(long, value_name = "SENTENCE")]
+    reason: Option<String>,
     /// A log of CI in which `cargo heapledger` printed a patch; `-` is standard input.
     #[arg(long, value_name = "LOG")]
     from: Option<PathBuf>,
+}
+
+impl AcceptOptions {
+    /// Whether a change is recorded.
+    fn takes(&self, change: &FigureChange) -> bool {
+        !change.is_breach() || self.breaches || self.operations.iter().any(|path| change.is_within(path))
+    }
+
+    /// The reason on one line.
+    ///
+    /// # Errors
+    /// Where breaches are asked for without a reason, a reason without breaches, or an operation that has none.
+    fn reason_for(&self, changes: &[Change]) -> anyhow::Result<Option<String>> {
+        let breaches = || changes.iter().flat_map(|change| &change.figures).filter(|change| change.is_breach());
+        for path in &self.operations {
+            if !breaches().any(|change| change.is_within(path)) {
+                let mut known: Vec<&str> = breaches().map(|change| change.key.0.as_str()).collect();
+                known.dedup();
+                let near = if known.is_empty() { "none has one".into() } else { nearest(path, &known) };
+                bail!("`{}` is no operation with a breach: {near}", printable(path));
+            }
+        }
+        let reason = self.reason.as_deref().map(one_line);
+        match &reason {
+            Some(blank) if blank.is_empty() => bail!("the reason is empty: say in a sentence why it may be more"),
+            Some(_) if !self.breaches && self.operations.is_empty() => {
+                bail!("--reason is for breaches: name an operation, or add --breaches")
+            }
+            None if breaches().any(|change| self.takes(change)) => {
+                bail!("a breach is recorded with a reason, which is written beside the figure: add --reason \"..\"")
+            }
+            _ => Ok(reason),
+        }
+    }
 }
 
 /// `cargo heapledger accept`.
@@ -33,49 +76,46 @@ pub(super) fn accept(project: &Project, asked: &AcceptOptions) -> anyhow::Result
             "in CI nothing is written: accept the patch of its log elsewhere, with `cargo heapledger accept --from LOG`"
         );
     }
-    match &asked.from {
-        Some(log) => accept_from(&book, log)?,
-        None => record_all(&book, &last_run(project)?)?,
+    let (run, patches) = match &asked.from {
+        Some(log) => (None, patches_of(log)?),
+        None => (Some(last_run(project)?), Vec::new()),
+    };
+    let _lock = lock(&book)?;
+    let mut changes = match &run {
+        Some(run) => Change::all(&book, run)?,
+        None => patches.iter().map(|patch| apply(&book, patch)).collect::<anyhow::Result<Vec<_>>>()?,
+    };
+    let reason = asked.reason_for(&changes)?;
+    let mut left = Vec::new();
+    for change in &mut changes {
+        left.extend(change.keep(|one| asked.takes(one)));
+        change.figures.iter_mut().filter(|one| one.is_breach()).for_each(|one| one.reason.clone_from(&reason));
     }
-    Ok(Exit::Within)
+    for change in &changes {
+        change.write(&book, |_| true)?;
+    }
+    if changes.is_empty() {
+        nothing_to_record(run.is_none_or(|run| run.complete))?;
+    }
+    say_left(&left)
 }
 
-/// Writes what the patches in a log make of the figures: all of them, or none where one does not apply.
-fn accept_from(book: &Book, log: &Path) -> anyhow::Result<()> {
-    let patches = patches_in(&String::from_utf8_lossy(&bytes_of(log)?));
-    if patches.is_empty() {
-        bail!("{} has no patch of heapledger's in it: `{BEGIN}` begins one", printable_lines(&log.to_string_lossy()));
+/// Shows what was not recorded.
+fn say_left(left: &[FigureChange]) -> anyhow::Result<Exit> {
+    let breaches = left.iter().filter(|change| change.is_breach()).count();
+    if breaches == 0 {
+        return Ok(Exit::Within);
     }
-    let _lock = lock(book)?;
-    let patched = patches.iter().map(|patch| apply(book, patch)).collect::<anyhow::Result<Vec<_>>>()?;
-    for Patched { path, text, changes } in patched {
-        write(&path, &text)?;
-        say(&format!("{}: written\n{changes}", shown(&path)))?;
-    }
-    Ok(())
-}
-
-fn bytes_of(log: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let too_large = || {
-        anyhow::anyhow!(
-            "{} has more than {LARGEST_LOG} bytes: cut out what is around the patch",
-            printable_lines(&log.to_string_lossy())
-        )
+    say("\nnot recorded:\n")?;
+    left.iter().filter(|change| change.is_breach()).try_for_each(FigureChange::show)?;
+    let breaches = match breaches {
+        1 => counted(1, "breach"),
+        more => format!("{more} breaches"),
     };
-    match log == Path::new("-") {
-        true => std::io::stdin().take(LARGEST_LOG + 1).read_to_end(&mut bytes).context("standard input")?,
-        // Opening a pipe would wait for a writer, and a device may never end.
-        false if !fs::metadata(log).with_context(|| shown(log))?.is_file() => {
-            bail!("{} is no file: to read from a pipe, use `--from -`", shown(log))
-        }
-        false if fs::metadata(log).is_ok_and(|known| known.len() > LARGEST_LOG) => return Err(too_large()),
-        false => File::open(log)
-            .and_then(|file| file.take(LARGEST_LOG + 1).read_to_end(&mut bytes))
-            .with_context(|| shown(log))?,
-    };
-    if bytes.len() as u64 > LARGEST_LOG {
-        return Err(too_large());
-    }
-    Ok(bytes)
+    say(&format!(
+        "what is meant takes `cargo heapledger accept --breaches --reason \"..\"`, or the operation's name instead of \
+         --breaches\n\nfailed: {breaches} (exit {})\n",
+        Exit::Breach as u8
+    ))?;
+    Ok(Exit::Breach)
 }

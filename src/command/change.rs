@@ -1,57 +1,28 @@
-//! What is recorded, and what is to be. Files of figures are written here and nowhere else, but for patches that
-//! `accept` takes from a log: by one writer at a time.
+//! What is recorded, and what is to be. Files of figures are written here and nowhere else, by one writer at a time.
+//! What kind of change one figure is, `figure_change` says.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::PathBuf;
 
 use anyhow::Context;
 
+use super::figure_change::{ChangeKind, FigureChange, FigureKey};
+use super::places::Places;
 use super::project::write;
 use super::terminal::say;
 use crate::disk::{Book, shown};
-use crate::judging::budget::{Case, Figure, Figures, Part, Run, figures, to_record};
+use crate::judging::budget::{Case, Figures, Part, Run, figures, judge, to_record};
 use crate::reading::Environment;
-use crate::words::printable;
+use crate::words::counted;
 
-/// Figures by their operation's path and their name.
-type RecordedFigures = BTreeMap<(String, Figure), i64>;
-
-/// Figures that are to be recorded, and those that are not to be any more (`None`).
-pub(super) type Agreed = Vec<((String, Figure), Option<i64>)>;
-
-/// What is recorded of one environment, and what is to be.
+/// What is to change in the figures of one environment.
 pub(super) struct Change {
     pub(super) environment: Environment,
     path: PathBuf,
     before: Option<Figures>,
-    after: RecordedFigures,
-}
-
-/// One figure that changes.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct FigureChange<'a> {
-    pub(super) key: &'a (String, Figure),
-    /// `None` where nothing is recorded.
-    then: Option<i64>,
-    /// `None` where nothing is to be recorded.
-    pub(super) now: Option<i64>,
-}
-
-impl fmt::Display for FigureChange<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, figure) = self.key;
-        let shown = |value: Option<i64>| value.map_or("nothing".into(), |value| figure.shown(value));
-        write!(f, "{} {figure}: {} -> {}", printable(path), shown(self.then), shown(self.now))?;
-        match self.then.zip(self.now) {
-            None => Ok(()),
-            Some((then, now)) => {
-                let difference = now.saturating_sub(then);
-                write!(f, " ({}{})", if difference > 0 { "+" } else { "" }, figure.shown(difference))
-            }
-        }
-    }
+    /// By operation and figure.
+    pub(super) figures: Vec<FigureChange>,
 }
 
 impl Change {
@@ -59,8 +30,23 @@ impl Change {
         let environment = part.environment.clone();
         let before = book.figures(&environment)?;
         let case = Case { policy: &book.policy, recorded: before.as_ref(), environment: &environment, complete };
-        let after = to_record(&case, part);
-        Ok(Self { path: book.figures_at(&environment), environment, before, after })
+        let mut figures = differences(before.as_ref(), &to_record(&case, part));
+        let limits = |path: &str, key: &FigureKey| {
+            book.policy.rules(path, &environment).limits.get(&key.1).is_some_and(|limit| limit.ratchet)
+        };
+        for change in figures.iter_mut().filter(|change| !limits(&change.key.0, &change.key)) {
+            let above = std::iter::successors(Some(&*change.key.0), |path| Some(path.rsplit_once('/')?.0)).skip(1);
+            let of = above.into_iter().find(|above| limits(above, &change.key)).map(String::from);
+            change.kind = of.map_or(change.kind.clone(), |of| ChangeKind::Step { of });
+        }
+        if !figures.is_empty() {
+            let mut found = judge(&case, part);
+            Places::here().show(&mut found);
+            let mut found: BTreeMap<FigureKey, _> =
+                found.into_iter().filter_map(|found| Some(((found.path.clone(), found.figure?), found))).collect();
+            figures.iter_mut().for_each(|change| change.finding = found.remove(&change.key));
+        }
+        Ok(Self { path: book.figures_at(&environment), environment, before, figures })
     }
 
     /// All parts that are to be recorded otherwise than they are.
@@ -68,44 +54,25 @@ impl Change {
         let seeing = run.parts.iter().filter(|part| part.report.processes > 0);
         let all =
             seeing.map(|part| Self::of(book, part, run.complete && run.clean)).collect::<anyhow::Result<Vec<_>>>()?;
-        Ok(all.into_iter().filter(|change| !change.differences().is_empty()).collect())
+        Ok(all.into_iter().filter(|change| !change.figures.is_empty()).collect())
     }
 
-    /// From one state of the file at `path` to another one.
-    pub(super) fn between(path: PathBuf, before: Option<Figures>, after: Figures) -> Self {
+    /// From one state of the file at `path` to another one, of which nobody knows how it was judged.
+    pub(super) fn between(path: PathBuf, before: Option<Figures>, after: &Figures) -> Self {
         let values = after.values.iter().map(|(key, (value, _))| (key.clone(), *value)).collect();
-        Self { environment: after.environment, path, before, after: values }
+        let figures = differences(before.as_ref(), &values);
+        Self { environment: after.environment.clone(), path, before, figures }
     }
 
-    /// Only what was agreed to, on top of what was recorded when this change was made. The file is read again: somebody
-    /// may have written it since.
-    pub(super) fn limited_to(&self, agreed: Agreed, book: &Book) -> anyhow::Result<Self> {
-        let mut after = self.recorded();
-        for (key, value) in agreed {
-            match value {
-                Some(value) => after.insert(key, value),
-                None => after.remove(&key),
-            };
-        }
-        let (environment, path) = (self.environment.clone(), self.path.clone());
-        Ok(Self { before: book.figures(&environment)?, environment, path, after })
-    }
-
-    fn recorded(&self) -> RecordedFigures {
-        let values = self.before.iter().flat_map(|before| &before.values);
-        values.map(|(key, (value, _))| (key.clone(), *value)).collect()
-    }
-
-    /// Every figure that changes, by operation and name.
-    pub(super) fn differences(&self) -> Vec<FigureChange<'_>> {
-        let before =
-            |key: &(String, Figure)| self.before.as_ref().and_then(|all| all.values.get(key)).map(|(at, _)| *at);
-        let gone = self.before.iter().flat_map(|all| all.values.keys()).filter(|key| !self.after.contains_key(key));
-        let gone = gone.map(|key| FigureChange { key, then: before(key), now: None });
-        let kept = self.after.iter().map(|(key, value)| FigureChange { key, then: before(key), now: Some(*value) });
-        let mut all: Vec<_> = gone.chain(kept).filter(|change| change.then != change.now).collect();
-        all.sort();
-        all
+    /// Leaves only the figures that are agreed to, and steps whose operation's figure is not left out; returns the
+    /// others.
+    pub(super) fn keep(&mut self, agreed: impl Fn(&FigureChange) -> bool) -> Vec<FigureChange> {
+        let left: BTreeSet<FigureKey> =
+            self.figures.iter().filter(|one| !agreed(one)).map(|one| one.key.clone()).collect();
+        let stays = |one: &FigureChange| !left.contains(&one.owner().unwrap_or_else(|| one.key.clone()));
+        let (kept, others) = std::mem::take(&mut self.figures).into_iter().partition(stays);
+        self.figures = kept;
+        others
     }
 
     /// The text of the file before and after.
@@ -114,22 +81,50 @@ impl Change {
             Some(_) => fs::read_to_string(&self.path).with_context(|| shown(&self.path))?,
             None => String::new(),
         };
-        Ok((before, self.text()))
+        Ok((before, self.text(self.before.as_ref())))
     }
 
-    fn text(&self) -> String {
-        figures(&self.environment, &self.after)
+    /// The text of the file, on top of what is in it.
+    fn text(&self, before: Option<&Figures>) -> String {
+        let mut values: BTreeMap<FigureKey, i64> =
+            before.iter().flat_map(|all| &all.values).map(|(key, (value, _))| (key.clone(), *value)).collect();
+        let mut reasons = before.map(|all| all.reasons.clone()).unwrap_or_default();
+        for FigureChange { key, now, reason, .. } in &self.figures {
+            // A reason is one for a figure, and goes with it.
+            reasons.remove(key);
+            match now {
+                Some(now) => values.insert(key.clone(), *now),
+                None => values.remove(key),
+            };
+            reasons.extend(reason.clone().map(|reason| (key.clone(), reason)));
+        }
+        figures(&self.environment, &values, &reasons)
     }
 
-    /// Writes the file, and says so.
-    pub(super) fn write(&self) -> anyhow::Result<()> {
-        write(&self.path, &self.text())?;
-        let recorded = match self.differences().len() {
-            1 => "1 figure recorded".into(),
-            more => format!("{more} figures recorded"),
-        };
-        say(&format!("{}: {recorded}\n", shown(&self.path)))
+    /// Shows those that are `listed`, writes the file, and says so. The file is read again: somebody may have written
+    /// it since.
+    pub(super) fn write(&self, book: &Book, listed: impl Fn(&FigureChange) -> bool) -> anyhow::Result<()> {
+        if self.figures.is_empty() {
+            return Ok(());
+        }
+        write(&self.path, &self.text(book.figures(&self.environment)?.as_ref()))?;
+        for change in self.figures.iter().filter(|change| listed(change)) {
+            say(&format!("  {change}  {}\n", change.kind.name()))?;
+        }
+        let recorded = counted(self.figures.len() as u64, "figure");
+        say(&format!("{}: {recorded} recorded\n", shown(&self.path)))
     }
+}
+
+/// Every figure that changes, by operation and name, as if each stood for itself.
+fn differences(before: Option<&Figures>, after: &BTreeMap<FigureKey, i64>) -> Vec<FigureChange> {
+    let recorded = |key: &FigureKey| before.and_then(|all| all.values.get(key)).map(|(value, _)| *value);
+    let keys: BTreeSet<&FigureKey> = before.iter().flat_map(|all| all.values.keys()).chain(after.keys()).collect();
+    let all = keys.into_iter().map(|key| {
+        let (then, now) = (recorded(key), after.get(key).copied());
+        FigureChange { key: key.clone(), then, now, kind: ChangeKind::between(then, now), finding: None, reason: None }
+    });
+    all.filter(|change| change.then != change.now).collect()
 }
 
 /// Holds the policy's file while figures are read, changed and written: two commands at once follow each other.
@@ -139,19 +134,21 @@ pub(super) fn lock(book: &Book) -> anyhow::Result<File> {
     Ok(file)
 }
 
-/// Records what a run measured, in all its environments.
+/// Records what a run measured, in all its environments, and shows what was recorded otherwise before.
 pub(super) fn record_all(book: &Book, run: &Run) -> anyhow::Result<()> {
     let _lock = lock(book)?;
     let changes = Change::all(book, run)?;
     for change in &changes {
-        change.write()?;
+        change.write(book, |one| one.then.is_some())?;
     }
-    if changes.is_empty() {
-        let sums = "; what is added up over all tests is recorded only where all ran (--complete)";
-        let sums = if run.complete { "" } else { sums };
-        say(&format!("nothing to record: every figure is as it was, or within its tolerance{sums}\n"))?;
-    }
-    Ok(())
+    if changes.is_empty() { nothing_to_record(run.complete) } else { Ok(()) }
+}
+
+/// Says that there is nothing to record, and in a part of the tests why that may be.
+pub(super) fn nothing_to_record(complete: bool) -> anyhow::Result<()> {
+    let sums = "; what is added up over all tests is recorded only where all ran (--complete)";
+    let sums = if complete { "" } else { sums };
+    say(&format!("nothing to record: every figure is as it was, or within its tolerance{sums}\n"))
 }
 
 #[cfg(test)]
@@ -163,20 +160,43 @@ mod tests {
         Figures::parse("t.toml", &text).expect("they are well-formed")
     }
 
+    fn between(before: &str, after: &str) -> Change {
+        Change::between("t.toml".into(), Some(figures_of(before)), &figures_of(after))
+    }
+
+    fn names(figures: &[FigureChange]) -> Vec<String> {
+        figures.iter().map(|change| format!("{}.{} {}", change.key.0, change.key.1, change.kind.name())).collect()
+    }
+
     #[test]
-    fn every_figure_that_changes_is_named_once_with_what_it_was_and_will_be() {
-        let before = figures_of("a.allocs = 1\na.net_bytes = -2048\nb.allocs = 3\nc.allocs = 1200\n");
-        let after = figures_of("a.allocs = 1\na.net_bytes = 0\nc.allocs = 1100\nd.peak_bytes = 5\n");
-        let change = Change::between("t.toml".into(), Some(before), after);
-        let lines: Vec<String> = change.differences().iter().map(FigureChange::to_string).collect();
-        let expected = [
-            "a net_bytes: -2.00 KiB (-2,048 B) -> 0 B (+2.00 KiB (2,048 B))",
-            "b allocs: 3 -> nothing",
-            "c allocs: 1,200 -> 1,100 (-100)",
-            "d peak_bytes: nothing -> 5 B",
-        ];
-        assert_eq!(lines, expected);
-        let same = Change::between("t.toml".into(), Some(figures_of("a.allocs = 1")), figures_of("a.allocs = 1"));
-        assert_eq!(same.differences(), []);
+    fn every_figure_that_changes_is_named_once() {
+        let before = "a.allocs = 1\na.net_bytes = -2048\nb.allocs = 3\nc.allocs = 1200\n";
+        let after = "a.allocs = 1\na.net_bytes = 0\nc.allocs = 1100\nd.peak_bytes = 5\n";
+        let expected = ["a.net_bytes breach", "b.allocs gone", "c.allocs improvement", "d.peak_bytes new"];
+        assert_eq!(names(&between(before, after).figures), expected);
+        assert_eq!(between("a.allocs = 1", "a.allocs = 1").figures, []);
+    }
+
+    #[test]
+    fn a_step_is_kept_where_the_figure_of_its_operation_is() {
+        let before = "a.allocs = 1\n\"a/b\".allocs = 1\nc.allocs = 1\n\"c/d\".allocs = 1\n";
+        let after = "a.allocs = 2\n\"a/b\".allocs = 0\nc.allocs = 1\n\"c/d\".allocs = 3\n";
+        let mut change = between(before, after);
+        for one in &mut change.figures {
+            let of = one.key.0.split_once('/').map(|(above, _)| above.to_string());
+            one.kind = of.map_or(one.kind.clone(), |of| ChangeKind::Step { of });
+        }
+        let left = change.keep(|one| !one.is_breach());
+        assert_eq!(names(&left), ["a.allocs breach", "a/b.allocs step"]);
+        assert_eq!(names(&change.figures), ["c/d.allocs step"]);
+    }
+
+    #[test]
+    fn a_reason_stands_beside_what_is_more_and_goes_with_its_figure() {
+        let before = "a.allocs = 1 # old\nb.allocs = 1 # old\nc.allocs = 1 # old\n";
+        let mut change = between(before, "a.allocs = 2\nb.allocs = 0\nc.allocs = 1\n");
+        change.figures.iter_mut().filter(|one| one.is_breach()).for_each(|one| one.reason = Some("new".into()));
+        let text = change.text(change.before.as_ref());
+        assert!(text.ends_with("\"a\".allocs = 2 # new\n\"b\".allocs = 0\n\"c\".allocs = 1 # old\n"), "{text}");
     }
 }

@@ -33,6 +33,7 @@ Examples:
   cargo heapledger test -- --test search    only one test binary
   cargo heapledger record                   run all tests, and record what they measured
   cargo heapledger review                   look at what changed, figure by figure
+  cargo heapledger accept                   record what is better, and leave what is worse
   cargo heapledger test --strict --junit target/budgets.xml    in CI
 
 Exit codes:
@@ -73,8 +74,14 @@ enum Command {
     /// tolerance stay as they are. In CI nothing is written: the patch is printed instead.
     Record(TestOptions),
     /// Look at what the last run measured otherwise than recorded, and decide figure by figure.
+    ///
+    /// Shows of each figure whether it is better or worse, where it is recorded, what grew, and the policy's reason. A
+    /// breach is recorded with a reason, which is written beside the figure.
     Review,
-    /// Record what the last run measured, or what a log of CI has.
+    /// Record what the last run measured better than recorded, or for the first time.
+    ///
+    /// Lists what it writes. A breach is recorded only where its operation is named, or all are asked for, and with a
+    /// reason, which is written beside the figure. Exits with 2 where a breach is left.
     Accept(AcceptOptions),
     /// Compare two runs, written with --json.
     ///

@@ -59,6 +59,8 @@ pub(super) fn run_tests(project: &Project, book: Option<&Book>, asked: &CargoRun
         cargo.arg("--no-fail-fast");
     }
     cargo.args(asked.arguments).env(FOLDER, std::path::absolute(reports.path())?);
+    // Tests run in the folder of their package, and name places from where the user stands.
+    cargo.env("PWD", std::env::current_dir()?);
     if let Some(book) = book {
         cargo.env(POLICY_AT, std::path::absolute(&book.path)?);
     }

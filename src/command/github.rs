@@ -7,7 +7,6 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use super::project::metadata;
 use crate::judging::budget::Finding;
 use crate::render::findings::annotations;
 
@@ -45,13 +44,13 @@ pub(super) fn append_to_summary(text: impl FnOnce() -> String) -> io::Result<()>
     file.write_all(text().as_bytes())
 }
 
-/// What stands between the repository's folder and the workspace's: rustc names files from the latter.
+/// What stands between the repository's folder and the current one, from which places are named.
 fn prefix() -> String {
     let repository = std::env::var_os("GITHUB_WORKSPACE").map(PathBuf::from);
-    let workspace = metadata().ok().map(|metadata| metadata.workspace_root.into_std_path_buf());
-    let below = repository.zip(workspace).and_then(|(repository, workspace)| {
-        let (repository, workspace) = (repository.canonicalize().ok()?, workspace.canonicalize().ok()?);
-        Some(workspace.strip_prefix(repository).ok()?.to_path_buf())
+    let here = std::env::current_dir().ok();
+    let below = repository.zip(here).and_then(|(repository, here)| {
+        let (repository, here) = (repository.canonicalize().ok()?, here.canonicalize().ok()?);
+        Some(here.strip_prefix(repository).ok()?.to_path_buf())
     });
     let below = below.unwrap_or_default().to_string_lossy().replace('\\', "/");
     if below.is_empty() { below } else { format!("{below}/") }

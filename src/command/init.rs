@@ -10,13 +10,14 @@ use toml_edit::Value;
 use super::change::record_all;
 use super::collect::{CargoRun, run_tests};
 use super::exit::Exit;
+use super::first_limit::first_limit;
 use super::last_run::keep;
 use super::outcome::Outcome;
 use super::project::{Project, in_ci, write};
-use super::show::{ShowOptions, show};
+use super::show::{ShowOptions, end, show};
 use super::terminal::say;
 use crate::disk::{Book, shown};
-use crate::judging::budget::{Figure, Measured, Run, operations};
+use crate::judging::budget::{Figure, Measured, Run, is_within, operations};
 
 /// How every policy begins.
 const HEAD: &str = r##"# Memory budgets: what operations may keep and allocate. `cargo heapledger test` judges them, `assert_budget` does in tests.
@@ -25,6 +26,7 @@ const HEAD: &str = r##"# Memory budgets: what operations may keep and allocate. 
 #   "ratchet"     what is recorded, exactly        "1%"         what is recorded, within 1 %
 #   { tolerance = "1%", minimum = "4 KiB" }        what is recorded, within 1 % or 4 KiB, whichever is more
 # of: allocs, allocated_bytes, peak_bytes, net_bytes, live_bytes, live_bytes_per_iteration. `cargo heapledger record` records.
+# What was zero or the same in all runs is exact here; where no two runs agreed, there is a ceiling.
 schema = 1
 
 # Operations that no table below names: "fail", "warn" or "allow".
@@ -78,9 +80,9 @@ pub(super) fn init(project: &Project, asked: &InitOptions) -> anyhow::Result<Exi
     record_all(&book, &ran.run)?;
     keep(project, &ran.run);
     let outcome = Outcome::of(&book, &ran, false)?;
-    show(&outcome, project, &ShowOptions::default(), &ran.run)?;
+    show(&outcome, project, &ShowOptions::of_all(), &ran.run)?;
     say(&format!("\nread {}, tighten what matters, and commit it with the figures\n", shown(&book.path)))?;
-    Ok(outcome.exit())
+    end(&outcome)
 }
 
 /// The policy's text: every operation that nothing else is above, and everything that tests assert.
@@ -96,12 +98,17 @@ fn policy(run: &Run) -> String {
             if (path.contains('/') && !asserted && !leak_test) || text.contains(&header) {
                 continue;
             }
+            let denied = part.denying.iter().any(|denied| is_within(path, denied));
             // Writing to a string does not fail.
             let _ = writeln!(text, "\n{header}");
-            for (figure, value) in &measured.values {
-                if let Some(limit) = limit(*figure, value.value, asserted) {
-                    let _ = writeln!(text, "{} # {}", limit, figure.shown(value.value));
+            for (figure, observed) in measured.values.iter().filter(|(figure, _)| !denied || **figure != Figure::Allocs)
+            {
+                if let Some(limit) = first_limit(*figure, *observed) {
+                    let _ = writeln!(text, "{figure} = {limit} # {}", figure.shown(observed.value));
                 }
+            }
+            if denied {
+                text += "# `deny_alloc` says how many allocations there may be\n";
             }
             let _ = writeln!(text, "# {}", what_it_is(measured, asserted, leak_test));
         }
@@ -118,75 +125,5 @@ fn what_it_is(measured: &Measured, asserted: bool, leak_test: bool) -> String {
     match &measured.site {
         Some(site) => format!("{how}, {}:{}", Value::from(&*site.file).to_string().trim().trim_matches('"'), site.line),
         None => how.into(),
-    }
-}
-
-/// What a first policy says: figures of assertions repeat themselves, sums over tests less so.
-fn limit(figure: Figure, value: i64, asserted: bool) -> Option<String> {
-    Some(match figure {
-        Figure::Allocs if asserted => "allocs = \"ratchet\"".into(),
-        Figure::Allocs => "allocs = { tolerance = \"2%\", minimum = 10 }".into(),
-        Figure::AllocatedBytes => "allocated_bytes = { tolerance = \"2%\", minimum = \"1 KiB\" }".into(),
-        Figure::LiveBytesPerIteration => format!("live_bytes_per_iteration = {}", value.max(0)),
-        Figure::LiveBytes => "live_bytes = { tolerance = \"2%\", minimum = \"1 KiB\" }".into(),
-        Figure::PeakBytes => format!("peak_bytes = \"{}\"", roomy(value)),
-        Figure::NetBytes => return None,
-    })
-}
-
-/// Half as much again, in round numbers.
-fn roomy(bytes: i64) -> String {
-    let bytes = bytes.saturating_add(bytes / 2).max(1024);
-    match bytes {
-        small if small < 10 << 10 => format!("{} KiB", (small as u64).div_ceil(1 << 10)),
-        small if small < 1 << 20 => format!("{} KiB", (small as u64).div_ceil(10 << 10) * 10),
-        medium if medium < 100 << 20 => format!("{} MiB", (medium as u64).div_ceil(1 << 20)),
-        large => format!("{} MiB", (large as u64).div_ceil(100 << 20) * 100),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_first_ceiling_is_half_as_much_again_in_round_numbers() {
-        for (bytes, expected) in [
-            (i64::MIN, "1 KiB"),
-            (0, "1 KiB"),
-            (682, "1 KiB"),
-            (684, "2 KiB"),
-            (6 << 10, "9 KiB"),
-            ((20 << 10) / 3, "10 KiB"),
-            (7 << 10, "20 KiB"),
-            (20 << 10, "30 KiB"),
-            (21 << 10, "40 KiB"),
-            (682 << 10, "1030 KiB"),
-            (699_051, "1 MiB"),
-            (683 << 10, "2 MiB"),
-            (40 << 20, "60 MiB"),
-            (66 << 20, "99 MiB"),
-            (67 << 20, "200 MiB"),
-            (i64::MAX, "8796093022300 MiB"),
-        ] {
-            assert_eq!(roomy(bytes), expected, "{bytes}");
-        }
-    }
-
-    #[test]
-    fn figures_that_repeat_themselves_have_narrower_limits_than_sums() {
-        let limits = |asserted| Figure::ALL.map(|figure| limit(figure, -5, asserted).unwrap_or_default());
-        let bytes = "{ tolerance = \"2%\", minimum = \"1 KiB\" }";
-        let expected = [
-            "allocs = { tolerance = \"2%\", minimum = 10 }".into(),
-            format!("allocated_bytes = {bytes}"),
-            format!("live_bytes = {bytes}"),
-            "live_bytes_per_iteration = 0".into(),
-            String::new(),
-            "peak_bytes = \"1 KiB\"".into(),
-        ];
-        assert_eq!(limits(false), expected);
-        assert_eq!(limits(true)[0], "allocs = \"ratchet\"");
-        assert_eq!(limits(true)[1..], expected[1..]);
     }
 }

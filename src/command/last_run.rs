@@ -5,6 +5,7 @@ use anyhow::bail;
 use super::collect::read_run;
 use super::project::{Project, in_ci, write};
 use super::terminal::complain;
+use crate::disk::shown;
 use crate::judging::budget::Run;
 
 /// The file, in the folder that stays from run to run.
@@ -26,7 +27,7 @@ pub(super) fn keep(project: &Project, run: &Run) {
 pub(super) fn last_run(project: &Project) -> anyhow::Result<Run> {
     let file = project.scratch()?.join(LAST);
     if !file.exists() {
-        bail!("no run is known: `cargo heapledger test` first");
+        bail!("no run is known: `cargo heapledger test` first, which writes {}", shown(&file));
     }
     read_run(&file)
 }

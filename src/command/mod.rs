@@ -3,6 +3,8 @@
 
 /// What every command can exit with.
 mod exit;
+/// Where operations are entered, named from where the user stands.
+mod places;
 /// Where the command works: the policy, the folder between runs, and what is written.
 mod project;
 
@@ -17,6 +19,10 @@ mod outcome;
 
 /// What is recorded, and what is to be.
 mod change;
+/// Logs of CI, read for the patches in them.
+mod ci_log;
+/// One recorded figure that changes, and whether that is good news.
+mod figure_change;
 /// Changes as patches in the logs of CI.
 mod patch;
 
@@ -31,6 +37,8 @@ mod terminal;
 mod accept;
 /// `cargo heapledger diff`.
 mod diff;
+/// What a first policy limits a figure to.
+mod first_limit;
 /// `cargo heapledger init`.
 mod init;
 /// `cargo heapledger merge`.

@@ -2,8 +2,10 @@
 
 use super::collect::Ran;
 use super::exit::Exit;
+use super::places::Places;
 use crate::disk::Book;
-use crate::judging::budget::{Basis, Case, Finding, Status, judge, missing};
+use crate::judging::budget::{Basis, Case, Finding, Status, judge, unmatched};
+use crate::render::findings::counts;
 
 /// What became of a run.
 pub(super) struct Outcome {
@@ -22,6 +24,7 @@ pub(super) struct Outcome {
 impl Outcome {
     pub(super) fn of(book: &Book, ran: &Ran, strict: bool) -> anyhow::Result<Self> {
         let mut parts: Vec<(String, Vec<Finding>)> = Vec::new();
+        let mut places = Places::here();
         for part in &ran.run.parts {
             let recorded = book.figures(&part.environment)?;
             let (environment, complete) = (&part.environment, ran.run.complete);
@@ -30,9 +33,11 @@ impl Outcome {
                 0 => "without heapledger as global allocator".into(),
                 _ => part.environment.to_string(),
             };
-            parts.push((heading, judge(&case, part)));
+            let mut findings = judge(&case, part);
+            places.show(&mut findings);
+            parts.push((heading, findings));
         }
-        let mut others = missing(&book.policy, &ran.run, ran.run.complete);
+        let mut others = unmatched(&book.policy, &ran.run, ran.run.complete);
         others.extend(ran.unseen.iter().cloned());
         if !others.is_empty() {
             parts.push(("of no environment".into(), others));
@@ -63,30 +68,69 @@ impl Outcome {
         }
     }
 
-    /// One sentence on what comes next.
-    pub(super) fn next_step(&self) -> Option<String> {
-        let exact = |found: &&Finding| found.against.as_ref().is_some_and(|against| against.basis == Basis::Exact);
-        let improved = || self.findings().filter(|found| found.status == Status::Improvement);
-        let to_lower = improved().filter(exact).count();
-        let new = self.findings().filter(|found| found.status == Status::New).count();
-        let to_record = new + improved().count() - to_lower;
-        match self.exit() {
-            Exit::Blind if !self.seen => Some(
-                "heapledger was not active: no test process that has it as its global allocator entered an operation. Put\n\
-                 \n    #[global_allocator]\n    static ALLOC: heapledger::Allocator = heapledger::Allocator::system();\n\
-                 \ninto the test binaries, `track(\"..\")` into what they test, and `features = [\"serde\"]` to the dependency"
-                    .into(),
-            ),
-            Exit::Failed => Some("tests failed, and no figure of the whole run is the reason: see above".into()),
-            Exit::ToRecord if !self.passed => {
-                Some(format!("{to_record} to record; tests failed too, for that or for more"))
-            }
-            _ if to_record > 0 => Some(format!(
-                "{to_record} to record: `cargo heapledger review` shows each, `cargo heapledger accept` takes them all"
-            )),
-            _ if to_lower > 0 => Some(format!("{to_lower} to lower in the policy: what is exact there is less now")),
-            _ => None,
+    /// What failed, in one line; `None` where nothing did.
+    pub(super) fn failure(&self) -> Option<String> {
+        let exit = self.exit();
+        if exit == Exit::Within {
+            return None;
         }
+        let to_record = exit == Exit::ToRecord;
+        let fails = |found: &&Finding| found.status.fails(self.strict) || (to_record && found.status == Status::New);
+        let counts = counts(self.findings().filter(fails));
+        let others = match exit {
+            Exit::Blind if !self.seen => "heapledger was not active",
+            Exit::Failed => "tests failed",
+            _ => "",
+        };
+        let said = [counts, others.into()].into_iter().filter(|said| !said.is_empty()).collect::<Vec<_>>().join(", ");
+        Some(format!("failed: {said} (exit {})", exit as u8))
+    }
+
+    /// What comes next: what is better or new and what is worse are not for the same step.
+    pub(super) fn next_step(&self) -> Option<String> {
+        let of = |basis, statuses: &'static [Status]| {
+            let is = move |found: &&Finding| found.against.as_ref().map(|against| against.basis) == basis;
+            self.findings().filter(move |found| statuses.contains(&found.status)).filter(is)
+        };
+        let new = || of(None, &[Status::New]);
+        let better = of(Some(Basis::Recorded), &[Status::Improvement]).chain(new());
+        let worse = of(Some(Basis::Recorded), &[Status::Breach]).count();
+        let to_lower = of(Some(Basis::Exact), &[Status::Improvement]).count();
+        let to_record = counts(better);
+        match self.exit() {
+            Exit::Blind if !self.seen => {
+                return Some(
+                    "heapledger was not active: no test process that has it as its global allocator entered an operation. Put\n\
+                     \n    #[global_allocator]\n    static ALLOC: heapledger::Allocator = heapledger::Allocator::system();\n\
+                     \ninto the test binaries, `track(\"..\")` into what they test, and `features = [\"serde\"]` to the dependency"
+                        .into(),
+                );
+            }
+            Exit::Failed => {
+                return Some("tests failed, and no figure of the whole run is the reason: see above".into());
+            }
+            Exit::ToRecord if !self.passed => {
+                return Some(format!("{to_record} to record; tests failed too, for that or for more"));
+            }
+            _ => {}
+        }
+        let it = if to_record.starts_with("1 ") && !to_record.contains(',') { "it" } else { "them" };
+        let steps = [
+            (!to_record.is_empty()).then(|| {
+                let rest = if worse > 0 { " and no breach" } else { "" };
+                format!("{to_record} to record: `cargo heapledger accept` takes {it}{rest}")
+            }),
+            (worse > 0).then(|| {
+                let breaches = if worse == 1 { "breach" } else { "breaches" };
+                format!(
+                    "{worse} {breaches}: `cargo heapledger review` shows each; what is meant takes `cargo heapledger \
+                     accept --breaches --reason \"..\"`"
+                )
+            }),
+            (to_lower > 0).then(|| format!("{to_lower} to lower in the policy: what is exact there is less now")),
+        ];
+        let steps = steps.into_iter().flatten().collect::<Vec<_>>().join("\n");
+        (!steps.is_empty()).then_some(steps)
     }
 }
 

@@ -1,15 +1,16 @@
 //! Changes as patches: CI prints them, since it writes nothing, and `accept` takes them out of its log. Both directions
 //! stand here.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::{Context, bail};
 
 use super::change::Change;
 use super::terminal::{printable_lines, say};
 use crate::disk::{Book, read, shown};
-use crate::judging::budget::{Figures, Run};
+use crate::judging::budget::{Figures, Run, figures};
 use crate::reading::Environment;
 
 /// The line before a patch.
@@ -30,14 +31,6 @@ pub(super) struct LoggedPatch {
     /// The environment's.
     key: String,
     text: String,
-}
-
-/// What a patch makes of a file.
-pub(super) struct Patched {
-    pub(super) path: PathBuf,
-    pub(super) text: String,
-    /// What changes, for people: a line each.
-    pub(super) changes: String,
 }
 
 /// Prints what would be recorded, so that `accept --from` can take it out of the log.
@@ -96,8 +89,8 @@ fn without_colours(line: &str) -> String {
     text
 }
 
-/// Applies a patch to the figures of its environment. Nothing is written.
-pub(super) fn apply(book: &Book, LoggedPatch { key, text }: &LoggedPatch) -> anyhow::Result<Patched> {
+/// What a patch changes in the figures of its environment. Nothing is written.
+pub(super) fn apply(book: &Book, LoggedPatch { key, text }: &LoggedPatch) -> anyhow::Result<Change> {
     let name = || printable_lines(key);
     if !is_name_of_a_file(key) {
         bail!("the patch is for `{}`, which is no environment's name", name());
@@ -111,25 +104,34 @@ pub(super) fn apply(book: &Book, LoggedPatch { key, text }: &LoggedPatch) -> any
     let patch = diffy::Patch::from_str(text).with_context(|| format!("the patch for {} is damaged", name()))?;
     let after = match diffy::apply(&before, &patch) {
         Ok(after) => after,
-        Err(_) if diffy::apply(&before, &patch.reverse()).is_ok() => {
+        Err(_) if is_applied(&path, &before, &patch.reverse()) => {
             bail!("the patch is in {} already", shown(&path))
         }
         Err(_) => {
             bail!("the patch does not fit {}: it was made for another state of it. Check out what CI ran", shown(&path))
         }
     };
-    let figures = Figures::parse(&shown(&path), &after).context("what the patch makes of it is no file of figures")?;
-    if figures.environment.key() != *key {
+    let after = Figures::parse(&shown(&path), &after).context("what the patch makes of it is no file of figures")?;
+    if after.environment.key() != *key {
         bail!(
             "the patch for {} holds figures of another environment ({})",
             name(),
-            printable_lines(&figures.environment.to_string())
+            printable_lines(&after.environment.to_string())
         );
     }
     let before = (!before.is_empty()).then(|| Figures::parse(&shown(&path), &before)).transpose()?;
-    let change = Change::between(path.clone(), before, figures);
-    let changes = change.differences().into_iter().map(|change| format!("  {change}\n")).collect();
-    Ok(Patched { path, text: after, changes })
+    Ok(Change::between(path, before, &after))
+}
+
+/// Whether a patch whose `reverse` this is was applied, whatever reasons were given for it.
+fn is_applied(path: &Path, before: &str, reverse: &diffy::Patch<'_, str>) -> bool {
+    let plain = || {
+        let read = Figures::parse(&shown(path), before).ok()?;
+        let values = read.values.into_iter().map(|(key, (value, _))| (key, value)).collect();
+        Some(figures(&read.environment, &values, &BTreeMap::new()))
+    };
+    let fits = |text: &str| diffy::apply(text, reverse).is_ok();
+    fits(before) || plain().is_some_and(|text| fits(&text))
 }
 
 /// Whether an environment's key is the name of a file, and no way to another folder.

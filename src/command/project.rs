@@ -3,8 +3,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
+use cargo_metadata::{Metadata, MetadataCommand};
 
 use crate::disk::{Book, POLICY, shown};
 
@@ -43,7 +45,7 @@ impl Project {
 
     /// The folder for what the command keeps from run to run: in cargo's target folder.
     pub(super) fn scratch(&self) -> anyhow::Result<PathBuf> {
-        let folder = metadata()?.target_directory.into_std_path_buf().join("heapledger");
+        let folder = metadata()?.target_directory.as_std_path().join("heapledger");
         fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", shown(&folder)))?;
         Ok(folder)
     }
@@ -54,10 +56,11 @@ pub(super) fn package(here: &Path) -> Option<&Path> {
     here.ancestors().find(|folder| folder.join("Cargo.toml").exists())
 }
 
-/// What cargo knows of the workspace here.
-pub(super) fn metadata() -> anyhow::Result<cargo_metadata::Metadata> {
-    let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec();
-    metadata.context("cargo cannot say where this project is")
+/// What cargo knows of the workspace here. It is asked once.
+pub(super) fn metadata() -> anyhow::Result<&'static Metadata> {
+    static KNOWN: OnceLock<Result<Metadata, String>> = OnceLock::new();
+    let known = KNOWN.get_or_init(|| MetadataCommand::new().no_deps().exec().map_err(|error| error.to_string()));
+    known.as_ref().map_err(|error| anyhow!("cargo cannot say where this project is: {error}"))
 }
 
 /// Whether this is a machine that builds for others: then nothing in the project is written.

@@ -7,7 +7,7 @@ use super::last_run::keep;
 use super::outcome::Outcome;
 use super::patch::print_patches;
 use super::project::{Project, in_ci};
-use super::show::show;
+use super::show::{end, show};
 use super::terminal::complain;
 use super::test::TestOptions;
 
@@ -21,7 +21,7 @@ pub(super) fn record(project: &Project, asked: &TestOptions) -> anyhow::Result<E
     if !ran.passed || judged.exit() == Exit::Blind {
         show(&judged, project, &asked.show, &ran.run)?;
         complain(&format!("nothing was recorded: {}", if ran.passed { "see above" } else { "tests failed" }));
-        return Ok(judged.exit());
+        return end(&judged);
     }
     if in_ci() {
         print_patches(&book, &ran.run)?;
@@ -34,5 +34,5 @@ pub(super) fn record(project: &Project, asked: &TestOptions) -> anyhow::Result<E
         false => Outcome::of(&book, &ran, false)?,
     };
     show(&outcome, project, &asked.show, &ran.run)?;
-    Ok(outcome.exit())
+    end(&outcome)
 }

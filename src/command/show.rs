@@ -23,7 +23,7 @@ pub(super) struct ShowOptions {
     /// Improvements, and figures that nobody recorded yet, fail.
     #[arg(long)]
     strict: bool,
-    /// Show every figure, however many there are.
+    /// Show every figure, those within their limits too.
     #[arg(long)]
     all: bool,
     /// Write what was measured, for `diff` and `merge`.
@@ -37,6 +37,13 @@ pub(super) struct ShowOptions {
     markdown: Option<PathBuf>,
 }
 
+impl ShowOptions {
+    /// Every figure, and nothing else.
+    pub(super) fn of_all() -> Self {
+        Self { all: true, ..Self::default() }
+    }
+}
+
 /// Judges what ran, keeps it for the commands that come back to it, and shows it in every form that is asked for.
 pub(super) fn conclude(project: &Project, book: &Book, ran: &Ran, options: &ShowOptions) -> anyhow::Result<Exit> {
     let outcome = Outcome::of(book, ran, options.strict)?;
@@ -44,6 +51,14 @@ pub(super) fn conclude(project: &Project, book: &Book, ran: &Ran, options: &Show
     show(&outcome, project, options, &ran.run)?;
     if in_ci() {
         print_patches(book, &ran.run)?;
+    }
+    end(&outcome)
+}
+
+/// Says in the last line what failed, if anything did.
+pub(super) fn end(outcome: &Outcome) -> anyhow::Result<Exit> {
+    if let Some(failure) = outcome.failure() {
+        say(&format!("\n{failure}\n"))?;
     }
     Ok(outcome.exit())
 }

@@ -43,8 +43,10 @@ impl When {
 
 /// How tables are to look here.
 pub(super) fn look(colour: bool) -> Look {
-    let width = terminal_size::terminal_size().map_or(WIDTH_ELSEWHERE, |(width, _)| usize::from(width.0));
-    Look { width, colour, exact: false }
+    // A terminal that does not know its width says 0.
+    let known = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
+    let known = known.filter(|width| *width > 0);
+    Look { width: known.unwrap_or(WIDTH_ELSEWHERE), wraps: known.is_some(), colour, exact: false }
 }
 
 /// Prints to standard output what may hold names: GitHub is told to take no command from it.

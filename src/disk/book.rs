@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::protocol::POLICY_AT;
-use super::read::{read, shown};
+use super::read::read;
+use super::shown::shown;
 use crate::judging::budget::{Figures, Policy};
 use crate::reading::Environment;
 use crate::words::{Cause, Error};

@@ -7,6 +7,8 @@ mod book;
 mod protocol;
 /// Files are read whole, and no more than is sensible.
 mod read;
+/// How the path of a file is shown.
+mod shown;
 /// Files are written whole or not at all.
 mod write;
 
@@ -16,6 +18,6 @@ pub(crate) use protocol::{Announced, FOLDER, RECORDING, UNNAMED};
 pub(crate) use protocol::{POLICY_AT, Trace, traces_in};
 #[cfg(feature = "cli")]
 pub(crate) use read::read;
-pub(crate) use read::shown;
+pub(crate) use shown::shown;
 #[cfg(feature = "cli")]
 pub(crate) use write::write_whole;

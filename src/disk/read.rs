@@ -2,8 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
+use super::shown::shown;
 use crate::judging::budget::Place;
 use crate::words::{Cause, Error};
 
@@ -33,16 +34,4 @@ pub(crate) fn read(path: &Path, largest: u64) -> Result<String, Error> {
         let place = Place::of(&shown(path), &before, at);
         Error(Cause::Unreadable { what: format!("{place}: is not text: byte {:#04x} is not UTF-8", bytes[at]) })
     })
-}
-
-/// A path as people read it: relative to the current folder, if it is below that.
-pub(crate) fn shown(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    let path: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
-    let below = path.strip_prefix(&here).unwrap_or(&path);
-    // Names of files may hold any character.
-    if below.as_os_str().is_empty() {
-        return ".".into();
-    }
-    below.to_string_lossy().chars().map(|one| if one.is_control() { '?' } else { one }).collect()
 }

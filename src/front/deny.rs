@@ -57,9 +57,11 @@ pub fn deny_alloc(name: impl Name) -> DenyAlloc {
     process::must_see();
     let scope = track(name);
     assert!(scope.opened.is_some(), "no memory is left to see allocations with");
+    let node = record::active();
+    process::denies(node);
     // Read inside the scope, because a thread that ends may have taken its shard for this scope alone.
     let before = Own::new(allocated_by_operation);
-    DenyAlloc { scope: Some(scope), node: record::active(), before, allowed: 0, caller: Location::caller() }
+    DenyAlloc { scope: Some(scope), node, before, allowed: 0, caller: Location::caller() }
 }
 
 /// An operation that must not allocate, active on this thread until this is dropped. Made by [`deny_alloc`].

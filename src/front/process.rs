@@ -2,6 +2,7 @@
 //! environment variable names. The file that announces a process stays until the report is written, so a process that
 //! left no report is seen to be missing. Reports are written whole or not at all.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -14,7 +15,7 @@ use crate::disk::{Announced, FOLDER, UNNAMED};
 use crate::judging::budget::{Blind, Part, Run};
 use crate::judging::budget::{Denied, LeakTested, Measured};
 use crate::record;
-use crate::words::{Cause, Error};
+use crate::words::{Cause, Error, Node, OperationId};
 
 /// Whether the process could not announce itself: then its report would not be missed.
 static UNANNOUNCED: AtomicBool = AtomicBool::new(false);
@@ -22,7 +23,8 @@ static UNANNOUNCED: AtomicBool = AtomicBool::new(false);
 static ASSERTED_BLINDLY: AtomicBool = AtomicBool::new(false);
 /// The reporter of this process; holds `None` if no report is asked for.
 static REPORTER: OnceBox<Option<Reporter>> = OnceBox::new();
-static LOG: Mutex<Log> = Mutex::new(Log { measured: Vec::new(), leak_tests: Vec::new(), denied: Vec::new() });
+static LOG: Mutex<Log> =
+    Mutex::new(Log { measured: Vec::new(), leak_tests: Vec::new(), denied: Vec::new(), denying: BTreeSet::new() });
 
 /// A process that is to report what it measured.
 struct Reporter {
@@ -37,6 +39,8 @@ struct Log {
     measured: Vec<(String, Measured)>,
     leak_tests: Vec<LeakTested>,
     denied: Vec<Denied>,
+    /// A hot loop may deny the same operation a million times.
+    denying: BTreeSet<OperationId>,
 }
 
 /// Whether heapledger is the global allocator. Before this returns, the process has announced itself, if a report is
@@ -148,12 +152,16 @@ impl Reporter {
             measured: Default::default(),
             leak_tests: Vec::new(),
             denied: Vec::new(),
+            denying: Vec::new(),
             report,
         };
         let mut log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
         log.measured.drain(..).for_each(|(path, measured)| part.note(path, measured));
         part.leak_tests.append(&mut log.leak_tests);
         part.denied.append(&mut log.denied);
+        part.denying = log.denying.iter().filter_map(|id| crate::registry::find_by_id(*id)).map(Node::path).collect();
+        part.denying.sort();
+        part.denying.dedup();
         part
     }
 }
@@ -173,6 +181,13 @@ pub(crate) fn measured(measured: &std::collections::BTreeMap<String, Measured>) 
 /// Notes what an asserted leak test found.
 pub(crate) fn leak_tested(found: impl FnOnce() -> LeakTested) {
     note(|log| log.leak_tests.push(found()));
+}
+
+/// Notes that an operation must not allocate.
+pub(crate) fn denies(node: &Node) {
+    note(|log| {
+        log.denying.insert(node.id);
+    });
 }
 
 /// Notes that a scope allocated although it must not.

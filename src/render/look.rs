@@ -7,6 +7,9 @@ use unicode_width::UnicodeWidthStr;
 pub(crate) struct Look {
     /// In columns of a terminal.
     pub(crate) width: usize,
+    /// Whether a longer text goes on in a line of its own: a terminal would break it anywhere.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only tables of the command go on in the next line"))]
+    pub(crate) wraps: bool,
     pub(crate) colour: bool,
     /// Exact bytes and counts, instead of three digits and a unit.
     pub(crate) exact: bool,

@@ -11,6 +11,9 @@ pub(crate) enum Status {
     Within,
     /// It could be judged if it had been measured, but only a part of the tests was run.
     NotRun,
+    /// A glob of the policy matches no operation, and all tests ran.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "an assertion does not know all operations"))]
+    Unmatched,
     /// No table of the policy names the operation.
     Unlisted,
     /// A program that does not have heapledger as its allocator enters operations. Other programs saw theirs.
@@ -38,6 +41,7 @@ impl Status {
         match self {
             Self::Within => "within",
             Self::NotRun => "not run",
+            Self::Unmatched => "no match",
             Self::Unlisted => "unlisted",
             Self::Unseen => "not seen",
             Self::New => "new",
@@ -52,7 +56,7 @@ impl Status {
     /// Whether it turns a build red.
     pub(crate) fn fails(self, strict: bool) -> bool {
         match self {
-            Self::Within | Self::NotRun | Self::Unlisted | Self::Unseen => false,
+            Self::Within | Self::NotRun | Self::Unmatched | Self::Unlisted | Self::Unseen => false,
             Self::New | Self::Improvement => strict,
             Self::Unstable | Self::Breach | Self::Leak | Self::Blind => true,
         }

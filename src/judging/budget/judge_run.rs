@@ -1,5 +1,5 @@
-//! Judges a whole run: every operation that its processes measured, what is missing, and what is to be recorded. One
-//! operation is for `judge`; nothing is measured, read or written here.
+//! Judges a whole run: every operation that its processes measured, and what is to be recorded. One
+//! operation is for `judge`, what nobody entered for `unmatched`; nothing is measured, read or written here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +7,7 @@ use super::figure::{Figure, clamped};
 use super::finding::{Finding, Status};
 use super::judge::{Case, judge_operation};
 use super::measured::{Denied, LeakTested, LeakVerdict, Measured, Observed};
-use super::place::Place;
-use super::policy::Policy;
-use super::run::{Blind, Part, Run};
+use super::run::{Blind, Part};
 use crate::reading::Data;
 use crate::words::Tally;
 
@@ -116,19 +114,6 @@ fn keep_outermost(findings: &mut Vec<Finding>) {
     });
 }
 
-/// Operations that the policy names in full, and that no test measured in any environment.
-pub(crate) fn missing(policy: &Policy, run: &Run, complete: bool) -> Vec<Finding> {
-    let seen: BTreeSet<String> = run.parts.iter().flat_map(|part| operations(part).into_keys()).collect();
-    let named: BTreeMap<String, Place> = run.parts.iter().flat_map(|part| policy.named(&part.environment)).collect();
-    let missing = named.into_iter().filter(|(path, _)| !seen.contains(path));
-    missing
-        .map(|(path, place)| {
-            let status = if complete { Status::Breach } else { Status::NotRun };
-            Finding::of(&path, None, status).noting(format!("the policy names it at {place}, and no test entered it"))
-        })
-        .collect()
-}
-
 /// Every operation that was measured: by an assertion, by a leak test, or only tracked.
 pub(crate) fn operations(part: &Part) -> BTreeMap<String, Measured> {
     let mut operations = part.measured.clone();
@@ -156,6 +141,11 @@ pub(crate) fn operations(part: &Part) -> BTreeMap<String, Measured> {
     operations
 }
 
+/// Whether the operation at `path` is the one at `outer`, or nested in it.
+pub(crate) fn is_within(path: &str, outer: &str) -> bool {
+    path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Whole bytes, upwards: a leak that is rarer than a byte per iteration must not count as zero.
 fn rounded_up(per_iteration: f64) -> i64 {
     per_iteration.ceil() as i64
@@ -174,7 +164,7 @@ pub(crate) fn to_record(case: &Case<'_>, part: &Part) -> BTreeMap<(String, Figur
         let rules = case.policy.rules(path, case.environment);
         for (&figure, limit) in rules.limits.iter().filter(|(_, limit)| limit.ratchet) {
             let below = operations.range(path.clone()..).take_while(|(inner, _)| inner.starts_with(path.as_str()));
-            let below = below.filter(|(inner, _)| inner.len() == path.len() || inner[path.len()..].starts_with('/'));
+            let below = below.filter(|(inner, _)| is_within(inner, path));
             // An assertion's figures and sums over all tests are different figures, even of operations with one path.
             let below = below.filter(|(inner, _)| is_sum(part, inner) == is_sum(part, path));
             for (inner, measured) in below {

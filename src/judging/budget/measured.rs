@@ -25,12 +25,15 @@ pub(crate) struct Observed {
     pub(crate) highest: i64,
     /// Every run but one said something else: the figure does not repeat itself.
     pub(crate) unstable: bool,
+    /// There were several runs, and all said the same. A report without this tells of no such thing.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) same: bool,
 }
 
 impl Observed {
-    /// A figure that every run agrees on, or that only one run told.
+    /// A figure that only one run told.
     pub(crate) fn of(value: i64) -> Self {
-        Self { value, highest: value, unstable: false }
+        Self { value, highest: value, unstable: false, same: false }
     }
 
     /// Whether runs disagree by more than `tolerance`.
@@ -79,6 +82,7 @@ impl Measured {
     pub(super) fn raise(&mut self, other: Self) {
         for (figure, value) in other.values {
             let known = self.values.entry(figure).or_insert(value);
+            known.same &= value.same && known.value == value.value;
             known.value = known.value.max(value.value);
             known.highest = known.highest.max(value.highest);
             known.unstable |= value.unstable;
@@ -103,6 +107,17 @@ mod tests {
         let expected = [(Figure::Allocs, 5), (Figure::NetBytes, -6), (Figure::PeakBytes, 3)];
         assert_eq!(both.values, measured(&expected, None).values);
         assert_eq!(both.inside.as_deref(), Some("other"));
+    }
+
+    #[test]
+    fn what_two_tests_measured_otherwise_was_not_the_same_in_all_runs() {
+        let same = Observed { same: true, ..Observed::of(5) };
+        for (other, expected) in [(same, true), (Observed::of(5), false), (Observed { value: 4, ..same }, false)] {
+            let mut both = measured(&[], None);
+            both.values.insert(Figure::Allocs, same);
+            both.raise(Measured { values: [(Figure::Allocs, other)].into(), ..measured(&[], None) });
+            assert_eq!(both.values[&Figure::Allocs].same, expected, "{other:?}");
+        }
     }
 
     #[test]

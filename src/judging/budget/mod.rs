@@ -1,5 +1,7 @@
 //! Budgets: what operations may keep and allocate, and whether they did.
 
+/// A key that stands in a table twice.
+mod duplicate;
 /// The one list of figures, which are what can be limited.
 mod figure;
 /// What was recorded before, one file for each environment: read and written.
@@ -8,17 +10,21 @@ mod figures;
 mod finding;
 /// Every figure of an operation beside its limit.
 mod judge;
-/// All figures of a run, what is missing, and what is to be recorded.
+/// All figures of a run, and what is to be recorded.
 #[cfg(feature = "cli")]
 mod judge_run;
 /// How far a figure may be from another one.
 mod limit;
+/// Lines and columns of a text.
+mod lines;
 /// What one process measured of one operation.
 mod measured;
 /// A place in a file that people wrote.
 mod place;
 /// The limits that people wrote into `heapledger.toml`.
 mod policy;
+/// All that is wrong with a file, told at once.
+mod problem;
 /// What one or many processes measured.
 #[cfg(feature = "serde")]
 mod run;
@@ -27,8 +33,14 @@ mod run;
 mod run_json;
 /// The runs of one assertion: what they add up to, and whether they agree.
 mod runs;
+/// Which operation somebody may have meant.
+#[cfg(feature = "cli")]
+mod suggest;
 /// What both kinds of TOML files have in common.
 mod syntax;
+/// What the policy names and no test entered.
+#[cfg(feature = "cli")]
+mod unmatched;
 
 pub(crate) use figure::Figure;
 pub(crate) use figures::Figures;
@@ -39,9 +51,9 @@ pub(crate) use finding::Against;
 pub(crate) use finding::{Basis, Finding, Status};
 pub(crate) use judge::{Case, judge_assertion};
 #[cfg(feature = "cli")]
-pub(crate) use judge_run::{judge, missing, operations, to_record};
+pub(crate) use judge_run::{is_within, judge, operations, to_record};
 pub(crate) use limit::Unlisted;
-#[cfg(all(test, feature = "cli"))]
+#[cfg(feature = "cli")]
 pub(crate) use measured::Observed;
 pub(crate) use measured::{Denied, LeakTested, LeakVerdict, Measured};
 pub(crate) use place::Place;
@@ -49,3 +61,7 @@ pub(crate) use policy::{Policy, Rules, glob};
 #[cfg(feature = "serde")]
 pub(crate) use run::{Blind, Part, Run};
 pub(crate) use runs::{Doing, Doings, Runs};
+#[cfg(feature = "cli")]
+pub(crate) use syntax::nearest;
+#[cfg(feature = "cli")]
+pub(crate) use unmatched::unmatched;

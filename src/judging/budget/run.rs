@@ -31,6 +31,9 @@ pub(crate) struct Part {
     pub(crate) leak_tests: Vec<LeakTested>,
     /// What scopes that must not allocate allocated.
     pub(crate) denied: Vec<Denied>,
+    /// The operations that must not allocate, whether they did or not; each once.
+    #[serde(default)]
+    pub(crate) denying: Vec<String>,
     /// What every operation did over all.
     pub(crate) report: Data,
 }
@@ -76,6 +79,9 @@ impl Part {
         }
         self.leak_tests.extend(other.leak_tests);
         self.denied.extend(other.denied);
+        self.denying.extend(other.denying);
+        self.denying.sort();
+        self.denying.dedup();
         Ok(())
     }
 

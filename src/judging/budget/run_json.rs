@@ -40,7 +40,12 @@ impl Run {
             check(&mut part.report)?;
             let leak_tests = part.leak_tests.iter().map(|test| &test.path);
             let denied = part.denied.iter().map(|denied| &denied.path);
-            part.measured.keys().chain(leak_tests).chain(denied).try_for_each(|path| possible(path))?;
+            part.measured
+                .keys()
+                .chain(leak_tests)
+                .chain(denied)
+                .chain(&part.denying)
+                .try_for_each(|path| possible(path))?;
         }
         Ok(Self { complete, clean, parts })
     }

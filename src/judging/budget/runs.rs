@@ -102,12 +102,13 @@ impl Runs {
 fn sum_up(figure: Figure, over: &[i64]) -> Option<Observed> {
     let warm = if over.len() > 1 { &over[1..] } else { over };
     let (least, most) = (*over.iter().min()?, *warm.iter().max()?);
+    let same = over.len() > 1 && over.iter().all(|value| *value == over[0]);
     Some(match figure.decided_by() {
         DecisiveRun::Least => {
             let repeats = over.len() == 1 || over.iter().filter(|value| **value == least).count() > 1;
-            Observed { value: least, highest: most, unstable: !repeats }
+            Observed { value: least, highest: most, unstable: !repeats, same }
         }
-        DecisiveRun::Most => Observed::of(most),
+        DecisiveRun::Most => Observed { same, ..Observed::of(most) },
     })
 }
 

@@ -4,32 +4,52 @@
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable};
 
-use super::place::Place;
+use super::duplicate;
+use super::lines::Lines;
+use super::problem::{self, Problem};
 use crate::words::{Cause, Error, printable};
+
+/// What could be read, and what is wrong with the rest.
+pub(super) type Recovered<'a> = (Spanned<DeTable<'a>>, Vec<Problem>);
 
 /// The deepest nesting of brackets that is read: deeper than in any sensible file, and far from using up a stack.
 const DEEPEST: usize = 64;
 
-/// Reads a TOML document of at most `largest` bytes.
+/// Reads a TOML document of at most `largest` bytes, and says all that is wrong with it.
 pub(super) fn table<'a>(file: &str, text: &'a str, largest: usize) -> Result<Spanned<DeTable<'a>>, Error> {
-    let unreadable = |what: String| Error(Cause::Unreadable { what });
+    let (table, problems) = recovered(file, text, largest)?;
+    if problems.is_empty() { Ok(table) } else { Err(problem::error(file, text, problems)) }
+}
+
+/// Reads as much of a TOML document as can be read, so that what is wrong in the rest of it can be said as well.
+///
+/// # Errors
+/// Where it makes no sense to read on.
+pub(super) fn recovered<'a>(file: &str, text: &'a str, largest: usize) -> Result<Recovered<'a>, Error> {
     if text.len() > largest {
-        return Err(unreadable(format!("{file}: {} bytes are more than {largest}: this is no such file", text.len())));
+        let what = format!("{file}: {} bytes are more than {largest}: this is no such file", text.len());
+        return Err(Error(Cause::Unreadable { what }));
     }
+    let stop = |at: usize, what: String| Err(problem::error(file, text, vec![Problem { at, what }]));
     if let Some(at) = find_conflict(text) {
-        let place = Place::of(file, text, at);
-        return Err(unreadable(format!(
-            "{place}: a merge conflict stands here: take either side; figures can be recorded anew"
-        )));
+        return stop(at, "a merge conflict stands here: take either side; figures can be recorded anew".into());
     }
     if let Some(at) = find_too_deep(text) {
-        return Err(unreadable(format!("{}: brackets are nested deeper than {DEEPEST}", Place::of(file, text, at))));
+        return stop(at, format!("brackets are nested deeper than {DEEPEST}"));
     }
-    DeTable::parse(text).map_err(|error| {
-        let place = Place::of(file, text, error.span().map_or(0, |span| span.start));
-        let said = error.message().lines().next().unwrap_or("not TOML");
-        unreadable(format!("{place}: {}", printable(said)))
-    })
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let lines = Lines::of(text);
+    let mut problems: Vec<Problem> = Vec::new();
+    for error in errors.iter().take(problem::MOST) {
+        let span = error.span().unwrap_or_default();
+        let said = printable(error.message().lines().next().unwrap_or("not TOML"));
+        let what = match duplicate::first(text, &span).filter(|_| said == "duplicate key") {
+            None => said,
+            Some((key, first)) => format!("duplicate key `{key}`: it stands at {} already", lines.place(file, first)),
+        };
+        problems.push(Problem { at: span.start, what });
+    }
+    Ok((table, problems))
 }
 
 /// Where git left a conflict to be resolved.
@@ -94,7 +114,7 @@ pub(super) fn other_schema(found: Option<i64>, ours: i64) -> String {
 }
 
 /// ``did you mean `peak_bytes`?``, or which keys there are.
-pub(super) fn nearest(key: &str, valid: &[&str]) -> String {
+pub(crate) fn nearest(key: &str, valid: &[&str]) -> String {
     /// In characters: comparing takes time in proportion to the length, and no valid key is as long.
     const COMPARED: usize = 64;
     /// How alike two keys are at least, from 0 to 1, if one is likely to be a misspelling of the other.
@@ -104,40 +124,5 @@ pub(super) fn nearest(key: &str, valid: &[&str]) -> String {
     match near.max_by(|(one, _), (other, _)| one.total_cmp(other)) {
         Some((likeness, valid)) if likeness >= ALIKE => format!("did you mean `{valid}`?"),
         _ => format!("valid are {}", valid.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ")),
-    }
-}
-
-/// Where lines begin, and every so many characters of a long line, so that places are found in little time.
-pub(super) struct Lines<'a> {
-    text: &'a str,
-    /// Byte, line and column.
-    marks: Vec<(usize, usize, usize)>,
-}
-
-impl<'a> Lines<'a> {
-    pub(super) fn of(text: &'a str) -> Self {
-        /// How many characters of a long line lie between two marks.
-        const APART: usize = 1024;
-        // A byte order mark is no column of an editor.
-        let first = if text.starts_with('\u{feff}') { 0 } else { 1 };
-        let mut marks = vec![(0, 1, first)];
-        let (mut line, mut column) = (1, first);
-        for (at, one) in text.char_indices() {
-            column += 1;
-            if one == '\n' {
-                (line, column) = (line + 1, 1);
-            }
-            if one == '\n' || column % APART == 0 {
-                marks.push((at + one.len_utf8(), line, column));
-            }
-        }
-        Self { text, marks }
-    }
-
-    pub(super) fn place(&self, file: &str, at: usize) -> Place {
-        let after = self.marks.partition_point(|(mark, ..)| *mark <= at);
-        let (mark, line, column) = self.marks[after.saturating_sub(1)];
-        let column = column + self.text.get(mark..at).map_or(0, |between| between.chars().count());
-        Place { file: file.into(), line, column: column.max(1) }
     }
 }

@@ -49,6 +49,15 @@ pub(super) fn details(finding: &Finding) -> Vec<(&'static str, String)> {
     note.into_iter().chain(remarks).chain(limit).chain(site).collect()
 }
 
+/// [`details`], a line each, indented below what they are about.
+pub(crate) fn detail_lines(finding: &Finding) -> String {
+    details(finding).into_iter().map(|(label, said)| detail_line(label, &said) + "\n").collect()
+}
+
+pub(super) fn detail_line(label: &str, said: &str) -> String {
+    format!("    {label:<11}  {said}")
+}
+
 /// Whether the finding needs no attention.
 pub(super) fn is_quiet(finding: &Finding) -> bool {
     matches!(finding.status, Status::Within | Status::NotRun)

@@ -101,6 +101,7 @@ mod tests {
             measured,
             leak_tests: Vec::new(),
             denied: Vec::new(),
+            denying: Vec::new(),
             report: serde_json::from_value(report).expect("it is a report of nothing"),
         }
     }

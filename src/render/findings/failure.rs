@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::words::{counts, file_and_line, remarks, sentence};
+use super::words::{RECORD, counts, file_and_line, remarks, sentence};
 use crate::judging::budget::{Basis, Figure, Finding, Place, Status};
 use crate::words::printable;
 
@@ -13,9 +13,6 @@ const LABELS: (usize, usize) = (16, 44);
 
 /// How many places are shown of a list that may be long.
 const PLACES: usize = 3;
-
-/// The command that records figures.
-const RECORD: &str = "cargo heapledger record";
 
 /// The message of an assertion of operation `name` at `place` that fails.
 pub(crate) fn failure(name: &str, place: &dyn Display, findings: &[Finding]) -> String {

@@ -1,8 +1,8 @@
 //! Findings as workflow commands of GitHub Actions: what fails or warns, on the line of the code it is about.
 
 use super::cells::details;
-use super::words::{counts, sentence};
-use crate::judging::budget::{Figure, Finding, Status};
+use super::words::{RECORD, counts, file_and_line, sentence};
+use crate::judging::budget::{Basis, Figure, Finding, Status};
 use crate::words::printable;
 
 /// The most annotations: GitHub shows no more of one step.
@@ -23,7 +23,12 @@ pub(crate) fn annotations(findings: &[Finding], prefix: &str, strict: bool) -> S
 }
 
 fn level(finding: &Finding, strict: bool) -> &'static str {
-    if finding.status.fails(strict) { "error" } else { "warning" }
+    match finding.status {
+        status if status.fails(strict) => "error",
+        // Good news is no warning.
+        Status::Improvement => "notice",
+        _ => "warning",
+    }
 }
 
 fn annotation(finding: &Finding, prefix: &str, strict: bool) -> String {
@@ -36,10 +41,21 @@ fn annotation(finding: &Finding, prefix: &str, strict: bool) -> String {
     let title = escaped_property(&format!("heapledger: {}", printable(&finding.path)));
     let about = finding.figure.map_or(finding.status.name(), Figure::name);
     let details = details(finding).into_iter().filter(|(label, _)| matches!(*label, "grew" | "why"));
-    let lines = [format!("{about} {}", sentence(finding))];
-    let lines = lines.into_iter().chain(details.map(|(label, said)| format!("{label} {said}")));
+    let lines = good_news(finding).into_iter().chain([format!("{about} {}", sentence(finding))]);
+    let lines = lines.chain(details.map(|(label, said)| format!("{label} {said}")));
     let message = escaped_data(&lines.collect::<Vec<_>>().join("\n"));
     format!("::{} {place}title={title}::{message}\n", level(finding, strict))
+}
+
+/// ``good news: fewer allocations than recorded: `cargo heapledger record` ``, where the finding is an improvement.
+fn good_news(finding: &Finding) -> Option<String> {
+    let (figure, against) =
+        finding.figure.zip(finding.against.as_ref()).filter(|_| finding.status == Status::Improvement)?;
+    let what = if figure.is_count() { "allocations" } else { "bytes" };
+    Some(match against.basis {
+        Basis::Recorded => format!("good news: fewer {what} than recorded: `{RECORD}`"),
+        _ => format!("good news: fewer {what} than the policy says: lower it at {}", file_and_line(&against.place)),
+    })
 }
 
 /// The name of the file relative to the repository's root. An absolute name stays as it is.
@@ -47,7 +63,14 @@ fn within(prefix: &str, file: &str) -> String {
     let (prefix, file) = (prefix.replace('\\', "/"), file.replace('\\', "/"));
     let absolute = file.starts_with('/') || file.get(1..3) == Some(":/");
     let prefix = if absolute { "" } else { prefix.trim_end_matches('/') };
-    printable(&if prefix.is_empty() { file } else { format!("{prefix}/{file}") })
+    let mut parts: Vec<&str> = Vec::new();
+    for part in prefix.split('/').filter(|part| !part.is_empty()).chain(file.split('/')) {
+        match part {
+            ".." if parts.last().is_some_and(|above| *above != "..") => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    printable(&parts.join("/"))
 }
 
 /// A command's text, escaped as by `escapeData` in GitHub's package `@actions/core`.
@@ -63,7 +86,6 @@ fn escaped_property(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judging::budget::Basis;
     use crate::render::findings::examples::*;
     use crate::words::Site;
 
@@ -71,7 +93,7 @@ mod tests {
     fn what_fails_or_warns_is_a_command_and_the_worst_comes_first() {
         let expected = "\
 ::error file=crates/engine/tests/search.rs,line=6,col=12,title=heapledger%3A search::allocs 1,240 over 1,180 (+60, +5.1 %25): recorded figure at figures/linux.toml:14%0Agrew search/collect by 58, search/parse by 2%0Awhy fits the smallest machine we run on
-::warning file=crates/engine/figures/linux.toml,line=14,col=3,title=heapledger%3A search::net_bytes -100 B under 0 B (-100 B): recorded figure at figures/linux.toml:14
+::notice file=crates/engine/figures/linux.toml,line=14,col=3,title=heapledger%3A search::good news: fewer bytes than recorded: `cargo heapledger record`%0Anet_bytes -100 B under 0 B (-100 B): recorded figure at figures/linux.toml:14
 ::warning title=heapledger%3A search::peak_bytes 2.00 KiB (2,048 B): not in linux.toml yet
 ::warning title=heapledger%3A stray::unlisted no table of heapledger.toml names it
 ";
@@ -80,7 +102,7 @@ mod tests {
         assert_eq!(
             strict,
             expected
-                .replace("::warning file", "::error file")
+                .replace("::notice file", "::error file")
                 .replace("::warning title=heapledger%3A search", "::error title=heapledger%3A search")
         );
         assert_eq!(annotations(&[], "", false), "");
@@ -103,6 +125,8 @@ mod tests {
         let file = |prefix: &str, name: &str| within(prefix, name);
         assert_eq!(file("", "tests\\a.rs"), "tests/a.rs");
         assert_eq!(file("crates/x", "tests/a.rs"), "crates/x/tests/a.rs");
+        assert_eq!(file("crates/x", "../y/tests/a.rs"), "crates/y/tests/a.rs");
+        assert_eq!(file("crates", "../../a.rs"), "../a.rs");
         assert_eq!(file("crates/x/", "/elsewhere/a.rs"), "/elsewhere/a.rs");
         assert_eq!(file("crates/x/", "C:\\elsewhere\\a.rs"), "C:/elsewhere/a.rs");
     }

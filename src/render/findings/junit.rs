@@ -24,7 +24,7 @@ fn case(finding: &Finding, strict: bool) -> TestCase {
     let details = details(finding).into_iter().map(|(label, said)| format!("{label}: {}", xml_text(&said)));
     let details = details.collect::<Vec<_>>().join("\n");
     let mut case = match finding.status {
-        Status::NotRun | Status::Unlisted => {
+        Status::NotRun | Status::Unmatched | Status::Unlisted => {
             let mut status = TestCaseStatus::skipped();
             status.set_message(said).set_type(finding.status.name());
             TestCase::new(name, status)

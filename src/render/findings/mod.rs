@@ -25,7 +25,12 @@ mod markdown;
 mod table;
 /// The words that all outputs share.
 mod words;
+/// Texts that go on in the next line.
+#[cfg(feature = "cli")]
+mod wrap;
 
+#[cfg(feature = "cli")]
+pub(crate) use cells::detail_lines;
 #[cfg(feature = "cli")]
 pub(crate) use difference::difference;
 pub(crate) use failure::{failure, warning};
@@ -37,3 +42,5 @@ pub(crate) use junit::junit;
 pub(crate) use markdown::markdown;
 #[cfg(feature = "cli")]
 pub(crate) use table::table;
+#[cfg(feature = "cli")]
+pub(crate) use words::{counts, one_line};

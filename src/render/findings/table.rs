@@ -1,40 +1,57 @@
-//! The table of a run: every judged figure on a line, and below a figure that needs attention the reason. In colour and
-//! as wide as asked for.
+//! The table of a run: what matters first, a judged figure on a line, and below a figure that needs attention the
+//! reason. In colour, and no wider than asked for.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::cells::{TITLES, cells, details, is_quiet, operations, summary};
+use super::cells::{TITLES, cells, detail_line, details, is_quiet, summary};
+use super::wrap::wrapped;
 use crate::judging::budget::{Finding, Status};
 use crate::render::look::{BAD, FAINT, GOOD, HEADER, Look, padded};
 use crate::words::printable;
 
-/// With more operations than this, figures within their limits are only counted.
-const MANY: usize = 200;
 /// The least width of names, in columns: shorter names could not be told apart.
 const NARROWEST_NAME: usize = 16;
+/// No table is narrower, in columns, whatever the terminal says.
+const NARROWEST: usize = 24;
 /// What warns but does not fail.
 const WARNING: Style = AnsiColor::Yellow.on_default();
 /// The column that a narrow table leaves out, and the last one: positions in [`TITLES`].
 const DIFFERENCE: usize = 3;
 const VERDICT: usize = 4;
 
-/// `findings` as a table. Those within their limits are left out where they are many, unless `show_all`.
+/// `findings` as a table, those that matter first. Those that need no attention are left out, unless `show_all`.
 pub(crate) fn table(findings: &[Finding], show_all: bool, look: &Look, out: &mut impl Write) -> fmt::Result {
-    let quiet = || findings.iter().filter(|finding| is_quiet(finding));
-    let cuts = !show_all && operations(quiet()) > MANY;
-    let shown: Vec<&Finding> = findings.iter().filter(|finding| !cuts || !is_quiet(finding)).collect();
-    for line in lines(&shown, look) {
-        writeln!(out, "{line}")?;
+    let quiet = || findings.iter().filter(|finding| !show_all && is_quiet(finding));
+    let mut shown: Vec<&Finding> = findings.iter().filter(|finding| show_all || !is_quiet(finding)).collect();
+    let mut worst: BTreeMap<&str, Status> = BTreeMap::new();
+    for finding in &shown {
+        let known = worst.entry(&finding.path).or_insert(finding.status);
+        *known = finding.status.max(*known);
     }
-    if cuts {
-        let left = format!("and {}; `--all` shows them", summary(quiet()));
-        writeln!(out, "{}", look.paint(FAINT, &left))?;
+    shown.sort_by_key(|finding| (Reverse(worst[&*finding.path]), &finding.path, Reverse(finding.status)));
+    let mut end = Vec::new();
+    if !shown.is_empty() && quiet().next().is_some() {
+        end.push((FAINT, format!("and {}; `--all` shows them", summary(quiet()))));
     }
     let worst = findings.iter().map(|finding| finding.status).max().unwrap_or(Status::Within);
-    writeln!(out, "{}", look.paint(style(worst), &summary(findings.iter())))
+    end.push((style(worst), summary(findings.iter())));
+    let end =
+        end.iter().flat_map(|(style, said)| beyond(look, said, 0).into_iter().map(|line| look.paint(*style, &line)));
+    let lines = lines(&shown, look).into_iter().chain(end);
+    lines.into_iter().try_for_each(|line| writeln!(out, "{line}"))
+}
+
+/// The lines of a text that begins `indent` columns from the left.
+fn beyond(look: &Look, text: &str, indent: usize) -> Vec<String> {
+    match look.wraps {
+        true => wrapped(text, look.width.max(NARROWEST).saturating_sub(indent)),
+        false => vec![text.into()],
+    }
 }
 
 fn style(status: Status) -> Style {
@@ -57,8 +74,12 @@ fn lines(findings: &[&Finding], look: &Look) -> Vec<String> {
         row.iter().zip(&mut widths).for_each(|(cell, width)| *width = cell.width().max(*width));
     }
     let taken = |widths: &[usize; 5]| widths.iter().map(|width| width + 2).sum::<usize>();
+    let width = look.width.max(NARROWEST);
     // The column that is left out here stands below the figures that need attention.
-    let narrow = taken(&widths) + NARROWEST_NAME > look.width;
+    let narrow = taken(&widths) + NARROWEST_NAME > width;
+    if look.wraps && narrow && taken(&widths) - widths[DIFFERENCE] - 2 + NARROWEST_NAME > width {
+        return stacked(findings, &rows, look);
+    }
     let line = |name: &str, cells: [&str; 5], style: Style| {
         let mut line = name.to_string();
         for (at, (cell, width)) in
@@ -76,7 +97,7 @@ fn lines(findings: &[&Finding], look: &Look) -> Vec<String> {
     let taken = taken(&widths) - if narrow { widths[DIFFERENCE] + 2 } else { 0 };
     let names: Vec<String> = findings.iter().map(|finding| printable(&finding.path)).collect();
     let longest = names.iter().map(|name| name.width()).fold("operation".len(), usize::max);
-    let name_width = longest.min(look.width.saturating_sub(taken).max(NARROWEST_NAME));
+    let name_width = longest.min(width.saturating_sub(taken).max(NARROWEST_NAME));
     let mut lines = vec![look.paint(HEADER, &line(&padded("operation", name_width), TITLES, Style::new()))];
     for (at, finding) in findings.iter().enumerate() {
         let again = at > 0 && findings[at - 1].path == finding.path;
@@ -87,8 +108,37 @@ fn lines(findings: &[&Finding], look: &Look) -> Vec<String> {
             continue;
         }
         let by = (narrow && !cells[DIFFERENCE].is_empty()).then(|| ("difference", cells[DIFFERENCE].to_string()));
-        let details = by.into_iter().chain(details(finding));
-        lines.extend(details.map(|(label, said)| look.paint(FAINT, &format!("    {label:<11}  {said}"))));
+        lines.extend(by.into_iter().chain(details(finding)).flat_map(|(label, said)| detail(look, label, &said)));
+    }
+    lines
+}
+
+/// What there is to say of a figure beyond its row.
+fn detail(look: &Look, label: &str, said: &str) -> Vec<String> {
+    let first = detail_line(label, "");
+    let said = beyond(look, said, first.width());
+    let labels = std::iter::once(first.clone()).chain(std::iter::repeat(" ".repeat(first.width())));
+    labels.zip(said).map(|(label, said)| look.paint(FAINT, &format!("{label}{said}"))).collect()
+}
+
+/// Without columns, where a terminal has no room for them: the figure and its verdict, and below them all the rest.
+fn stacked(findings: &[&Finding], rows: &[[String; 5]], look: &Look) -> Vec<String> {
+    let width = look.width.max(NARROWEST);
+    let mut lines = Vec::new();
+    for (at, (finding, cells)) in findings.iter().zip(rows).enumerate() {
+        if at == 0 || findings[at - 1].path != finding.path {
+            lines.push(look.paint(HEADER, &cut_in_middle(&printable(&finding.path), width)));
+        }
+        let verdict = format!("{} {}", cells[0], cells[VERDICT]);
+        lines.extend(
+            wrapped(verdict.trim_start(), width - 2)
+                .iter()
+                .map(|line| look.paint(style(finding.status), &format!("  {line}"))),
+        );
+        let cells = TITLES.iter().zip(cells).take(VERDICT).skip(1).filter(|(_, cell)| !cell.is_empty());
+        let cells = cells.map(|(title, cell)| (*title, cell.clone()));
+        let details = if is_quiet(finding) { Vec::new() } else { details(finding) };
+        lines.extend(cells.chain(details).flat_map(|(label, said)| detail(look, label, &said)));
     }
     lines
 }

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use crate::judging::budget::{Finding, Place, Status};
 use crate::words::printable;
 
+/// The command that records figures.
+pub(super) const RECORD: &str = "cargo heapledger record";
+
 /// The least share that is shown, in percent: a smaller one is zero when it is rounded to one digit after the point.
 const LEAST_PERCENT: f64 = 0.05;
 
@@ -74,7 +77,7 @@ fn grew(finding: &Finding) -> Option<String> {
 }
 
 /// What people or `judge` wrote, on one line.
-pub(super) fn one_line(said: &str) -> String {
+pub(crate) fn one_line(said: &str) -> String {
     printable(&said.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
@@ -84,7 +87,7 @@ pub(super) fn file_and_line(place: &Place) -> String {
 }
 
 /// `10 within, 2 breaches, 1 improvement`: what is well, then the worst first.
-pub(super) fn counts<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> String {
+pub(crate) fn counts<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> String {
     let mut counts: BTreeMap<Status, usize> = BTreeMap::new();
     findings.into_iter().for_each(|finding| *counts.entry(finding.status).or_default() += 1);
     let within = counts.remove_entry(&Status::Within);

@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::judging::budget::figure::Figure;
+use crate::judging::budget::lines::Lines;
 use crate::judging::budget::place::Place;
 use crate::judging::budget::syntax;
 use crate::reading::Environment;
@@ -26,6 +27,9 @@ pub(crate) struct Figures {
     pub(crate) environment: Environment,
     /// By operation and figure: what was recorded, and on which line.
     pub(crate) values: BTreeMap<(String, Figure), (i64, Place)>,
+    /// Why a figure may be more than the one before it was, where somebody said so: what its comment says.
+    #[cfg(feature = "cli")]
+    pub(crate) reasons: BTreeMap<(String, Figure), String>,
 }
 
 impl Figures {
@@ -38,10 +42,12 @@ impl Figures {
     /// Reads a file of figures.
     pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Error> {
         let table = syntax::table(file, text, LARGEST)?;
-        let lines = syntax::Lines::of(text);
+        let lines = Lines::of(text);
         let place = |at| lines.place(file, at);
         let unreadable = |at: usize, what: String| Error(Cause::Unreadable { what: format!("{}: {what}", place(at)) });
         let mut values = BTreeMap::new();
+        #[cfg(feature = "cli")]
+        let mut reasons = BTreeMap::new();
         let mut schema = None;
         let mut environment = Environment::default();
         for (key, value) in table.get_ref() {
@@ -54,6 +60,8 @@ impl Figures {
                 ("rustc", DeValue::String(named)) => environment.rustc = named.to_string(),
                 ("figures", DeValue::Table(operations)) => {
                     read_operations(operations, &mut values, &place, &unreadable)?;
+                    #[cfg(feature = "cli")]
+                    reasons.extend(super::reason::reasons(operations, text));
                 }
                 (other, _) => {
                     let valid = ["schema", "target", "profile", "allocator", "rustc", "figures"];
@@ -63,7 +71,13 @@ impl Figures {
             }
         }
         match schema {
-            Some((_, Some(SCHEMA))) => Ok(Self { file: file.into(), environment, values }),
+            Some((_, Some(SCHEMA))) => Ok(Self {
+                file: file.into(),
+                environment,
+                values,
+                #[cfg(feature = "cli")]
+                reasons,
+            }),
             Some((at, found)) => Err(unreadable(at, syntax::other_schema(found, SCHEMA))),
             None => Err(unreadable(0, "no `schema` stands here: this is no file of figures, or it was cut off".into())),
         }

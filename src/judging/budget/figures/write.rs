@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use toml_edit::{DocumentMut, Item, Key, Table, Value};
 
 use super::read::SCHEMA;
+use super::reason::comment;
 use crate::judging::budget::figure::Figure;
 use crate::reading::Environment;
 use crate::words::printable;
@@ -13,8 +14,12 @@ use crate::words::printable;
 const HEAD: &str = "# What operations measured, in this environment. Written by `cargo heapledger record`: read it in diffs, do \
                     not edit it.\n";
 
-/// The text of the file of `environment`.
-pub(crate) fn figures(environment: &Environment, values: &BTreeMap<(String, Figure), i64>) -> String {
+/// The text of the file of `environment`: every figure, and beside it the reason that was given for it.
+pub(crate) fn figures(
+    environment: &Environment,
+    values: &BTreeMap<(String, Figure), i64>,
+    reasons: &BTreeMap<(String, Figure), String>,
+) -> String {
     let mut document = DocumentMut::new();
     document.decor_mut().set_prefix(HEAD);
     document.insert("schema", SCHEMA.into());
@@ -25,12 +30,14 @@ pub(crate) fn figures(environment: &Environment, values: &BTreeMap<(String, Figu
     }
     let mut operations = Table::new();
     let mut values = values.iter().peekable();
-    while let Some(((path, figure), value)) = values.next() {
+    let line = |key: &(String, Figure), value: i64| line(key.1, value, reasons.get(key).map(String::as_str));
+    while let Some((key, value)) = values.next() {
+        let (path, figure) = key;
         let mut operation = Table::new();
         operation.set_dotted(true);
-        operation.insert(figure.name(), line(*figure, *value));
-        while let Some(((_, figure), value)) = values.next_if(|((next, _), _)| next == path) {
-            operation.insert(figure.name(), line(*figure, *value));
+        operation.insert(figure.name(), line(key, *value));
+        while let Some((key, value)) = values.next_if(|((next, _), _)| next == path) {
+            operation.insert(key.1.name(), line(key, *value));
         }
         let key: Key = quoted(path).parse().expect("a quoted string is a key");
         operations.insert_formatted(&key, operation.into());
@@ -39,11 +46,11 @@ pub(crate) fn figures(environment: &Environment, values: &BTreeMap<(String, Figu
     document.to_string()
 }
 
-/// The number, and how people say it where that is another way.
-fn line(figure: Figure, value: i64) -> Item {
+/// The number, and what there is to say of it.
+fn line(figure: Figure, value: i64, reason: Option<&str>) -> Item {
     let mut number = Value::from(value);
-    if !figure.is_exact_in_short(value) {
-        number.decor_mut().set_suffix(format!(" # {}", figure.short(value)));
+    if let Some(comment) = comment(figure, value, reason) {
+        number.decor_mut().set_suffix(format!(" # {comment}"));
     }
     number.into()
 }
@@ -103,7 +110,7 @@ mod tests {
             (("index_build".to_string(), Figure::PeakBytes), 1023),
             (("a\n\"\\\u{202e}é".to_string(), Figure::NetBytes), -2048),
         ]);
-        let text = figures(&environment(), &values);
+        let text = figures(&environment(), &values, &BTreeMap::new());
         let expected = r#"# What operations measured, in this environment. Written by `cargo heapledger record`: read it in diffs, do not edit it.
 schema = 1
 target = "x86_64-unknown-linux-gnu"
@@ -124,7 +131,7 @@ rustc = "1.95.0"
 
     #[test]
     fn a_file_without_figures_can_be_read() {
-        let text = figures(&environment(), &BTreeMap::new());
+        let text = figures(&environment(), &BTreeMap::new(), &BTreeMap::new());
         assert!(text.ends_with("rustc = \"1.95.0\"\n\n[figures]\n"), "{text}");
         assert_eq!(read_back(&text), (environment(), BTreeMap::new()));
     }
@@ -140,11 +147,17 @@ rustc = "1.95.0"
         fn what_is_written_is_read_back(
             values in prop::collection::btree_map((hostile(), prop::sample::select(&Figure::ALL)), any::<i64>(), 0..40),
             parts in (hostile(), hostile(), hostile(), hostile()),
+            reason in hostile(),
         ) {
             let (target, profile, allocator, rustc) = parts;
             let environment = Environment { target, profile, allocator, rustc, ..environment() };
-            let text = figures(&environment, &values);
+            let reasons: BTreeMap<_, _> = values.keys().map(|key| (key.clone(), reason.clone())).collect();
+            let text = figures(&environment, &values, &reasons);
             prop_assert_eq!(read_back(&text), (environment, values.clone()));
+            let said = printable(reason.trim());
+            let expected = values.keys().filter(|_| !said.is_empty()).map(|key| (key.clone(), said.clone()));
+            let read = Figures::parse("figures.toml", &text).expect("what is written can be read");
+            prop_assert_eq!(read.reasons, expected.collect());
             prop_assert!(text.chars().all(|one| one == '\n' || !one.is_control()));
             let lines = text.lines().skip_while(|line| *line != "[figures]").skip(1);
             prop_assert_eq!(lines.count(), values.len());

@@ -83,7 +83,7 @@ fn the_ceiling_is_what_counts_where_both_are_exceeded() {
 
 #[test]
 fn what_does_not_repeat_itself_is_unstable_only_beyond_its_tolerance() {
-    let wobbles = |value, highest| Observed { value, highest, unstable: true };
+    let wobbles = |value, highest| Observed { value, highest, unstable: true, same: false };
     let status = |limit, recorded, value| one(limit, recorded, value).0;
     assert_eq!(status(RATCHET, Some(100), wobbles(100, 101)), Status::Unstable);
     assert_eq!(status("'10%'", Some(100), wobbles(100, 110)), Status::Within);
@@ -107,7 +107,7 @@ fn no_figure_is_too_large_or_too_small_to_be_judged() {
                 );
                 let (policy, recorded) = (policy(&text), figures(&format!("search.net_bytes = {base}")));
                 let limits = policy.rules("search", &Environment::default()).limits;
-                let value = Observed { value, highest, unstable: value != highest };
+                let value = Observed { value, highest, unstable: value != highest, same: false };
                 let limit = limits.get(&Figure::NetBytes).expect("it is limited");
                 let found = judge_figure(Some(&recorded), "search", Figure::NetBytes, value, limit);
                 assert!(found.difference().is_some());

@@ -3,6 +3,7 @@
 use super::*;
 use crate::judging::budget::figures::Figures;
 use crate::judging::budget::measured::{Denied, LeakTested};
+use crate::judging::budget::{Policy, Run, unmatched};
 use crate::reading::{Data, Environment, Row};
 use crate::words::Tally;
 
@@ -43,6 +44,7 @@ fn part(measured: &[(&str, Measured)], rows: Vec<Row>) -> Part {
         measured: measured.iter().map(|(path, measured)| (path.to_string(), measured.clone())).collect(),
         leak_tests: Vec::new(),
         denied: Vec::new(),
+        denying: Vec::new(),
         report,
     }
 }
@@ -159,13 +161,15 @@ fn what_the_policy_names_and_no_test_entered_is_missing() {
     let part = |path| part(&[(path, measured(1, None))], Vec::new());
     let missing = |paths: &[&'static str], complete| {
         let run = Run { complete: true, clean: true, parts: paths.iter().map(|path| part(path)).collect() };
-        let findings = missing(&policy, &run, complete);
+        let findings = unmatched(&policy, &run, complete);
         findings.into_iter().map(|found| (found.path, found.status)).collect::<Vec<_>>()
     };
-    assert_eq!(missing(&["search"], true), [("gone".to_string(), Status::Breach)]);
+    let idle = ("glob/*".to_string(), Status::Unmatched);
+    assert_eq!(missing(&["search"], true), [("gone".to_string(), Status::Breach), idle.clone()]);
     assert_eq!(missing(&["search"], false), [("gone".to_string(), Status::NotRun)]);
     // Another environment may have run it.
-    assert_eq!(missing(&["search", "gone"], true), []);
+    assert_eq!(missing(&["search", "gone"], true), [idle]);
+    assert_eq!(missing(&["search", "gone", "glob/a/b"], true), []);
 }
 
 #[test]

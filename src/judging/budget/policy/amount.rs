@@ -82,13 +82,22 @@ fn listed(names: &[&str], between: &str) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(between)
 }
 
-/// `0.5 %` as a number.
-pub(super) fn percent(text: &str) -> Result<f64, String> {
+/// `0.5 %` as a number. A tolerance of more than the figure would tolerate whatever is less.
+pub(super) fn percent(figure: Figure, text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').map(str::trim_end).unwrap_or("");
     // The standard library also reads exponents, infinities and the like.
     let decimal = number.bytes().all(|one| one.is_ascii_digit() || one == b'.');
-    let percent = number.parse().ok().filter(|percent| decimal && (0.0..=1000.0).contains(percent));
-    percent.ok_or_else(|| format!("{} is no tolerance: write a percentage from \"0%\" to \"1000%\"", quoted(text)))
+    let percent = number.parse().ok().filter(|_| decimal);
+    match percent {
+        Some(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
+        Some(_) => Err(format!(
+            "{} is a tolerance of more than the figure, which no improvement could leave: write at most \"100%\", or a \
+             ceiling such as {}",
+            quoted(text),
+            example(figure)
+        )),
+        None => Err(format!("{} is no tolerance: write a percentage from \"0%\" to \"100%\"", quoted(text))),
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,9 @@ pub(crate) struct Glob {
     parts: Vec<GlobPart>,
     /// A bit for each part that is `**`. No two stand side by side.
     deep: u128,
+    /// As people wrote it.
+    #[cfg(feature = "cli")]
+    pub(super) written: String,
 }
 
 /// What matches one segment, or several.
@@ -84,7 +87,12 @@ impl Glob {
         for (index, _) in parts.iter().enumerate().filter(|(_, part)| matches!(part, GlobPart::Deep)) {
             deep |= 1 << index;
         }
-        Ok(Self { parts, deep })
+        Ok(Self {
+            parts,
+            deep,
+            #[cfg(feature = "cli")]
+            written: name.into(),
+        })
     }
 
     /// Whether it matches the operation with these names, or one that it is nested in.

@@ -1,7 +1,7 @@
 //! The document and its tables: makes a policy of them, or says what is wrong. What stands beside a figure is for
 //! `setting`, and which table wins for `rules`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use toml::de::{DeTable, DeValue};
 
@@ -13,6 +13,7 @@ use super::table::RuleTable;
 use super::value::{Reader, TomlKey, TomlValue, in_order};
 use crate::judging::budget::figure::Figure;
 use crate::judging::budget::limit::Unlisted;
+use crate::judging::budget::problem::{self, Problem};
 use crate::judging::budget::syntax;
 use crate::words::Error;
 
@@ -35,13 +36,19 @@ const FOLDER: &str = "a folder beside this file, such as \"tests/figures\"";
 impl Policy {
     /// Reads a policy. `file` is how the file is shown in messages.
     pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Error> {
-        let document = syntax::table(file, text, LARGEST)?;
-        Reader::new(file, text).policy(document.get_ref())
+        let (document, mut problems) = syntax::recovered(file, text, LARGEST)?;
+        let reader = Reader::new(file, text);
+        let policy = reader.noting(reader.policy(document.get_ref()));
+        // What is no TOML is read as something else: nothing more is told of its line.
+        let line = |problem: &Problem| reader.place(problem.at).line;
+        let broken: BTreeSet<usize> = problems.iter().map(line).collect();
+        problems.extend(reader.problems.take().into_iter().filter(|problem| !broken.contains(&line(problem))));
+        policy.filter(|_| problems.is_empty()).ok_or_else(|| problem::error(file, text, problems))
     }
 }
 
 impl Reader<'_> {
-    fn policy(&self, document: &DeTable<'_>) -> Result<Policy, Error> {
+    fn policy(&self, document: &DeTable<'_>) -> Result<Policy, Problem> {
         self.schema(document)?;
         let mut policy = Policy {
             file: self.file.into(),
@@ -57,13 +64,19 @@ impl Reader<'_> {
         for (key, value) in in_order(document) {
             match key.get_ref().as_ref() {
                 "schema" => {}
-                "unlisted" => policy.unlisted = self.unlisted(value)?,
-                "strict" => policy.strict = self.boolean("strict", value)?,
-                "figures" => policy.figures = self.folder(value)?,
-                "defaults" => policy.defaults.push(self.rule_table(None, key, value)?),
-                "operation" => self.operations(None, value, &mut policy, &mut room)?,
-                "target" => self.targets(value, &mut policy, &mut room)?,
-                _ => return Err(self.unknown(key, &ROOT)),
+                "unlisted" => policy.unlisted = self.noting(self.unlisted(value)).unwrap_or_default(),
+                "strict" => policy.strict = self.noting(self.boolean("strict", value)).unwrap_or_default(),
+                "figures" => policy.figures = self.noting(self.folder(value)).unwrap_or_default(),
+                "defaults" => policy.defaults.extend(self.noting(self.rule_table(None, key, value))),
+                "operation" => {
+                    self.noting(self.operations(None, value, &mut policy, &mut room));
+                }
+                "target" => {
+                    self.noting(self.targets(value, &mut policy, &mut room));
+                }
+                _ => {
+                    self.noting::<()>(Err(self.unknown(key, &ROOT)));
+                }
             }
         }
         policy.defaults.sort_by_key(RuleTable::order);
@@ -73,7 +86,7 @@ impl Reader<'_> {
     }
 
     /// Checks the schema, before all else: a newer one may have keys that are unknown here.
-    fn schema(&self, document: &DeTable<'_>) -> Result<(), Error> {
+    fn schema(&self, document: &DeTable<'_>) -> Result<(), Problem> {
         let Some(schema) = document.get("schema") else {
             let what = format!("`schema` is missing: put `schema = {SCHEMA}` on the first line");
             return Err(self.error(0, what));
@@ -88,7 +101,7 @@ impl Reader<'_> {
         }
     }
 
-    fn unlisted(&self, value: &TomlValue<'_>) -> Result<Unlisted, Error> {
+    fn unlisted(&self, value: &TomlValue<'_>) -> Result<Unlisted, Problem> {
         let word = self.string("unlisted", value, "\"fail\", \"warn\" or \"allow\"")?;
         match word {
             "fail" => Ok(Unlisted::Fail),
@@ -102,7 +115,7 @@ impl Reader<'_> {
     }
 
     /// The folder of the recorded figures: one that is not outside of the policy's folder, on any system.
-    fn folder(&self, value: &TomlValue<'_>) -> Result<String, Error> {
+    fn folder(&self, value: &TomlValue<'_>) -> Result<String, Problem> {
         let folder = self.string("figures", value, FOLDER)?;
         let drive = folder.as_bytes().get(1) == Some(&b':') && folder.as_bytes()[0].is_ascii_alphabetic();
         let wrong = if folder.trim().is_empty() {
@@ -121,23 +134,28 @@ impl Reader<'_> {
         Err(self.error(value.span().start, format!("`figures` {wrong}: write {FOLDER}")))
     }
 
-    fn targets(&self, value: &TomlValue<'_>, policy: &mut Policy, room: &mut usize) -> Result<(), Error> {
+    fn targets(&self, value: &TomlValue<'_>, policy: &mut Policy, room: &mut usize) -> Result<(), Problem> {
         let example = "tables such as `[target.'cfg(windows)'.defaults]`";
         for (key, value) in in_order(self.table("target", value, example)?) {
             if policy.targets.len() == MOST_TARGETS {
                 let what = format!("more than {MOST_TARGETS} targets: put what they share into one");
                 return Err(self.error(key.span().start, what));
             }
-            let expression = expression(key.get_ref()).map_err(|what| self.error(key.span().start, what))?;
-            policy.targets.push(expression);
-            let target = Some(policy.targets.len() - 1);
+            let expression = expression(key.get_ref()).map_err(|what| self.error(key.span().start, what));
+            // What stands under an expression that is none is read all the same, for what may be wrong with it.
+            let target = self.noting(expression).map(|expression| {
+                policy.targets.push(expression);
+                policy.targets.len() - 1
+            });
             let name = short(key.get_ref());
-            for (key, value) in in_order(self.table(&name, value, example)?) {
-                match key.get_ref().as_ref() {
-                    "defaults" => policy.defaults.push(self.rule_table(target, key, value)?),
-                    "operation" => self.operations(target, value, policy, room)?,
-                    _ => return Err(self.unknown(key, &["defaults", "operation"])),
-                }
+            let Some(table) = self.noting(self.table(&name, value, example)) else { continue };
+            for (key, value) in in_order(table) {
+                let read = match key.get_ref().as_ref() {
+                    "defaults" => self.rule_table(target, key, value).map(|table| policy.defaults.push(table)),
+                    "operation" => self.operations(target, value, policy, room),
+                    _ => Err(self.unknown(key, &["defaults", "operation"])),
+                };
+                self.noting(read);
             }
         }
         Ok(())
@@ -149,26 +167,31 @@ impl Reader<'_> {
         value: &TomlValue<'_>,
         policy: &mut Policy,
         room: &mut usize,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Problem> {
         let mut lines = HashMap::new();
         for (key, value) in in_order(self.table("operation", value, "tables such as `[operation.\"index_build\"]`")?) {
-            let fail = |what: String| Err(self.error(key.span().start, what));
+            let fail = |what: String| {
+                self.noting::<()>(Err(self.error(key.span().start, what)));
+            };
             if *room == 0 {
-                return fail(format!("more than {MOST_OPERATIONS} operations: name several by one glob"));
+                return Err(self.error(
+                    key.span().start,
+                    format!("more than {MOST_OPERATIONS} operations: name several by one glob"),
+                ));
             }
             *room -= 1;
             let (name, path) = (short(key.get_ref()), normalized(key.get_ref()));
             if path.is_empty() {
-                return fail(format!("`{name}` names no operation: write its path, such as `index_build/commit`"));
+                fail(format!("`{name}` names no operation: write its path, such as `index_build/commit`"));
             }
             let line = self.place(key.span().start).line;
             if let Some(first) = lines.insert(path.clone(), line) {
-                return fail(format!("`{name}` is the operation of line {first} again: keep one of the two"));
+                fail(format!("`{name}` is the operation of line {first} again: keep one of the two"));
             }
-            let table = self.rule_table(target, key, value)?;
+            let Some(table) = self.noting(self.rule_table(target, key, value)) else { continue };
             if Glob::is(&path) {
-                let glob = glob(&path).map_err(|what| self.error(key.span().start, what))?;
-                policy.globs.push((glob, table));
+                let glob = glob(&path).map_err(|what| self.error(key.span().start, what));
+                policy.globs.extend(self.noting(glob).map(|glob| (glob, table)));
             } else {
                 policy.full.entry(path).or_default().push(table);
             }
@@ -176,7 +199,12 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn rule_table(&self, target: Option<usize>, key: &TomlKey<'_>, value: &TomlValue<'_>) -> Result<RuleTable, Error> {
+    fn rule_table(
+        &self,
+        target: Option<usize>,
+        key: &TomlKey<'_>,
+        value: &TomlValue<'_>,
+    ) -> Result<RuleTable, Problem> {
         let name = short(key.get_ref());
         let mut table =
             RuleTable { place: self.place(key.span().start), target, limits: BTreeMap::new(), why: None, runs: None };
@@ -185,17 +213,19 @@ impl Reader<'_> {
         {
             match (Figure::named(key.get_ref()), key.get_ref().as_ref()) {
                 (Some(figure), _) => {
-                    table.limits.insert(figure, self.setting(figure, value)?);
+                    table.limits.extend(self.noting(self.setting(figure, value)).map(|limit| (figure, limit)));
                 }
-                (None, "why") => table.why = Some(self.why(value)?),
-                (None, "runs") => table.runs = Some(self.runs(value)?),
-                (None, _) => return Err(self.unknown_of_rule(&name, key, value)),
+                (None, "why") => table.why = self.noting(self.why(value)),
+                (None, "runs") => table.runs = self.noting(self.runs(value)),
+                (None, _) => {
+                    self.noting::<()>(Err(self.unknown_of_rule(&name, key, value)));
+                }
             }
         }
         Ok(table)
     }
 
-    fn why(&self, value: &TomlValue<'_>) -> Result<String, Error> {
+    fn why(&self, value: &TomlValue<'_>) -> Result<String, Problem> {
         let example = "the reason of the limits in a sentence";
         match self.string("why", value, example)? {
             blank if blank.trim().is_empty() => {
@@ -205,7 +235,7 @@ impl Reader<'_> {
         }
     }
 
-    fn runs(&self, value: &TomlValue<'_>) -> Result<u32, Error> {
+    fn runs(&self, value: &TomlValue<'_>) -> Result<u32, Problem> {
         let example = format!("an integer from 1 to {MOST_RUNS}");
         let DeValue::Integer(number) = value.get_ref() else { return Err(self.wrong("runs", value, &example)) };
         let runs = syntax::integer(number).and_then(|runs| u32::try_from(runs).ok());
@@ -213,7 +243,7 @@ impl Reader<'_> {
         runs.filter(|runs| (1..=MOST_RUNS).contains(runs)).ok_or_else(|| self.error(value.span().start, found()))
     }
 
-    fn unknown_of_rule(&self, table: &str, key: &TomlKey<'_>, value: &TomlValue<'_>) -> Error {
+    fn unknown_of_rule(&self, table: &str, key: &TomlKey<'_>, value: &TomlValue<'_>) -> Problem {
         let valid: Vec<&str> = Figure::ALL.map(Figure::name).into_iter().chain(["why", "runs"]).collect();
         let near = syntax::nearest(key.get_ref(), &valid);
         if value.get_ref().is_table() && !near.starts_with("did you mean") {

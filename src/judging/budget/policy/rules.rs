@@ -2,6 +2,8 @@
 //! specific one. How the file is read is for `read`; whether figures keep to the limits is for `judge`.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "cli")]
+use std::collections::BTreeSet;
 
 use cfg_expr::Expression;
 
@@ -82,6 +84,18 @@ impl Policy {
         let first =
             |tables: &[RuleTable]| tables.iter().find(|table| targets.hold(table)).map(|table| table.place.clone());
         self.full.iter().filter_map(|(path, tables)| Some((path.clone(), first(tables)?))).collect()
+    }
+
+    /// The globs that hold in one of the environments and match none of `paths`, and where.
+    #[cfg(feature = "cli")]
+    pub(crate) fn idle_globs(&self, environments: &[&Environment], paths: &BTreeSet<String>) -> Vec<(String, Place)> {
+        let targets: Vec<Targets<'_>> = environments.iter().map(|here| Targets::new(&self.targets, here)).collect();
+        let paths: Vec<Vec<&str>> = paths.iter().map(|path| segments(path).collect()).collect();
+        let idle = self.globs.iter().filter(|(glob, table)| {
+            targets.iter().any(|targets| targets.hold(table))
+                && paths.iter().all(|path| glob.reach(path) == Reach::Nothing)
+        });
+        idle.map(|(glob, table)| (glob.written.clone(), table.place.clone())).collect()
     }
 
     /// The tables that name the operation in full.

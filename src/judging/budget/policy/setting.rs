@@ -7,12 +7,12 @@ use super::message::quoted;
 use super::value::{Reader, TomlValue, in_order};
 use crate::judging::budget::figure::Figure;
 use crate::judging::budget::limit::{FigureLimit, Tolerance};
+use crate::judging::budget::problem::Problem;
 use crate::judging::budget::syntax;
-use crate::words::{Cause, Error};
 
 impl Reader<'_> {
     /// The limit that `value` writes; `None` for `"none"`.
-    pub(super) fn setting(&self, figure: Figure, value: &TomlValue<'_>) -> Result<Option<FigureLimit>, Error> {
+    pub(super) fn setting(&self, figure: Figure, value: &TomlValue<'_>) -> Result<Option<FigureLimit>, Problem> {
         let place = self.place(value.span().start);
         let limit = FigureLimit { exact: None, ratchet: false, max: None, tolerance: Tolerance::default(), place };
         let fail = |what: String| self.error(value.span().start, what);
@@ -25,7 +25,7 @@ impl Reader<'_> {
                 "none" => Ok(None),
                 "ratchet" => Ok(Some(FigureLimit { ratchet: true, ..limit })),
                 share if share.ends_with('%') => {
-                    let percent = percent(share).map_err(fail)?;
+                    let percent = percent(figure, share).map_err(fail)?;
                     Ok(Some(FigureLimit { ratchet: true, tolerance: Tolerance { percent, minimum: 0 }, ..limit }))
                 }
                 word if word.starts_with(char::is_alphabetic) => {
@@ -40,32 +40,50 @@ impl Reader<'_> {
                     Ok(Some(FigureLimit { max: Some(max), ..limit }))
                 }
             },
-            DeValue::Table(table) => self.limit_table(figure, table, limit).map(Some),
+            DeValue::Table(table) => self.limit_table(figure, value.span().start, table, limit).map(Some),
             _ => Err(self.wrong(figure.name(), value, &ways(figure))),
         }
     }
 
     /// The limit that a table writes, with what `limit` says of it already.
-    fn limit_table(&self, figure: Figure, table: &DeTable<'_>, mut limit: FigureLimit) -> Result<FigureLimit, Error> {
+    fn limit_table(
+        &self,
+        figure: Figure,
+        at_table: usize,
+        table: &DeTable<'_>,
+        mut limit: FigureLimit,
+    ) -> Result<FigureLimit, Problem> {
         let mut ratchet = None;
         // Where the keys stand that need a figure to be around.
         let (mut tolerance, mut minimum) = (None, None);
+        let mut wrong = None;
         for (key, value) in in_order(table) {
             let at = key.span().start;
-            match key.get_ref().as_ref() {
-                "exact" => limit.exact = Some(self.amount(figure, "exact", value)?),
-                "max" => limit.max = Some(self.amount(figure, "max", value)?),
-                "ratchet" => ratchet = Some(self.boolean("ratchet", value)?),
-                "tolerance" => (limit.tolerance.percent, tolerance) = (self.tolerance(value)?, Some(at)),
-                "minimum" => (limit.tolerance.minimum, minimum) = (self.minimum(figure, value)?, Some(at)),
-                _ => return Err(self.unknown(key, &["exact", "max", "ratchet", "tolerance", "minimum"])),
+            let read = match key.get_ref().as_ref() {
+                "exact" => self.amount(figure, "exact", value).map(|exact| limit.exact = Some(exact)),
+                "max" => self.amount(figure, "max", value).map(|max| limit.max = Some(max)),
+                "ratchet" => self.boolean("ratchet", value).map(|wanted| ratchet = Some(wanted)),
+                "tolerance" => self
+                    .tolerance(figure, value)
+                    .map(|percent| (limit.tolerance.percent, tolerance) = (percent, Some(at))),
+                "minimum" => {
+                    self.minimum(figure, value).map(|least| (limit.tolerance.minimum, minimum) = (least, Some(at)))
+                }
+                _ => Err(self.unknown(key, &["exact", "max", "ratchet", "tolerance", "minimum"])),
+            };
+            // The last problem is the caller's to note.
+            if let Err(problem) = read {
+                self.problems.borrow_mut().extend(wrong.replace(problem));
             }
+        }
+        // What keys mean together is for when each of them is right.
+        if let Some(problem) = wrong {
+            return Err(problem);
         }
         // A tolerance alone asks for the recorded figure; beside a ceiling it may be meant for that.
         let implied = tolerance.is_some() && limit.exact.is_none() && limit.max.is_none();
         limit.ratchet = ratchet.unwrap_or(implied);
-        let place = limit.place.clone();
-        let fail = |what: &str| Err(Error(Cause::Unreadable { what: format!("{place}: {what}") }));
+        let fail = |what: &str| Err(self.error(at_table, what));
         if limit.ratchet && limit.exact.is_some() {
             return fail("`exact` and `ratchet` exclude each other: keep the one that the figure is held against");
         }
@@ -82,12 +100,12 @@ impl Reader<'_> {
         Ok(limit)
     }
 
-    fn tolerance(&self, value: &TomlValue<'_>) -> Result<f64, Error> {
+    fn tolerance(&self, figure: Figure, value: &TomlValue<'_>) -> Result<f64, Problem> {
         let text = self.string("tolerance", value, "a percentage such as \"1%\"")?;
-        percent(text.trim()).map_err(|what| self.error(value.span().start, what))
+        percent(figure, text.trim()).map_err(|what| self.error(value.span().start, what))
     }
 
-    fn minimum(&self, figure: Figure, value: &TomlValue<'_>) -> Result<i64, Error> {
+    fn minimum(&self, figure: Figure, value: &TomlValue<'_>) -> Result<i64, Problem> {
         match self.amount(figure, "minimum", value)? {
             below if below < 0 => Err(self.error(value.span().start, "`minimum` is below zero: write 0 or more")),
             minimum => Ok(minimum),
@@ -95,7 +113,7 @@ impl Reader<'_> {
     }
 
     /// An integer, or a size in a string. `name` is that of the key.
-    fn amount(&self, figure: Figure, name: &str, value: &TomlValue<'_>) -> Result<i64, Error> {
+    fn amount(&self, figure: Figure, name: &str, value: &TomlValue<'_>) -> Result<i64, Problem> {
         let fail = |what: String| self.error(value.span().start, what);
         match value.get_ref() {
             DeValue::Integer(number) => match syntax::integer(number) {

@@ -1,29 +1,36 @@
 //! Values of one type, and what is said of others. What a key means is for `read` and `setting`.
 
-use std::fmt::Display;
+use std::cell::RefCell;
 
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::message::short;
+use crate::judging::budget::lines::Lines;
 use crate::judging::budget::place::Place;
-use crate::judging::budget::syntax::{self, Lines};
-use crate::words::{Cause, Error};
+use crate::judging::budget::problem::Problem;
+use crate::judging::budget::syntax;
 
 /// A key with its place.
 pub(super) type TomlKey<'a> = Spanned<DeString<'a>>;
 /// A value with its place.
 pub(super) type TomlValue<'a> = Spanned<DeValue<'a>>;
 
-/// A policy's text while it is read. Every error names its place and what to do.
+/// A policy's text while it is read, and what was found wrong with it so far. Every problem says what to do.
 pub(super) struct Reader<'a> {
     pub(super) file: &'a str,
     lines: Lines<'a>,
+    pub(super) problems: RefCell<Vec<Problem>>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(file: &'a str, text: &'a str) -> Self {
-        Self { file, lines: Lines::of(text) }
+        Self { file, lines: Lines::of(text), problems: RefCell::default() }
+    }
+
+    /// What was read; a problem is noted, and reading goes on.
+    pub(super) fn noting<T>(&self, read: Result<T, Problem>) -> Option<T> {
+        read.map_err(|problem| self.problems.borrow_mut().push(problem)).ok()
     }
 }
 
@@ -34,20 +41,20 @@ impl Reader<'_> {
         name: &str,
         value: &'v TomlValue<'i>,
         can: &str,
-    ) -> Result<&'v DeTable<'i>, Error> {
+    ) -> Result<&'v DeTable<'i>, Problem> {
         value.get_ref().as_table().ok_or_else(|| self.wrong(name, value, can))
     }
 
-    pub(super) fn string<'v>(&self, name: &str, value: &'v TomlValue<'_>, can: &str) -> Result<&'v str, Error> {
+    pub(super) fn string<'v>(&self, name: &str, value: &'v TomlValue<'_>, can: &str) -> Result<&'v str, Problem> {
         value.get_ref().as_str().ok_or_else(|| self.wrong(name, value, can))
     }
 
-    pub(super) fn boolean(&self, name: &str, value: &TomlValue<'_>) -> Result<bool, Error> {
+    pub(super) fn boolean(&self, name: &str, value: &TomlValue<'_>) -> Result<bool, Problem> {
         value.get_ref().as_bool().ok_or_else(|| self.wrong(name, value, "`true` or `false`"))
     }
 
-    /// The error of a value of another type.
-    pub(super) fn wrong(&self, name: &str, value: &TomlValue<'_>, can: &str) -> Error {
+    /// The problem of a value of another type.
+    pub(super) fn wrong(&self, name: &str, value: &TomlValue<'_>, can: &str) -> Problem {
         let found = match value.get_ref() {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "an integer",
@@ -60,8 +67,8 @@ impl Reader<'_> {
         self.error(value.span().start, format!("`{name}` is {found}: write {can}"))
     }
 
-    /// The error of a key that is none of `valid`.
-    pub(super) fn unknown(&self, key: &TomlKey<'_>, valid: &[&str]) -> Error {
+    /// The problem of a key that is none of `valid`.
+    pub(super) fn unknown(&self, key: &TomlKey<'_>, valid: &[&str]) -> Problem {
         let near = syntax::nearest(key.get_ref(), valid);
         self.error(key.span().start, format!("unknown key `{}`: {near}", short(key.get_ref())))
     }
@@ -70,8 +77,8 @@ impl Reader<'_> {
         self.lines.place(self.file, at)
     }
 
-    pub(super) fn error(&self, at: usize, what: impl Display) -> Error {
-        Error(Cause::Unreadable { what: format!("{}: {what}", self.place(at)) })
+    pub(super) fn error(&self, at: usize, what: impl Into<String>) -> Problem {
+        Problem { at, what: what.into() }
     }
 }
 

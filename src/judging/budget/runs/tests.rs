@@ -47,10 +47,10 @@ fn per_iteration(kept: &[i64]) -> Option<i64> {
 fn of_counts_and_peaks_the_least_run_counts_and_of_what_is_kept_the_most() {
     let stable = |value| Observed::of(value);
     for figure in [Figure::Allocs, Figure::AllocatedBytes, Figure::PeakBytes] {
-        let least = |value, highest, unstable| Observed { value, highest, unstable };
+        let least = |value, highest, unstable| Observed { value, highest, unstable, same: false };
         for (over, expected) in [
             (&[7][..], stable(7)),
-            (&[7, 7], stable(7)),
+            (&[7, 7], Observed { same: true, ..stable(7) }),
             // The first run may warm up: how far it is from the others does not count.
             (&[9, 7, 7], least(7, 7, false)),
             (&[7, 9, 7], least(7, 9, false)),
@@ -65,6 +65,7 @@ fn of_counts_and_peaks_the_least_run_counts_and_of_what_is_kept_the_most() {
         for (over, expected) in [(&[7][..], 7), (&[90, 7, 8], 8), (&[-9, -7, -8], -7), (&[3, 9, 4], 9)] {
             assert_eq!(sum_up(figure, over), Some(stable(expected)), "{figure} {over:?}");
         }
+        assert_eq!(sum_up(figure, &[7, 7, 7]), Some(Observed { same: true, ..stable(7) }));
     }
     assert_eq!(sum_up(Figure::Allocs, &[]), None);
 }
@@ -115,8 +116,10 @@ fn an_operation_did_nothing_in_a_run_that_did_not_enter_it_but_has_no_peak_there
         &[("search", own()), ("search/parse", again)],
     ]);
     let parse = &runs.measured("search", site(7))["search/parse"];
-    let values =
-        [(Figure::Allocs, Observed { value: 0, highest: 3, unstable: false }), (Figure::NetBytes, Observed::of(8))];
+    let values = [
+        (Figure::Allocs, Observed { value: 0, highest: 3, unstable: false, same: false }),
+        (Figure::NetBytes, Observed::of(8)),
+    ];
     assert_eq!(parse.values, values.into());
     assert_eq!((&parse.site, parse.inside.as_deref()), (&Some(site(2)), Some("search")));
 }

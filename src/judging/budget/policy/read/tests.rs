@@ -113,8 +113,8 @@ fn a_schema_that_is_not_ours_is_refused_before_all_else() {
 fn what_is_no_toml_is_refused_in_one_line() {
     let cases = [
         ("<<<<<<< ours", "2:1: a merge conflict stands here: take either side; figures can be recorded anew"),
-        ("strict = true\nstrict = true", "3:1: duplicate key"),
-        ("[operation.a]\n[operation.a]", "3:12: duplicate key"),
+        ("strict = true\nstrict = true", "3:1: duplicate key `strict`: it stands at heapledger.toml:2:1 already"),
+        ("[operation.a]\n[operation.a]", "3:12: duplicate key `a`: it stands at heapledger.toml:2:12 already"),
         ("why = \"\u{1}\"", "2:8: invalid basic string, expected non-double-quote visible characters, `\\`"),
         ("why = \0", "2:7: string values must be quoted, expected literal string"),
         ("why = \"open", "2:12: invalid basic string, expected `\"`"),
@@ -123,4 +123,43 @@ fn what_is_no_toml_is_refused_in_one_line() {
         let said = error(text);
         assert_eq!(said, format!("{FILE}:{expected}"));
     }
+}
+
+#[test]
+fn all_that_is_wrong_with_a_policy_is_told_at_once_in_the_order_of_the_file() {
+    let text = "\
+unlisted = 'fial'
+strict = 'yes'
+figures = '/etc'
+novel = 1
+[operation.search]
+allocs = '150%'
+peak_byte = 1
+why = ''
+runs = 0
+net_bytes = { exakt = 1, tolerance = '2', minimum = 'x', max = [] }
+peak_bytes = { exact = 1, ratchet = true }
+allocs = 1
+[operation.'a[b']
+[operation.'/']
+[operation.'/search']
+[target.'cfg(unixx)'.operation.b]
+live_byte = 1
+[target.'cfg(unix)'.nothing]
+live_bytes =
+[target.'cfg(windows)'.operation.b]
+allocs = 1.5
+";
+    let said = error(text);
+    let places: Vec<&str> = said.lines().map(|line| line.split(':').nth(1).expect("it has a line")).collect();
+    let lines = "2 3 4 5 7 8 9 10 11 11 11 11 12 13 14 15 16 17 18 19 20 22".split(' ').collect::<Vec<_>>();
+    assert_eq!(places, lines, "{said}");
+    assert!(
+        said.contains("heapledger.toml:13:1: duplicate key `allocs`: it stands at heapledger.toml:7:1 already"),
+        "{said}"
+    );
+    // What is no TOML is one problem, and not two.
+    assert!(!said.contains("`live_bytes` is"), "{said}");
+    // Whatever it is, a schema that is not ours is told alone.
+    assert_eq!(parsed("schema = 2\nnovel = 1\nstrict = 1\n").expect_err("it is newer").lines().count(), 1);
 }

@@ -256,7 +256,7 @@ fn nothing_that_is_written_panics() {
     for _ in 0..5_000 {
         let text: String = (0..next() % 24).map(|_| alphabet[next() % alphabet.len()]).collect();
         let _ = amount(Figure::PeakBytes, &text);
-        let _ = percent(&text);
+        let _ = percent(Figure::Allocs, &text);
         if let Ok(expression) = expression(&format!("cfg({text})")) {
             let _ = expression.eval(|_| true);
         }

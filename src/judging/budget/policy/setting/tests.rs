@@ -26,7 +26,7 @@ fn every_kind_of_limit_is_read() {
         ("\"ratchet\"", some(FigureLimit { ratchet: true, ..allocs.clone() })),
         ("\"1%\"", some(FigureLimit { ratchet: true, tolerance: around(1.0, 0), ..allocs.clone() })),
         ("\"0.5 %\"", some(FigureLimit { ratchet: true, tolerance: around(0.5, 0), ..allocs.clone() })),
-        ("\"1000%\"", some(FigureLimit { ratchet: true, tolerance: around(1000.0, 0), ..allocs.clone() })),
+        ("\"100%\"", some(FigureLimit { ratchet: true, tolerance: around(100.0, 0), ..allocs.clone() })),
         ("\"none\"", None),
         ("{ exact = 3 }", some(FigureLimit { exact: Some(3), ..allocs.clone() })),
         ("{ exact = \"3 k\", max = 9 }", some(FigureLimit { exact: Some(3000), max: Some(9), ..allocs.clone() })),
@@ -68,11 +68,22 @@ fn limits_that_are_none_are_refused_at_their_value() {
         ("9223372036854775808", "10: `allocs` does not fit into 64 bits: write less".into()),
         ("'-1'", "10: \"-1\" is below zero: write a number and a unit, such as \"12 k\"".into()),
         ("'1 x'", "10: `x` is no unit of `allocs`, which counts blocks: valid are `k`, `M`, `G`, `T`".into()),
-        ("'1001%'", "10: \"1001%\" is no tolerance: write a percentage from \"0%\" to \"1000%\"".into()),
-        ("'-1%'", "10: \"-1%\" is no tolerance: write a percentage from \"0%\" to \"1000%\"".into()),
-        ("'inf%'", "10: \"inf%\" is no tolerance: write a percentage from \"0%\" to \"1000%\"".into()),
-        ("'1e2%'", "10: \"1e2%\" is no tolerance: write a percentage from \"0%\" to \"1000%\"".into()),
-        ("'%'", "10: \"%\" is no tolerance: write a percentage from \"0%\" to \"1000%\"".into()),
+        (
+            "'150%'",
+            "10: \"150%\" is a tolerance of more than the figure, which no improvement could leave: \
+             write at most \"100%\", or a ceiling such as \"12 k\""
+                .into(),
+        ),
+        (
+            "'100.1%'",
+            "10: \"100.1%\" is a tolerance of more than the figure, which no improvement could leave: \
+             write at most \"100%\", or a ceiling such as \"12 k\""
+                .into(),
+        ),
+        ("'-1%'", "10: \"-1%\" is no tolerance: write a percentage from \"0%\" to \"100%\"".into()),
+        ("'inf%'", "10: \"inf%\" is no tolerance: write a percentage from \"0%\" to \"100%\"".into()),
+        ("'1e2%'", "10: \"1e2%\" is no tolerance: write a percentage from \"0%\" to \"100%\"".into()),
+        ("'%'", "10: \"%\" is no tolerance: write a percentage from \"0%\" to \"100%\"".into()),
         ("{}", "10: this table limits nothing: add `max`, `exact` or `ratchet = true`, or write \"none\"".into()),
         (
             "{ ratchet = false }",
@@ -99,7 +110,7 @@ fn limits_that_are_none_are_refused_at_their_value() {
         ("{ max = 'ratchet' }", "18: \"ratchet\" is no amount: write a number and a unit, such as \"12 k\"".into()),
         ("{ ratchet = 1 }", "22: `ratchet` is an integer: write `true` or `false`".into()),
         ("{ tolerance = 1 }", "24: `tolerance` is an integer: write a percentage such as \"1%\"".into()),
-        ("{ tolerance = '1' }", "24: \"1\" is no tolerance: write a percentage from \"0%\" to \"1000%\"".into()),
+        ("{ tolerance = '1' }", "24: \"1\" is no tolerance: write a percentage from \"0%\" to \"100%\"".into()),
         ("{ maxi = 1 }", "12: unknown key `maxi`: did you mean `max`?".into()),
     ];
     for (written, expected) in cases {
