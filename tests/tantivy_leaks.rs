@@ -126,6 +126,23 @@ fn assert_named(name: &str, count: usize, report: &LeakReport) {
     assert!((count - 1..=count).contains(&named), "{named} of {count} threads are named {name}: {report}");
 }
 
+/// Asserts that the report names a line of a file of tantivy, in this function, as one that leaks.
+#[track_caller]
+fn assert_line(report: &LeakReport, file: &str, function: &str) {
+    if !cfg!(all(feature = "lines", target_os = "linux", target_arch = "x86_64")) {
+        return;
+    }
+    let text = report.to_string();
+    let names = |line: &str| {
+        let calls = line.split(" <- ").flat_map(|call| call.split(", in "));
+        line.starts_with("  lines    ")
+            && calls
+                .map(|call| call.contains(&format!("tantivy-0.27.0 src/{file}:")) && call.contains(function))
+                .any(|named| named)
+    };
+    assert!(text.lines().any(names), "no line names {function} in {file}: {text}");
+}
+
 /// The operation that grows most, and by how many blocks in each iteration of the last window, as the report prints it.
 fn grows_most(report: &LeakReport) -> (String, f64) {
     let text = report.to_string();
@@ -691,6 +708,7 @@ fn a_reader_that_reloads_itself_leaves_its_callback_in_the_directory() {
         });
         let left = assert_leaks(&report);
         assert_eq!(left.blocks.round(), 1.0, "{left:?}");
+        assert_line(&report, "directory/watch_event_router.rs", "WatchCallbackList::subscribe");
 
         let report = judged(LeakTest::new(format!("one reader, cloned, {place}")), |_| {
             assert_eq!(library.hits(&reader.clone().searcher(), "sea"), 1);
@@ -710,6 +728,7 @@ fn a_folder_remembers_the_name_of_every_file_that_was_ever_read() {
     let left = assert_leaks(&report);
     // A path and the stub of a mapping for each of six files.
     assert_about(12.0, left.blocks);
+    assert_line(&report, "directory/mmap_directory/mod.rs", "MmapCache::get_mmap");
 
     let report = judged(slow("writer opened anew, folder, swept"), |_| {
         library.rework();
@@ -766,6 +785,7 @@ fn a_reader_with_a_warmer_leaves_a_thread_that_never_ends() {
     let left = assert_leaks(&report);
     assert_eq!(left.threads.round(), 1.0, "{left:?}");
     assert_named("tantivy-warm-gc", report.iterations() as usize, &report);
+    assert_line(&report, "reader/warming.rs", "WarmingStateInner::gc_loop");
 
     // Warmed by hand: the counts live as long as the searcher that they belong to.
     let reader = library.reader(ReloadPolicy::Manual);
@@ -796,6 +816,8 @@ fn deletes_in_an_empty_index_pile_up_until_the_writer_is_closed() {
     let report = judged(slow("delete_term, empty index"), |i| delete(i, false));
     let left = assert_leaks(&report);
     assert_about(3.0, left.blocks);
+    // What a deleted term is made into. That it is kept in a queue, no line can tell.
+    assert_line(&report, "query/term_query/term_query.rs", "TermQuery::weight");
 
     // There is nothing to delete: to roll back is as good as to commit, and makes a new queue.
     let report = judged(slow("delete_term, empty index, rolled back"), |i| delete(i, true));
@@ -815,6 +837,7 @@ fn what_is_rolled_back_stays_on_the_list_of_files_until_they_are_collected() {
         writer.rollback().expect("the writer is alive");
     });
     assert_leaks(&report);
+    assert_line(&report, "directory/managed_directory.rs", "ManagedDirectory::register_file_as_managed");
     assert!(listed(&library) > before + report.iterations(), "{} files are listed", listed(&library));
 
     // To collect is not enough by default: the thread that compresses documents may finish the file of a segment that

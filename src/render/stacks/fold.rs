@@ -25,6 +25,9 @@ const STARTS: [&str; 9] = [
     "start_thread",
 ];
 
+/// How the files of the C library are called.
+const C_LIBRARY: [&str; 3] = ["libc.so", "libpthread.so", "libc-2"];
+
 /// How near a function is to the user: the nearest are shown.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Nearness {
@@ -42,9 +45,11 @@ pub(super) struct Folded<'a> {
     /// Innermost first, with their words. A function that calls itself is there once.
     shown: Vec<(String, &'a CallFrame)>,
     is_cut: bool,
+    /// The innermost function of a crate or a path dependency, if it is not among those.
+    inner: Option<String>,
 }
 
-/// The functions nearest to the user, of any that are there.
+/// The functions nearest to the user, of any that are there, and the code of others in which they allocated.
 pub(super) fn folded(frames: &[CallFrame]) -> Folded<'_> {
     // Who calls the closure of a leak test, and what is around that, leaks nothing.
     let end = frames.iter().position(is_leak_test).unwrap_or(frames.len());
@@ -62,7 +67,9 @@ pub(super) fn folded(frames: &[CallFrame]) -> Folded<'_> {
     shown.dedup_by(|one, other| one.0 == other.0);
     let is_cut = shown.len() > most && best != Nearness::Machinery;
     shown.truncate(most);
-    Folded { shown, is_cut }
+    let innermost = frames.iter().find(|frame| nearness(frame) <= Nearness::Crate);
+    let inner = innermost.filter(|frame| nearness(frame) > best).map(words);
+    Folded { shown, is_cut, inner }
 }
 
 impl<'a> Folded<'a> {
@@ -73,12 +80,17 @@ impl<'a> Folded<'a> {
 }
 
 impl fmt::Display for Folded<'_> {
-    /// The stack in one line: `src/cache.rs:41 ResultCache::insert <- src/search.rs:88 Searcher::run`.
+    /// The stack in one line: `src/cache.rs:41 ResultCache::insert <- src/search.rs:88 Searcher::run`, and behind it the
+    /// code of others that they called: `, in tantivy-0.27.0 src/store/writer.rs:100 StoreWriter::store`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = Vec::from_iter(self.shown.iter().map(|(words, _)| printable(words)));
         match words.is_empty() {
-            true => f.write_str("(unknown stack)"),
-            false => write!(f, "{}{}", words.join(" <- "), if self.is_cut { " <- .." } else { "" }),
+            true => f.write_str("(unknown stack)")?,
+            false => write!(f, "{}{}", words.join(" <- "), if self.is_cut { " <- .." } else { "" })?,
+        }
+        match &self.inner {
+            Some(inner) => write!(f, ", in {}", printable(inner)),
+            None => Ok(()),
         }
     }
 }
@@ -98,8 +110,14 @@ fn nearness(frame: &CallFrame) -> Nearness {
             Nearness::Machinery
         }
         (Origin::Unknown, Some(_)) => Nearness::Named,
+        (Origin::Unknown, None) if is_in_c_library(frame) => Nearness::Machinery,
         (Origin::Unknown, None) => Nearness::Unnamed,
     }
+}
+
+/// Code of the C library that has no symbol: it starts threads and programs.
+fn is_in_c_library(frame: &CallFrame) -> bool {
+    frame.unresolved.as_ref().is_some_and(|at| C_LIBRARY.iter().any(|name| at.module.starts_with(name)))
 }
 
 /// One function: whose it is, where, and its name. A name that stands alone keeps its path.

@@ -93,9 +93,11 @@ fn own_functions_are_shown_and_machinery_is_not() {
 fn the_nearest_to_the_user_are_shown_of_those_there_are() {
     let inner = [std("alloc"), named("zstd_malloc"), tantivy(), elsewhere(), own(41, "app::run")];
     let crates = "tantivy-0.27.0 src/indexer/segment_writer.rs:100 SegmentWriter::add";
+    let [own, elsewhere] =
+        ["src/cache.rs:41 run", "/elsewhere/src/lib.rs:7 fill"].map(|at| format!("{at}, in {crates}"));
     for (length, expected) in [
-        (5, "src/cache.rs:41 run"),
-        (4, "/elsewhere/src/lib.rs:7 fill"),
+        (5, own.as_str()),
+        (4, &elsewhere),
         (3, crates),
         (2, "zstd_malloc"),
         (1, "library/std/src/any.rs:1 alloc"),
@@ -107,6 +109,10 @@ fn the_nearest_to_the_user_are_shown_of_those_there_are() {
     let start = [nowhere("app"), named("__libc_start_main@@GLIBC_2.34"), named("_start")];
     assert_eq!(folded(&start), "app+0x1f0");
     assert_eq!(folded(&[std("a"), std("b"), named("main")]), "library/std/src/any.rs:1 a");
+    for c_library in ["libc.so.6", "libpthread.so.0", "libc-2.31.so"] {
+        assert_eq!(folded(&[std("a"), nowhere(c_library)]), "library/std/src/any.rs:1 a");
+    }
+    assert_eq!(folded(&[std("a"), nowhere("libcurl.so.4")]), "libcurl.so.4+0x1f0");
 }
 
 #[test]
