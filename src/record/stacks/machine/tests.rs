@@ -9,8 +9,8 @@ use crate::record::memory::new_permanent;
 use crate::record::stacks::stack_id::StackId;
 use crate::record::stacks::traces::Traces;
 
-// Code that is never run, for its rules: a frame of three words that saves `rbp`, right behind it a frame of one word, a
-// frame that is found by `rbp`, and one that has no caller.
+// Code that is never run, for its rules: a frame of three words that saves `rbp`, right behind it a frame of one word,
+// a frame that is found by `rbp`, and one that has no caller.
 global_asm!(
     ".globl heapledger_by_sp",
     ".globl heapledger_leaf",
@@ -76,8 +76,8 @@ impl Made {
         self.words.as_ptr().expose_provenance() as u64 + word as u64 * WORD
     }
 
-    /// The return addresses of the frame at `pc` whose stack pointer is at the first word and whose `rbp` is at word `bp`,
-    /// on a stack of so many words. `None` where none can be taken.
+    /// The return addresses of the frame at `pc` whose stack pointer is at the first word and whose `rbp` is at word
+    /// `bp`, on a stack of so many words. `None` where none can be taken.
     fn take(&self, pc: u64, bp: usize, words: usize) -> Option<Vec<u64>> {
         let here = Registers { pc, sp: self.address(0), bp: self.address(bp) };
         let bounds = StackBounds { low: self.address(0), end: self.address(words) };
