@@ -151,3 +151,20 @@ fn a_frame_that_would_lead_inwards_leads_nowhere() {
     (stack.words[1], stack.words[2]) = (stack.address(0), at(heapledger_by_bp, 1));
     assert_eq!(stack.take(at(heapledger_by_sp, 1), 0, WORDS), None);
 }
+
+#[test]
+fn what_was_forgotten_is_recognized_no_more_but_its_stacks_keep_their_names() {
+    let mut stack = Made::new();
+    stack.words[2] = at(heapledger_outermost, 1);
+    let taken = stack.take(at(heapledger_by_sp, 1), 0, WORDS);
+    let here = Registers { pc: at(heapledger_by_sp, 1), sp: stack.address(0), bp: stack.address(0) };
+    let bounds = StackBounds { low: stack.address(0), end: stack.address(WORDS) };
+    let in_use = StackInUse::new(bounds, here).expect("it is on this stack");
+    let last = stack.last.load(Relaxed);
+    let known = stack.traces.recognize(last, here, in_use);
+    assert!(known.is_some());
+    stack.traces.forget();
+    assert_eq!(stack.traces.recognize(last, here, in_use), None);
+    assert_eq!(stack.take(at(heapledger_by_sp, 1), 0, WORDS), taken);
+    assert_eq!(stack.traces.recognize(stack.last.load(Relaxed), here, in_use), known);
+}
