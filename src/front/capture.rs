@@ -19,7 +19,7 @@ use crate::words::Node;
 /// calling thread at once. Blocks that were allocated before stand under
 /// [`CallStackKind::NotCaptured`](crate::CallStackKind::NotCaptured).
 ///
-/// Costs nothing where it is not used. Where it is, an allocation and its free cost some 300 instructions more, and a
+/// Costs nothing where it is not used. Where it is, an allocation and its free cost some 400 instructions more, and a
 /// stack that was not seen before some thousands, once. What is kept of stacks is bounded: 65,536 of them, in 32 MiB.
 ///
 /// It needs the feature `lines`, which is on by default, and x86-64 Linux; it works without frame pointers and without

@@ -1,6 +1,7 @@
 //! What the public types promise of threads. The compiler checks it; nothing here runs.
 
 use super::budget::Budget;
+use super::capture::Capture;
 use super::deny::DenyAlloc;
 use super::future::Tracked;
 use super::leak_test::{LeakReport, LeakTest};
@@ -8,7 +9,7 @@ use super::monitor::{Limit, MemoryMonitor, MemoryOperationGuard, MemoryReport, P
 use super::operation::Operation;
 use super::scope::Scope;
 use crate::judging::leak::Verdict;
-use crate::reading::{Report, Row, Snapshot};
+use crate::reading::{CallStack, CallStackKind, Report, Row, Snapshot};
 use crate::record::Allocator;
 use crate::words::{Error, Site, Tally};
 
@@ -16,6 +17,9 @@ use crate::words::{Error, Site, Tally};
 const _: () = {
     const fn are_send_and_sync<T: Send + Sync>() {}
     are_send_and_sync::<Allocator>();
+    are_send_and_sync::<CallStack>();
+    are_send_and_sync::<CallStackKind>();
+    are_send_and_sync::<Capture>();
     are_send_and_sync::<Error>();
     are_send_and_sync::<LeakReport>();
     are_send_and_sync::<LeakTest>();

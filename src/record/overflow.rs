@@ -141,3 +141,36 @@ impl Overflow {
         self.counters(owner).ownership.gave_away(old);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::lines;
+    use crate::record::stacks::StackId;
+    use crate::words::{Counts, OperationId};
+
+    #[test]
+    fn accounts_of_one_operation_are_the_operation_and_those_of_others_are_not() {
+        let overflow = Overflow { level: AtomicI64::new(0), accounts: Accounts::new(), last_resort: Account::unused() };
+        assert!(lines::begin());
+        let line = lines::account_of(OperationId::new(40), StackId::new(9)).expect("there is room");
+        let (own, other) = (AccountId::new(40), AccountId::new(41));
+        let read = |account| overflow.account(account).read();
+
+        overflow.resized(own, Tag::of(line), 10, 30);
+        let resized = Counts { reallocs: 1, freed_bytes: 10, allocated_bytes: 30, ..Counts::default() };
+        assert_eq!((read(own).counts, read(line).counts), (resized, Counts::default()), "no transfer");
+        assert_eq!((read(own).moved_blocks, read(own).moved_bytes), (1, 10));
+        assert_eq!((read(line).moved_blocks, read(line).moved_bytes), (-1, -10));
+
+        overflow.freed(own, Tag::of(line), 5);
+        let freed = Counts { frees: 1, freed_bytes: 5, ..Counts::default() };
+        assert_eq!((read(own).counts, read(line).counts), (resized, freed));
+
+        overflow.freed(other, Tag::of(line), 7);
+        let elsewhere = Counts { freed_elsewhere_blocks: 1, freed_elsewhere_bytes: 7, ..freed };
+        let for_other =
+            Counts { frees: 1, freed_bytes: 7, others_frees: 1, others_freed_bytes: 7, ..Counts::default() };
+        assert_eq!((read(line).counts, read(other).counts), (elsewhere, for_other));
+    }
+}

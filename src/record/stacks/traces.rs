@@ -53,7 +53,7 @@ impl Traces {
             let Some(place) = self.places.get((hash as usize).wrapping_add(probe) % ROOM) else { break };
             let word = place.load(Acquire);
             if word == 0 {
-                return self.walk(here, stack, hash, Some(place));
+                return self.walk(here, stack, Some((place, hash)), last);
             }
             if (word ^ hash) >> UPPER_HALF == 0
                 && let Some(stack) = self.recognize(word as u32, here, stack)
@@ -62,7 +62,7 @@ impl Traces {
                 return stack;
             }
         }
-        self.walk(here, stack, hash, None)
+        self.walk(here, stack, None, last)
     }
 
     /// Chooses where a trace stands: by two return addresses, which tell the callers of one function from each other.
@@ -80,21 +80,23 @@ impl Traces {
         hash ^ hash >> UPPER_HALF
     }
 
-    /// Walks the whole stack, and keeps it for the next time.
+    /// Walks the whole stack, and keeps it for the next time: by its hash in the place that is `unused`, and in `last`.
     #[cold]
     #[inline(never)]
-    fn walk(&self, here: Registers, stack: StackInUse, hash: u64, unused: Option<&AtomicU64>) -> StackId {
+    fn walk(&self, here: Registers, stack: StackInUse, unused: Option<(&AtomicU64, u64)>, last: &AtomicU32) -> StackId {
         let walked = walk(here, stack, &self.rules, &self.modules);
         if walked.end == WalkEnd::Outside || walked.frames().len() == 0 {
             return StackId::OTHER;
         }
         let Some((known, new)) = self.interned.intern(&walked, here, stack) else { return StackId::OTHER };
-        if let Some(place) = unused.filter(|_| walked.is_worth_keeping())
+        if let Some((place, hash)) = unused.filter(|_| walked.is_worth_keeping())
             && let Some(number) = new.or_else(|| self.interned.keep_trace(&walked, here, stack, known))
         {
             let entry = hash >> UPPER_HALF << UPPER_HALF | u64::from(number);
             // Where another thread was faster, this trace is not found; the next walk keeps it.
-            let _ = place.compare_exchange(0, entry, AcqRel, Relaxed);
+            if place.compare_exchange(0, entry, AcqRel, Relaxed).is_ok() {
+                last.store(number, Relaxed);
+            }
         }
         known
     }

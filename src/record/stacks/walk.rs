@@ -43,7 +43,8 @@ impl Walked {
         self.end == WalkEnd::Outermost
     }
 
-    /// Whether its trace is worth keeping. Recursion that is too deep would fill all memory with traces of a few stacks.
+    /// Whether its trace is worth keeping. Recursion that is too deep would fill all memory with traces of a few
+    /// stacks.
     pub(super) fn is_worth_keeping(&self) -> bool {
         matches!(self.end, WalkEnd::Outermost | WalkEnd::NoRule)
     }

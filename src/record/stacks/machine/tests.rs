@@ -9,8 +9,8 @@ use crate::record::memory::new_permanent;
 use crate::record::stacks::stack_id::StackId;
 use crate::record::stacks::traces::Traces;
 
-// Code that is never run, for its rules: a frame of three words that saves `rbp`, right behind it a frame of one word, a
-// frame that is found by `rbp`, and one that has no caller.
+// Code that is never run, for its rules: a frame of three words that saves `rbp`, right behind it a frame of one word,
+// a frame that is found by `rbp`, and one that has no caller.
 global_asm!(
     ".globl heapledger_by_sp",
     ".globl heapledger_leaf",
@@ -76,8 +76,8 @@ impl Made {
         self.words.as_ptr().expose_provenance() as u64 + word as u64 * WORD
     }
 
-    /// The return addresses of the frame at `pc` whose stack pointer is at the first word and whose `rbp` is at word `bp`,
-    /// on a stack of so many words. `None` where none can be taken.
+    /// The return addresses of the frame at `pc` whose stack pointer is at the first word and whose `rbp` is at word
+    /// `bp`, on a stack of so many words. `None` where none can be taken.
     fn take(&self, pc: u64, bp: usize, words: usize) -> Option<Vec<u64>> {
         let here = Registers { pc, sp: self.address(0), bp: self.address(bp) };
         let bounds = StackBounds { low: self.address(0), end: self.address(words) };
@@ -150,4 +150,21 @@ fn a_frame_that_would_lead_inwards_leads_nowhere() {
     let mut stack = Made::new();
     (stack.words[1], stack.words[2]) = (stack.address(0), at(heapledger_by_bp, 1));
     assert_eq!(stack.take(at(heapledger_by_sp, 1), 0, WORDS), None);
+}
+
+#[test]
+fn what_was_forgotten_is_recognized_no_more_but_its_stacks_keep_their_names() {
+    let mut stack = Made::new();
+    stack.words[2] = at(heapledger_outermost, 1);
+    let taken = stack.take(at(heapledger_by_sp, 1), 0, WORDS);
+    let here = Registers { pc: at(heapledger_by_sp, 1), sp: stack.address(0), bp: stack.address(0) };
+    let bounds = StackBounds { low: stack.address(0), end: stack.address(WORDS) };
+    let in_use = StackInUse::new(bounds, here).expect("it is on this stack");
+    let last = stack.last.load(Relaxed);
+    let known = stack.traces.recognize(last, here, in_use);
+    assert!(known.is_some());
+    stack.traces.forget();
+    assert_eq!(stack.traces.recognize(last, here, in_use), None);
+    assert_eq!(stack.take(at(heapledger_by_sp, 1), 0, WORDS), taken);
+    assert_eq!(stack.traces.recognize(stack.last.load(Relaxed), here, in_use), known);
 }
