@@ -62,11 +62,17 @@ fn errors_say_where_what_and_what_to_do() {
         ),
         ("[defaults]\nruns = '3'", "3:8: `runs` is a string: write an integer from 1 to 1000"),
         ("[operation.'/']", "2:12: `/` names no operation: write its path, such as `index_build/commit`"),
-        ("[operation.'a/b']\n[operation.'a//b']", "3:12: `a//b` is the operation of line 2 again: keep one of the two"),
-        ("[operation.'a/*']\n[operation.'/a/*']", "3:12: `/a/*` is the operation of line 2 again: keep one of the two"),
+        (
+            "[operation.'a/b']\n[operation.'a//b']",
+            "3:12: `a//b` is the operation at heapledger.toml:2:12 again: keep one of the two",
+        ),
+        (
+            "[operation.'a/*']\n[operation.'/a/*']",
+            "3:12: `/a/*` is the operation at heapledger.toml:2:12 again: keep one of the two",
+        ),
         (
             "[target.'cfg(unix)'.operation.a]\n[target.'cfg(unix)'.operation.'/a']",
-            "3:31: `/a` is the operation of line 2 again: keep one of the two",
+            "3:31: `/a` is the operation at heapledger.toml:2:31 again: keep one of the two",
         ),
         (
             "[operation.'a[b']",
