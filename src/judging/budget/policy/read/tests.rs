@@ -169,3 +169,11 @@ allocs = 1.5
     // Whatever it is, a schema that is not ours is told alone.
     assert_eq!(parsed("schema = 2\nnovel = 1\nstrict = 1\n").expect_err("it is newer").lines().count(), 1);
 }
+
+#[test]
+fn of_many_problems_the_first_of_the_file_are_told() {
+    let said = error(&format!("strict = true\nstrict = true\n{}", "x\n".repeat(60)));
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], "heapledger.toml:3:1: duplicate key `strict`: it stands at heapledger.toml:2:1 already");
+    assert_eq!((lines.len(), lines[50]), (51, "and more: repair these first"));
+}
