@@ -66,12 +66,14 @@ enum Command {
     /// Run the tests, and judge what they measured.
     ///
     /// Every test process that enters operations writes a report when it ends. They are added up, held against
-    /// heapledger.toml and the recorded figures, and shown as a table. Nothing in the project is written.
+    /// heapledger.toml and the recorded figures, and shown as a table: what matters first, and what is within its
+    /// limits only with --all. Where the run fails, the last line says what failed. Nothing in the project is written.
     Test(TestOptions),
     /// Run the tests, and record what they measured.
     ///
     /// Writes one file for each environment (target, profile, inner allocator, version of rustc). Figures within their
-    /// tolerance stay as they are. In CI nothing is written: the patch is printed instead.
+    /// tolerance stay as they are, all others are recorded, be they better or worse, and listed. In CI nothing is
+    /// written: the patch is printed instead.
     Record(TestOptions),
     /// Look at what the last run measured otherwise than recorded, and decide figure by figure.
     ///
@@ -91,6 +93,9 @@ enum Command {
     /// Add up the runs of many machines, written with --json, and judge them as one.
     Merge(MergeOptions),
     /// Write heapledger.toml from a first run, with a table for every operation.
+    ///
+    /// A figure that is zero or was the same in all runs is limited exactly, one that no two runs agree on gets a
+    /// ceiling, and all others a tolerance that is never larger than the figure.
     Init(InitOptions),
     /// Plant a leak and a regression, and see them turn red.
     SelfTest,

@@ -37,10 +37,13 @@ pub(super) fn recovered<'a>(file: &str, text: &'a str, largest: usize) -> Result
     if let Some(at) = find_too_deep(text) {
         return stop(at, format!("brackets are nested deeper than {DEEPEST}"));
     }
-    let (table, errors) = DeTable::parse_recoverable(text);
+    let (table, mut errors) = DeTable::parse_recoverable(text);
+    let place_in_text = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
+    errors.sort_by_key(place_in_text);
     let lines = Lines::of(text);
     let mut problems: Vec<Problem> = Vec::new();
-    for error in errors.iter().take(problem::MOST) {
+    // One more, so that it is seen that there are more.
+    for error in errors.iter().take(problem::MOST + 1) {
         let span = error.span().unwrap_or_default();
         let said = printable(error.message().lines().next().unwrap_or("not TOML"));
         let what = match duplicate::first(text, &span).filter(|_| said == "duplicate key") {

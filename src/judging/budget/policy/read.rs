@@ -168,7 +168,7 @@ impl Reader<'_> {
         policy: &mut Policy,
         room: &mut usize,
     ) -> Result<(), Problem> {
-        let mut lines = HashMap::new();
+        let mut places = HashMap::new();
         for (key, value) in in_order(self.table("operation", value, "tables such as `[operation.\"index_build\"]`")?) {
             let fail = |what: String| {
                 self.noting::<()>(Err(self.error(key.span().start, what)));
@@ -184,9 +184,9 @@ impl Reader<'_> {
             if path.is_empty() {
                 fail(format!("`{name}` names no operation: write its path, such as `index_build/commit`"));
             }
-            let line = self.place(key.span().start).line;
-            if let Some(first) = lines.insert(path.clone(), line) {
-                fail(format!("`{name}` is the operation of line {first} again: keep one of the two"));
+            let place = self.place(key.span().start);
+            if let Some(first) = places.insert(path.clone(), place) {
+                fail(format!("`{name}` is the operation at {first} again: keep one of the two"));
             }
             let Some(table) = self.noting(self.rule_table(target, key, value)) else { continue };
             if Glob::is(&path) {

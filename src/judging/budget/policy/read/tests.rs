@@ -62,11 +62,17 @@ fn errors_say_where_what_and_what_to_do() {
         ),
         ("[defaults]\nruns = '3'", "3:8: `runs` is a string: write an integer from 1 to 1000"),
         ("[operation.'/']", "2:12: `/` names no operation: write its path, such as `index_build/commit`"),
-        ("[operation.'a/b']\n[operation.'a//b']", "3:12: `a//b` is the operation of line 2 again: keep one of the two"),
-        ("[operation.'a/*']\n[operation.'/a/*']", "3:12: `/a/*` is the operation of line 2 again: keep one of the two"),
+        (
+            "[operation.'a/b']\n[operation.'a//b']",
+            "3:12: `a//b` is the operation at heapledger.toml:2:12 again: keep one of the two",
+        ),
+        (
+            "[operation.'a/*']\n[operation.'/a/*']",
+            "3:12: `/a/*` is the operation at heapledger.toml:2:12 again: keep one of the two",
+        ),
         (
             "[target.'cfg(unix)'.operation.a]\n[target.'cfg(unix)'.operation.'/a']",
-            "3:31: `/a` is the operation of line 2 again: keep one of the two",
+            "3:31: `/a` is the operation at heapledger.toml:2:31 again: keep one of the two",
         ),
         (
             "[operation.'a[b']",
@@ -162,4 +168,12 @@ allocs = 1.5
     assert!(!said.contains("`live_bytes` is"), "{said}");
     // Whatever it is, a schema that is not ours is told alone.
     assert_eq!(parsed("schema = 2\nnovel = 1\nstrict = 1\n").expect_err("it is newer").lines().count(), 1);
+}
+
+#[test]
+fn of_many_problems_the_first_of_the_file_are_told() {
+    let said = error(&format!("strict = true\nstrict = true\n{}", "x\n".repeat(60)));
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], "heapledger.toml:3:1: duplicate key `strict`: it stands at heapledger.toml:2:1 already");
+    assert_eq!((lines.len(), lines[50]), (51, "and more: repair these first"));
 }
