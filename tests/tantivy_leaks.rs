@@ -133,12 +133,10 @@ fn assert_line(report: &LeakReport, file: &str, function: &str) {
         return;
     }
     let text = report.to_string();
+    let place = format!("tantivy-0.27.0 src/{file}:");
     let names = |line: &str| {
-        let calls = line.split(" <- ").flat_map(|call| call.split(", in "));
-        line.starts_with("  lines    ")
-            && calls
-                .map(|call| call.contains(&format!("tantivy-0.27.0 src/{file}:")) && call.contains(function))
-                .any(|named| named)
+        let mut calls = line.split(" <- ").flat_map(|call| call.split(", in "));
+        line.starts_with("  lines    ") && calls.any(|call| call.contains(&place) && call.contains(function))
     };
     assert!(text.lines().any(names), "no line names {function} in {file}: {text}");
 }
