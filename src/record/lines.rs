@@ -28,7 +28,7 @@ const _: () = assert!(FIRST <= 1 << STACK && FIRST as usize + MOST <= 1 << ID_BI
 const _: () = assert!(NUMBER + ID_BITS <= u64::BITS);
 
 #[derive(Debug)]
-struct Places {
+struct Pairs {
     /// Pair and account in one word; zero where there is none.
     places: [AtomicU64; PLACES],
 }
@@ -39,10 +39,10 @@ struct Issue {
     pairs: [AtomicU64; CHUNK],
 }
 
-zeroed!(Places { places });
+zeroed!(Pairs { places });
 zeroed!(Issue { pairs });
 
-static PAIRS: Link<Places> = Link::none();
+static PAIRS: Link<Pairs> = Link::none();
 static CHUNKS: [Link<Issue>; MOST / CHUNK] = [const { Link::none() }; MOST / CHUNK];
 static ISSUED: AtomicU32 = AtomicU32::new(0);
 

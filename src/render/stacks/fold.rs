@@ -80,8 +80,8 @@ impl<'a> Folded<'a> {
 }
 
 impl fmt::Display for Folded<'_> {
-    /// The stack in one line: `src/cache.rs:41 ResultCache::insert <- src/search.rs:88 Searcher::run`, and behind it the
-    /// code of others that they called: `, in tantivy-0.27.0 src/store/writer.rs:100 StoreWriter::store`.
+    /// The stack in one line: `src/cache.rs:41 ResultCache::insert <- src/search.rs:88 Searcher::run`, and behind it
+    /// the code of others that they called: `, in tantivy-0.27.0 src/store/writer.rs:100 StoreWriter::store`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = Vec::from_iter(self.shown.iter().map(|(words, _)| printable(words)));
         match words.is_empty() {
