@@ -237,7 +237,19 @@ budget \"search\": 2 breaches
   entered           tests/assert_budget.rs:{line}:13
   next              look at what grew; if it is meant, `cargo heapledger record`, or change the limit at heapledger.toml:4, heapledger.toml:5"
         );
-        assert_eq!(said, expected);
+        let (lines, rest): (Vec<&str>, Vec<&str>) = said.lines().partition(|line| line.starts_with("  lines  "));
+        assert_eq!(rest.join("\n"), expected);
+        if cfg!(all(feature = "lines", target_arch = "x86_64")) {
+            let of = |marked: &str| {
+                let at = include_str!("assert_budget.rs").lines().position(|line| line.trim() == marked);
+                format!("tests/assert_budget.rs:{} ", at.expect("it stands there") + 1)
+            };
+            let names = |line: &str, share: &str, marked: &str| line.contains(share) && line.contains(&of(marked));
+            let copies = "(0..count).for_each(|_| drop(black_box(vec![0u8; bytes])));";
+            assert!(names(lines[0], "  2 of 4 allocs  ", copies), "{said}");
+            let parse = |line: &&str| names(line, "  1 of 4 allocs  ", "black_box(vec![0u8; 100])");
+            assert!(lines.len() == 3 && lines.iter().any(parse), "{said}");
+        }
     });
     if let Some(said) = said {
         said.passes();

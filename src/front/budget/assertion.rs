@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 use super::claim::{self, Claim};
 use super::doings::doings_of;
 use super::judge::Judge;
+use super::lines::CapturedRun;
 use crate::disk::RECORDING;
 use crate::front::measured_future::MeasuredFuture;
 use crate::front::process;
 use crate::front::scope::Scope;
 use crate::front::turn::turns;
-use crate::judging::budget::{Figure, Finding, Rules, Runs, Status, Unlisted, judge_assertion};
+use crate::judging::budget::{
+    Figure, FigureByStack, Finding, Rules, Runs, Status, Unlisted, figure_with_lines, judge_assertion,
+};
 use crate::reading::{Snapshot, Watch, snapshot};
 use crate::record::{self, Own};
 use crate::render::findings::{failure, warning};
@@ -51,6 +54,21 @@ struct AssertionState {
     runs: Runs,
     /// How long the next wait for threads may last.
     patience: Duration,
+}
+
+/// What judging the figures comes to.
+#[derive(Debug, Default)]
+pub(super) struct Judgement {
+    failing: Vec<Finding>,
+    /// Findings that a passing assertion tells, too.
+    warned: Vec<Finding>,
+}
+
+impl Judgement {
+    /// The figure of which lines would say why the assertion fails.
+    pub(super) fn figure_with_lines(&self) -> Option<Figure> {
+        figure_with_lines(&self.failing)
+    }
 }
 
 /// A run under way.
@@ -126,11 +144,33 @@ impl Assertion {
         });
     }
 
-    /// Judges the figures, and panics where one fails.
+    /// Runs `work` once more, to say which lines a breach of `figure` comes from. What it does is in no figure.
+    pub(super) fn lines<R>(&mut self, figure: Figure, work: impl FnOnce() -> R) -> Option<Own<FigureByStack>> {
+        let run = record::quietly(|| CapturedRun::begin(self.claim.node))?;
+        let scope = with_threads_if_possible(Scope::resume(self.claim.node, 0));
+        let out = work();
+        self.quietly(|state| state.settle(&scope));
+        let found = Own::new(|| run.end(figure, &[self.caller.file()]));
+        drop(out);
+        Some(found)
+    }
+
+    /// The same of a future.
+    pub(super) async fn lines_of_future<F: Future>(&mut self, figure: Figure, future: F) -> Option<Own<FigureByStack>> {
+        let run = record::quietly(|| CapturedRun::begin(self.claim.node))?;
+        let (out, _) = MeasuredFuture::within(future, self.claim.node).await;
+        turns().await;
+        self.quietly(|state| state.settle(&Scope::inert()));
+        let found = Own::new(|| run.end(figure, &[self.caller.file()]));
+        drop(out);
+        Some(found)
+    }
+
+    /// Panics where a figure failed, also with the lines that it comes from.
     #[track_caller]
-    pub(super) fn end(self) {
-        let said = Own::new(|| self.judged());
-        drop(self);
+    pub(super) fn end(self, judged: Own<Judgement>, lines: Option<Own<FigureByStack>>) {
+        let said = Own::new(|| self.said(&judged, lines.as_deref()));
+        drop((self, judged, lines));
         match &*said {
             Ok(warning) if warning.is_empty() => {}
             // Where a test's output is captured, printing allocates: that must not be charged to the active operation.
@@ -139,21 +179,28 @@ impl Assertion {
         }
     }
 
-    /// What judging the figures comes to: a warning, which may be empty, or why the assertion fails.
-    fn judged(&self) -> Result<String, String> {
+    /// Judges the figures.
+    pub(super) fn judge(&self) -> Own<Judgement> {
+        Own::new(|| {
+            let path = self.claim.node.path();
+            let measured = self.state.runs.measured(&path, self.caller.into());
+            process::measured(&measured);
+            let Some(judge) = self.state.judge else { return Judgement::default() };
+            let mut findings = judge_assertion(&judge.case(), &path, &measured);
+            findings.retain(|found| !matches!(found.status, Status::Within | Status::Unlisted | Status::NotRun));
+            let strict = judge.policy().strict;
+            let (failing, warned) = findings.into_iter().partition(|found| found.status.fails(strict));
+            Judgement { failing, warned }
+        })
+    }
+
+    /// A warning, which may be empty, or why the assertion fails.
+    fn said(&self, judged: &Judgement, lines: Option<&FigureByStack>) -> Result<String, String> {
         let path = self.claim.node.path();
-        let measured = self.state.runs.measured(&path, self.caller.into());
-        process::measured(&measured);
-        let Some(judge) = self.state.judge else { return Ok(String::new()) };
-        let mut findings = judge_assertion(&judge.case(), &path, &measured);
-        findings.retain(|found| !matches!(found.status, Status::Within | Status::Unlisted | Status::NotRun));
-        let strict = judge.policy().strict;
-        let (failing, warned): (Vec<Finding>, Vec<Finding>) =
-            findings.into_iter().partition(|found| found.status.fails(strict));
-        match failing.is_empty() {
-            true if warned.is_empty() => Ok(String::new()),
-            true => Ok(warning(&path, &warned)),
-            false => Err(failure(&path, &self.caller, &failing)),
+        match judged.failing.is_empty() {
+            true if judged.warned.is_empty() => Ok(String::new()),
+            true => Ok(warning(&path, &judged.warned)),
+            false => Err(failure(&path, &self.caller, &judged.failing, lines)),
         }
     }
 

@@ -12,4 +12,7 @@ mod doings;
 /// The judge of this process: the policy and the recorded figures of its package, read once.
 mod judge;
 
+/// Which lines a breached figure comes from.
+mod lines;
+
 pub use assert::{Budget, assert_budget, assert_budget_async, budget};

@@ -33,6 +33,8 @@ mod run;
 mod run_json;
 /// The runs of one assertion: what they add up to, and whether they agree.
 mod runs;
+/// What call stacks have of a figure.
+mod stack_share;
 /// Which operation somebody may have meant.
 #[cfg(feature = "cli")]
 mod suggest;
@@ -61,6 +63,7 @@ pub(crate) use policy::{Policy, Rules, glob};
 #[cfg(feature = "serde")]
 pub(crate) use run::{Blind, Part, Run};
 pub(crate) use runs::{Doing, Doings, Runs};
+pub(crate) use stack_share::{FigureByStack, StackShare, figure_with_lines};
 #[cfg(feature = "cli")]
 pub(crate) use syntax::nearest;
 #[cfg(feature = "cli")]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 
 use super::fold::{Folded, folded};
+use super::look::look;
 use crate::judging::leak::{LeakLines, Live, Rate, StackGrowth};
-use crate::reading::CallStackKind;
 use crate::render::amounts::per_iteration;
 use crate::symbols::{CallFrame, Origin};
 use crate::words::{counted, printable};
@@ -24,7 +24,7 @@ pub(crate) fn stacks(lines: &LeakLines, out: &mut impl Write) -> fmt::Result {
     }
     let mut by_look: BTreeMap<String, Live> = BTreeMap::new();
     for stack in stacks {
-        let sum = by_look.entry(look(stack)).or_default();
+        let sum = by_look.entry(look(stack.kind, &stack.frames)).or_default();
         *sum = sum.plus(stack.live);
     }
     let mut sorted = Vec::from_iter(by_look);
@@ -43,15 +43,6 @@ pub(crate) fn stacks(lines: &LeakLines, out: &mut impl Write) -> fmt::Result {
         writeln!(out, "  lines    and {stacks}: {}{}", each(sum, *iterations), share(sum, *total))?;
     }
     hints(stacks, out)
-}
-
-/// A stack in one line.
-fn look(stack: &StackGrowth) -> String {
-    match stack.kind {
-        CallStackKind::NotCaptured => "(blocks of which no call stack was captured)".into(),
-        CallStackKind::Other => "(stacks for which there was no room)".into(),
-        CallStackKind::Complete | CallStackKind::Incomplete => folded(&stack.frames).to_string(),
-    }
 }
 
 fn each(live: Live, iterations: u64) -> String {

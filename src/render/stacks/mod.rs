@@ -4,9 +4,14 @@
 mod fold;
 /// Stacks that look the same are one line, the largest first.
 mod lines;
+/// A stack in one line.
+mod look;
+/// What stacks have of a figure.
+mod shares;
 /// Names of functions, short enough to be read.
 mod short;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use lines::stacks;
+pub(crate) use shares::shares;

@@ -1,0 +1,63 @@
+//! What call stacks have of a figure that is breached, as plain values. They are not judged: the figure is.
+
+use super::figure::Figure;
+use super::finding::{Finding, Status};
+use crate::reading::CallStackKind;
+use crate::symbols::CallFrame;
+
+/// What one call stack has of a figure.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StackShare {
+    /// Innermost first.
+    pub(crate) frames: Vec<CallFrame>,
+    pub(crate) kind: CallStackKind,
+    pub(crate) value: i64,
+}
+
+/// What call stacks have of a figure, in one run.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FigureByStack {
+    pub(crate) figure: Figure,
+    pub(crate) shares: Vec<StackShare>,
+}
+
+/// The figure whose lines say why an assertion fails: the first that is breached and that call stacks have.
+pub(crate) fn figure_with_lines(findings: &[Finding]) -> Option<Figure> {
+    let breached = findings.iter().filter(|finding| finding.status == Status::Breach);
+    let figures = breached.filter(|finding| finding.value.is_some()).filter_map(|finding| finding.figure);
+    figures.into_iter().find(|figure| matches!(figure, Figure::Allocs | Figure::AllocatedBytes | Figure::LiveBytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn breach(figure: Figure) -> Finding {
+        Finding {
+            path: "search".into(),
+            figure: Some(figure),
+            value: Some(1),
+            against: None,
+            limit: None,
+            status: Status::Breach,
+            note: None,
+            why: None,
+            grew: Vec::new(),
+            site: None,
+        }
+    }
+
+    #[test]
+    fn the_first_breached_figure_that_call_stacks_have_is_shown() {
+        let with = |findings: &[Finding]| figure_with_lines(findings);
+        assert_eq!(
+            with(&[breach(Figure::PeakBytes), breach(Figure::LiveBytes), breach(Figure::Allocs)]),
+            Some(Figure::LiveBytes)
+        );
+        assert_eq!(with(&[breach(Figure::AllocatedBytes)]), Some(Figure::AllocatedBytes));
+        assert_eq!(with(&[breach(Figure::PeakBytes)]), None);
+        assert_eq!(with(&[Finding { status: Status::Improvement, ..breach(Figure::Allocs) }]), None);
+        assert_eq!(with(&[Finding { value: None, ..breach(Figure::Allocs) }]), None, "nothing was measured");
+        assert_eq!(with(&[]), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! A stack in one line, whatever is known of it.
+
+use super::fold::folded;
+use crate::reading::CallStackKind;
+use crate::symbols::CallFrame;
+
+pub(super) fn look(kind: CallStackKind, frames: &[CallFrame]) -> String {
+    match kind {
+        CallStackKind::NotCaptured => "(blocks of which no call stack was captured)".into(),
+        CallStackKind::Other => "(stacks for which there was no room)".into(),
+        CallStackKind::Complete | CallStackKind::Incomplete => folded(frames).to_string(),
+    }
+}
