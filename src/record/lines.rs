@@ -23,13 +23,49 @@ const STACK: u32 = 17;
 const NUMBER: u32 = STACK + StackId::BITS;
 /// 2^64 divided by the golden ratio, for multiplicative hashing.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Accounts that are kept for the other stacks of operations.
+const KEPT_BACK: usize = 1 << 10;
 
 const _: () = assert!(FIRST <= 1 << STACK && FIRST as usize + MOST <= 1 << ID_BITS);
 const _: () = assert!(NUMBER + ID_BITS <= u64::BITS);
 
+/// An operation and a stack.
+#[derive(Clone, Copy)]
+struct Pair(u64);
+
+impl Pair {
+    #[inline(always)]
+    fn new(operation: OperationId, stack: StackId) -> Self {
+        Self(u64::from(operation.number()) | u64::from(stack.number()) << STACK)
+    }
+
+    fn parts(self) -> (OperationId, StackId) {
+        (OperationId::new((self.0 % (1 << STACK)) as u32), StackId::new((self.0 >> STACK) as u32))
+    }
+
+    /// The first place where it may stand.
+    #[inline(always)]
+    fn place(self) -> usize {
+        (self.0.wrapping_mul(SPREAD) >> (u64::BITS - PLACES.trailing_zeros())) as usize
+    }
+
+    /// What stands in a place: the pair and its account.
+    fn with(self, account: AccountId) -> u64 {
+        u64::from(account.number()) << NUMBER | self.0
+    }
+
+    /// The account in `word`, if that is in a place of this pair.
+    #[inline(always)]
+    fn account_in(self, word: u64) -> Option<AccountId> {
+        // No account that is issued here has the number zero, which stands where there is none.
+        let account = AccountId::new((word >> NUMBER) as u32);
+        (word == self.with(account) && word != 0).then_some(account)
+    }
+}
+
 #[derive(Debug)]
-struct Pairs {
-    /// Pair and account in one word; zero where there is none.
+struct PairTable {
+    /// Pairs and their accounts; zero where there is none.
     places: [AtomicU64; PLACES],
 }
 
@@ -39,11 +75,11 @@ struct Issue {
     pairs: [AtomicU64; CHUNK],
 }
 
-zeroed!(Pairs { places });
+zeroed!(PairTable { places });
 zeroed!(Issue { pairs });
 
-static PAIRS: Link<Pairs> = Link::none();
-static CHUNKS: [Link<Issue>; MOST / CHUNK] = [const { Link::none() }; MOST / CHUNK];
+static PAIRS: Link<PairTable> = Link::none();
+static ISSUES: [Link<Issue>; MOST / CHUNK] = [const { Link::none() }; MOST / CHUNK];
 static ISSUED: AtomicU32 = AtomicU32::new(0);
 
 /// Makes room for accounts. `false` when the system is out of memory.
@@ -51,70 +87,52 @@ pub(super) fn begin() -> bool {
     linked_or_new(&PAIRS).is_some()
 }
 
-fn pair_of(operation: OperationId, stack: StackId) -> u64 {
-    u64::from(operation.number()) | u64::from(stack.number()) << STACK
-}
-
 /// The account of an operation and a stack, issued first if they have none. Where there can be no more, it is that of
 /// the operation's other stacks; at the very end, `None`.
 #[inline]
 pub(super) fn account_of(operation: OperationId, stack: StackId) -> Option<AccountId> {
     let places = &PAIRS.get()?.places;
-    let pair = pair_of(operation, stack);
-    let hash = (pair.wrapping_mul(SPREAD) >> (u64::BITS - PLACES.trailing_zeros())) as usize;
-    let word = places.get(hash)?.load(Acquire);
-    if word << (u64::BITS - NUMBER) == pair << (u64::BITS - NUMBER) && word != 0 {
-        return Some(AccountId::new((word >> NUMBER) as u32));
-    }
-    find_or_issue(places, hash, operation, stack).or_else(|| {
-        let other = pair_of(operation, StackId::OTHER);
-        let hash = (other.wrapping_mul(SPREAD) >> (u64::BITS - PLACES.trailing_zeros())) as usize;
-        find_or_issue(places, hash, operation, StackId::OTHER)
-    })
+    let pair = Pair::new(operation, stack);
+    let known = pair.account_in(places.get(pair.place())?.load(Acquire));
+    known
+        .or_else(|| find_or_issue(places, operation, stack))
+        .or_else(|| find_or_issue(places, operation, StackId::OTHER))
 }
 
 #[cold]
 #[inline(never)]
-fn find_or_issue(
-    places: &[AtomicU64; PLACES],
-    hash: usize,
-    operation: OperationId,
-    stack: StackId,
-) -> Option<AccountId> {
-    let pair = pair_of(operation, stack);
+fn find_or_issue(places: &[AtomicU64; PLACES], operation: OperationId, stack: StackId) -> Option<AccountId> {
+    let pair = Pair::new(operation, stack);
     let mut new = None;
-    for place in (0..PROBES).filter_map(|probe| places.get((hash + probe) % PLACES)) {
+    for place in (0..PROBES).filter_map(|probe| places.get((pair.place() + probe) % PLACES)) {
         let mut word = place.load(Acquire);
         if word == 0 {
-            let account: AccountId = match new {
+            let account = match new {
                 Some(account) => account,
                 None => issue(pair, stack)?,
             };
             new = Some(account);
-            match place.compare_exchange(0, u64::from(account.number()) << NUMBER | pair, AcqRel, Acquire) {
+            match place.compare_exchange(0, pair.with(account), AcqRel, Acquire) {
                 Ok(_) => return Some(account),
                 Err(winner) => word = winner,
             }
         }
-        if word & ((1 << NUMBER) - 1) == pair {
-            return Some(AccountId::new((word >> NUMBER) as u32));
+        if let Some(account) = pair.account_in(word) {
+            return Some(account);
         }
     }
     None
 }
 
-/// Accounts that are kept for the other stacks of operations.
-const KEPT_BACK: usize = 1 << 10;
-
 /// A new account for a pair.
-fn issue(pair: u64, stack: StackId) -> Option<AccountId> {
+fn issue(pair: Pair, stack: StackId) -> Option<AccountId> {
     let most = if stack == StackId::OTHER { MOST } else { MOST - KEPT_BACK };
     if ISSUED.load(Relaxed) as usize >= most {
         return None;
     }
     let number = ISSUED.fetch_add(1, Relaxed) as usize;
-    let chunk = linked_or_new(CHUNKS.get(number / CHUNK)?)?;
-    chunk.pairs.get(number % CHUNK)?.store(pair + 1, Release);
+    let issue = linked_or_new(ISSUES.get(number / CHUNK)?)?;
+    issue.pairs.get(number % CHUNK)?.store(pair.0 + 1, Release);
     Some(AccountId::new(FIRST + number as u32))
 }
 
@@ -128,8 +146,8 @@ pub(crate) fn index_of(account: AccountId) -> Option<usize> {
 /// The operation and the stack of an account, by its place; `None` where there was none issued.
 #[inline]
 pub(crate) fn line(number: usize) -> Option<(OperationId, StackId)> {
-    let pair = CHUNKS.get(number / CHUNK)?.get()?.pairs.get(number % CHUNK)?.load(Acquire).checked_sub(1)?;
-    Some((OperationId::new((pair % (1 << STACK)) as u32), StackId::new((pair >> STACK) as u32)))
+    let pair = ISSUES.get(number / CHUNK)?.get()?.pairs.get(number % CHUNK)?.load(Acquire).checked_sub(1)?;
+    Some(Pair(pair).parts())
 }
 
 /// The operation and the stack that an account belongs to; `None` for an operation's own account, and for one that was

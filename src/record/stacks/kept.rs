@@ -22,7 +22,7 @@ const COMPLETE: u64 = 1 << (2 * DECIDING);
 const SAME_AS: u32 = 32;
 
 /// An offset from the stack pointer, and what stands there.
-type Pair = [AtomicU64; 2];
+type KeptWord = [AtomicU64; 2];
 
 /// What is kept of a stack: the distance of the stack pointer from the stack's end, the place in the code, `rbp`, and
 /// the numbers of pairs. Then the pairs: each return address, from the innermost out; then each word that held a
@@ -31,7 +31,7 @@ type Pair = [AtomicU64; 2];
 pub(super) struct Kept {
     number: u32,
     head: &'static [AtomicU64; HEAD],
-    pairs: &'static [Pair],
+    pairs: &'static [KeptWord],
 }
 
 impl Kept {
@@ -70,12 +70,12 @@ impl Kept {
             return None;
         }
         let (frames, deciding) = self.pairs(shape);
-        let is_same = |word: &Pair| {
+        let is_same = |word: &KeptWord| {
             let [offset, value] = word.each_ref().map(|half| half.load(Relaxed));
             // SAFETY: when it was written, this was the offset of a word of a stack; this stack has the same distance.
             unsafe { stack.word_at(offset) == value }
         };
-        let is_as_far = |word: &Pair| {
+        let is_as_far = |word: &KeptWord| {
             let [offset, distance] = word.each_ref().map(|half| half.load(Relaxed));
             // SAFETY: as above.
             stack.to_end(unsafe { stack.word_at(offset) }) == distance
@@ -94,7 +94,7 @@ impl Kept {
     }
 
     #[inline(always)]
-    fn pairs(&self, shape: u64) -> (&'static [Pair], &'static [Pair]) {
+    fn pairs(&self, shape: u64) -> (&'static [KeptWord], &'static [KeptWord]) {
         let (frames, deciding) = (shape & COUNT, shape >> DECIDING & COUNT);
         let (frames, rest) = self.pairs.split_at_checked(frames as usize).unwrap_or_default();
         (frames, rest.get(..deciding as usize).unwrap_or_default())

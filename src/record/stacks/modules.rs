@@ -104,6 +104,6 @@ impl Modules {
 
     /// The module that holds `address`, if it is known.
     pub(super) fn of(&self, address: u64) -> Option<&'static Module> {
-        self.latest.get()?.modules.iter().take(MOST).find(|module| module.covers(address))
+        self.latest.get()?.known().find(|module| module.covers(address))
     }
 }
