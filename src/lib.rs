@@ -126,7 +126,7 @@ pub mod command;
 
 pub use front::monitor;
 pub use front::{Budget, assert_budget, assert_budget_async, budget};
-pub use front::{Capture, capture};
+pub use front::{Capture, capture, symbolize};
 pub use front::{DenyAlloc, deny_alloc};
 pub use front::{LeakReport, LeakTest};
 pub use front::{MeasuredFuture, measure_async};

@@ -223,6 +223,18 @@ fn nothing_is_said_of_lines_unless_memory_leaks_and_they_are_wanted() {
 }
 
 #[test]
+fn what_is_captured_in_a_program_has_lines_too() {
+    let _capture = heapledger::capture("captured");
+    let (kept, _) = heapledger::measure("captured", || vec![0u8; 77]); // planted: captured
+    let stacks = heapledger::snapshot().stacks("captured");
+    let said = heapledger::symbolize(&stacks);
+    assert_eq!((stacks.len(), said.len(), stacks[0].live_bytes), (1, 1, 77));
+    assert!(said[0].starts_with(&planted("captured")), "{said:?}");
+    drop(kept);
+    assert!(heapledger::symbolize(&[]).is_empty());
+}
+
+#[test]
 fn the_figures_of_the_test_stay_what_they_were_without_lines() {
     let run = |test: LeakTest| test.run(|_| mem::forget(own()));
     let (with, without) = (run(short("same")), run(short("same").lines(false)));

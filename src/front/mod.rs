@@ -35,7 +35,7 @@ mod threads;
 mod turn;
 
 pub use budget::{Budget, assert_budget, assert_budget_async, budget};
-pub use capture::{Capture, capture};
+pub use capture::{Capture, capture, symbolize};
 pub use deny::{DenyAlloc, deny_alloc};
 pub use future::{Track, Tracked};
 pub use leak_test::{LeakReport, LeakTest};

@@ -22,5 +22,6 @@ mod stacks;
 pub(crate) use deny::violation;
 pub(crate) use leak::{leak, leak_so_far, sentence, warnings};
 pub(crate) use look::{DEFAULT_WIDTH, Look};
+pub(crate) use stacks::stack_line;
 #[cfg(test)]
 pub(crate) use stacks::stacks;

@@ -4,7 +4,8 @@ use super::fold::folded;
 use crate::reading::CallStackKind;
 use crate::symbols::CallFrame;
 
-pub(super) fn look(kind: CallStackKind, frames: &[CallFrame]) -> String {
+/// `src/cache.rs:41 ResultCache::insert <- src/search.rs:88 Searcher::run`.
+pub(crate) fn look(kind: CallStackKind, frames: &[CallFrame]) -> String {
     match kind {
         CallStackKind::NotCaptured => "(blocks of which no call stack was captured)".into(),
         CallStackKind::Other => "(stacks for which there was no room)".into(),

@@ -14,4 +14,5 @@ mod short;
 mod tests;
 
 pub(crate) use lines::stacks;
+pub(crate) use look::look as stack_line;
 pub(crate) use shares::shares;
