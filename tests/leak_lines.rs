@@ -152,6 +152,32 @@ fn a_thread_of_the_test_and_an_operation_below_it_are_covered() {
 }
 
 #[test]
+fn a_worker_that_lives_on_is_covered_once_it_has_moved_some_memory() {
+    if !cfg!(all(feature = "threads", target_env = "gnu")) {
+        return;
+    }
+    let mut worker = None;
+    let report = short("worker").run(|_| {
+        let (jobs, done) = worker.get_or_insert_with(|| {
+            let (jobs, work) = std::sync::mpsc::channel::<()>();
+            let (tell, done) = std::sync::mpsc::channel();
+            thread::spawn(move || {
+                for () in work {
+                    mem::forget(vec![0u8; 48]); // planted: pool
+                    drop(std::hint::black_box(vec![0u8; 100_000]));
+                    tell.send(()).expect("it is awaited");
+                }
+            });
+            (jobs, done)
+        });
+        jobs.send(()).expect("it listens");
+        done.recv().expect("it answers");
+    });
+    let lines = lines(&report);
+    assert!(lines[0].contains(&planted("pool")), "{report}");
+}
+
+#[test]
 fn a_cache_that_only_changes_its_entries_is_no_line() {
     static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let mut cache: HashMap<usize, Vec<u8>> = HashMap::new();

@@ -19,8 +19,8 @@ use crate::{record, render, symbols};
 /// that do not exist yet are captured when they come. The figures of operations are what they are without a capture, to
 /// the byte: nothing but the stacks shows that it goes on.
 ///
-/// A thread that is in the operation when the capture begins or ends notices where it next begins or ends a scope; the
-/// calling thread at once. Blocks that were allocated before stand under
+/// A thread that is in the operation when the capture begins or ends notices where it next begins or ends a scope, or,
+/// if it began in the operation or adopted it, when it has moved some 40 KiB; the calling thread at once. Blocks that were allocated before stand under
 /// [`CallStackKind::NotCaptured`](crate::CallStackKind::NotCaptured).
 ///
 /// Costs nothing where it is not used. Where it is, an allocation and its free cost some 400 instructions more, and a

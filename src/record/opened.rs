@@ -128,6 +128,8 @@ pub(crate) fn adopt(node: &'static Node) {
         if slot.shard_now().is_none() {
             slot.active.set(node);
         }
+        // It may come to be captured while the thread works for it.
+        slot.learn_bounds();
         let attached = slot.attached(|_| true);
         if let Some(shard) = attached
             && let Some(account) = shard.accounts.of(node.account())
@@ -167,6 +169,8 @@ pub(super) fn start_in(level: &'static SharedLevel) {
         slot.active.set(node);
         match slot.attached(|_| true) {
             Some(shard) => {
+                // It may come to be captured while it runs.
+                slot.learn_bounds();
                 shard.begin_in(level, gettid());
                 slot.watch(shard.stack.innermost(), node);
             }

@@ -100,9 +100,7 @@ impl Slot {
     #[cold]
     #[inline(never)]
     pub(super) fn watch_captured(&self, innermost: &Frame) {
-        if self.bounds.get() == StackBounds::UNKNOWN {
-            self.bounds.set(bounds_of_this_thread());
-        }
+        self.learn_bounds();
         // Without memory for it, nothing is captured on this thread.
         let _ = linked_or_new(&self.shard.get().recent);
         if !innermost.is_armed() {
@@ -159,7 +157,29 @@ impl Slot {
         }
         let shard = self.attached(|shard| moved(&shard.level))?;
         shard.level.settle();
+        if self.active.get().is_captured() {
+            self.notice_capture();
+        }
         Some(shard)
+    }
+
+    /// Sends every call to the slow path from now on, because the active operation came to be captured since the thread
+    /// entered it. That takes knowing where the thread's stack is, which cannot be asked here.
+    #[cold]
+    #[inline(never)]
+    fn notice_capture(&self) {
+        let shard = self.shard.get();
+        let is_known = self.bounds.get() != StackBounds::UNKNOWN;
+        if is_known && !shard.level.is_quiet() && linked_or_new(&shard.recent).is_some() {
+            self.block();
+        }
+    }
+
+    /// Learns where the thread's stack is. Not to be called from inside the allocator.
+    pub(super) fn learn_bounds(&self) {
+        if self.bounds.get() == StackBounds::UNKNOWN {
+            self.bounds.set(bounds_of_this_thread());
+        }
     }
 
     /// Claims a shard and has it given back when the thread ends.
