@@ -534,7 +534,8 @@ fn a_background_thread_that_keeps_searchers_is_found() {
     assert!(left.bytes > SENTENCES.iter().map(|sentence| sentence.len()).sum::<usize>() as f64, "{left:?}");
     assert!(report.threads().iter().any(|thread| thread == "search-log"), "{report}");
     let (writer, reader, log) = kept.take().expect("it ran");
-    assert_eq!(log.end() as u64, report.iterations());
+    // And those that told lines.
+    assert!(log.end() as u64 >= report.iterations());
     drop((writer, reader));
 
     let mut kept = None;

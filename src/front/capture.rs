@@ -20,8 +20,8 @@ use crate::{record, render, symbols};
 /// the byte: nothing but the stacks shows that it goes on.
 ///
 /// A thread that is in the operation when the capture begins or ends notices where it next begins or ends a scope, or,
-/// if it began in the operation or adopted it, when it has moved some 40 KiB; the calling thread at once. Blocks that were allocated before stand under
-/// [`CallStackKind::NotCaptured`](crate::CallStackKind::NotCaptured).
+/// if it began in the operation or adopted it, when it has moved some 40 KiB; the calling thread at once. Blocks that
+/// were allocated before stand under [`CallStackKind::NotCaptured`](crate::CallStackKind::NotCaptured).
 ///
 /// Costs nothing where it is not used. Where it is, an allocation and its free cost some 400 instructions more, and a
 /// stack that was not seen before some thousands, once. What is kept of stacks is bounded: 65,536 of them, in 32 MiB.

@@ -44,7 +44,7 @@ impl LeakReport {
         self.0.passes()
     }
 
-    /// How many iterations were run, the warm-up included.
+    /// How many iterations were run, the warm-up included, and those not that were run on to tell lines.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
