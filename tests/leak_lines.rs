@@ -3,6 +3,9 @@
 
 #![cfg(all(feature = "lines", target_os = "linux", target_arch = "x86_64", not(miri)))]
 
+#[path = "common/cases.rs"]
+mod cases;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::Future;
@@ -210,8 +213,8 @@ fn futures_have_lines_too() {
     names(&report, "async", "");
 }
 
-#[test]
-fn a_leak_of_another_operation_has_lines_where_it_is_judged() {
+/// The whole process is judged, so it has to be alone there.
+fn another_operation_leaks() {
     let (send, jobs) = std::sync::mpsc::channel::<()>();
     let (tell, done) = std::sync::mpsc::channel();
     let worker = thread::spawn(move || {
@@ -230,6 +233,12 @@ fn a_leak_of_another_operation_has_lines_where_it_is_judged() {
     assert!(report.verdict().is_leak(), "{report}");
     let lines = lines(&report);
     assert!(lines.iter().any(|line| line.contains(&planted("worker"))), "{report}");
+}
+
+#[test]
+fn a_leak_of_another_operation_has_lines_where_it_is_judged() {
+    let cases: &[(&str, fn())] = &[("another operation", another_operation_leaks)];
+    cases::pass_each("a_leak_of_another_operation_has_lines_where_it_is_judged", cases);
 }
 
 #[test]
