@@ -14,9 +14,9 @@ use super::last_run::last_run;
 use super::patch::apply;
 use super::project::{Project, in_ci};
 use super::terminal::say;
-use crate::judging::budget::nearest;
-use crate::render::findings::one_line;
-use crate::words::{counted, printable};
+use crate::judging::budget::{Status, nearest};
+use crate::render::findings::{counted_status, one_line};
+use crate::words::printable;
 
 #[derive(Args)]
 pub(super) struct AcceptOptions {
@@ -108,10 +108,7 @@ fn say_left(left: &[FigureChange]) -> anyhow::Result<Exit> {
     }
     say("\nnot recorded:\n")?;
     left.iter().filter(|change| change.is_breach()).try_for_each(FigureChange::show)?;
-    let breaches = match breaches {
-        1 => counted(1, "breach"),
-        more => format!("{more} breaches"),
-    };
+    let breaches = counted_status(breaches, Status::Breach);
     say(&format!(
         "what is meant takes `cargo heapledger accept --breaches --reason \"..\"`, or the operation's name instead of \
          --breaches\n\nfailed: {breaches} (exit {})\n",

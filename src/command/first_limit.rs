@@ -20,14 +20,13 @@ pub(super) fn first_limit(figure: Figure, observed: Observed) -> Option<String> 
 
 /// What is recorded, with a tolerance.
 fn around(figure: Figure, value: i64) -> String {
-    let (most, unit) = if figure.is_count() { (10, "") } else { (1 << 10, " B") };
-    match value.unsigned_abs() / 2 {
-        0 => "\"2%\"".into(),
-        half if half >= most && figure.is_count() => format!("{{ tolerance = \"2%\", minimum = {most} }}"),
-        half if half >= most => "{ tolerance = \"2%\", minimum = \"1 KiB\" }".into(),
-        half if figure.is_count() => format!("{{ tolerance = \"2%\", minimum = {half} }}"),
-        half => format!("{{ tolerance = \"2%\", minimum = \"{half}{unit}\" }}"),
-    }
+    let minimum = match value.unsigned_abs() / 2 {
+        0 => return "\"2%\"".into(),
+        half if figure.is_count() => half.min(10).to_string(),
+        1024.. => "\"1 KiB\"".into(),
+        half => format!("\"{half} B\""),
+    };
+    format!("{{ tolerance = \"2%\", minimum = {minimum} }}")
 }
 
 /// Half as much again in two digits, and less than twice as much.

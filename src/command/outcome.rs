@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::places::Places;
 use crate::disk::Book;
 use crate::judging::budget::{Basis, Case, Finding, Status, judge, unmatched};
-use crate::render::findings::counts;
+use crate::render::findings::{counted_status, counts};
 
 /// What became of a run.
 pub(super) struct Outcome {
@@ -121,9 +121,9 @@ impl Outcome {
                 format!("{to_record} to record: `cargo heapledger accept` takes {it}{rest}")
             }),
             (worse > 0).then(|| {
-                let breaches = if worse == 1 { "breach" } else { "breaches" };
+                let breaches = counted_status(worse, Status::Breach);
                 format!(
-                    "{worse} {breaches}: `cargo heapledger review` shows each; what is meant takes `cargo heapledger \
+                    "{breaches}: `cargo heapledger review` shows each; what is meant takes `cargo heapledger \
                      accept --breaches --reason \"..\"`"
                 )
             }),

@@ -123,7 +123,7 @@ impl Drop for Capture {
 /// ```
 pub fn symbolize(stacks: &[CallStack]) -> Vec<String> {
     let lines = record::Own::new(|| {
-        let addresses: Vec<Vec<usize>> = stacks.iter().map(|stack| stack.addresses().to_vec()).collect();
+        let addresses = Vec::from_iter(stacks.iter().map(CallStack::addresses));
         let sources: BTreeSet<&str> = registry::named().filter_map(|node| Some(node.site?.file())).collect();
         let frames = symbols::symbolize(&addresses, &Vec::from_iter(sources));
         let lines = stacks.iter().zip(frames.iter()).map(|(stack, frames)| render::stack_line(stack.kind, frames));

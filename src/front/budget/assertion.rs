@@ -149,10 +149,7 @@ impl Assertion {
         let run = record::quietly(|| CapturedRun::begin(self.claim.node))?;
         let scope = with_threads_if_possible(Scope::resume(self.claim.node, 0));
         let out = work();
-        self.quietly(|state| state.settle(&scope));
-        let found = Own::new(|| run.end(figure, &[self.caller.file()]));
-        drop(out);
-        Some(found)
+        Some(self.end_lines(run, figure, &scope, out))
     }
 
     /// The same of a future.
@@ -160,10 +157,15 @@ impl Assertion {
         let run = record::quietly(|| CapturedRun::begin(self.claim.node))?;
         let (out, _) = MeasuredFuture::within(future, self.claim.node).await;
         turns().await;
-        self.quietly(|state| state.settle(&Scope::inert()));
+        Some(self.end_lines(run, figure, &Scope::inert(), out))
+    }
+
+    /// Reads what the run did, while what it returned is there.
+    fn end_lines<R>(&mut self, run: CapturedRun, figure: Figure, scope: &Scope, out: R) -> Own<FigureByStack> {
+        self.quietly(|state| state.settle(scope));
         let found = Own::new(|| run.end(figure, &[self.caller.file()]));
         drop(out);
-        Some(found)
+        found
     }
 
     /// Panics where a figure failed, also with the lines that it comes from.

@@ -37,7 +37,7 @@ impl CapturedRun {
         stacks.retain(|stack| value(stack) > 0);
         stacks.sort_by_key(|stack| std::cmp::Reverse(value(stack)));
         let shown = &stacks[..stacks.len().min(MOST)];
-        let addresses: Vec<Vec<usize>> = shown.iter().map(|stack| stack.addresses().to_vec()).collect();
+        let addresses = Vec::from_iter(shown.iter().map(CallStack::addresses));
         let mut frames = symbolize(&addresses, sources).take().unwrap_or_default().into_iter();
         let shares = stacks.iter().map(|stack| StackShare {
             frames: frames.next().unwrap_or_default(),

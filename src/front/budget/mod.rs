@@ -11,7 +11,6 @@ mod claim;
 mod doings;
 /// The judge of this process: the policy and the recorded figures of its package, read once.
 mod judge;
-
 /// Which lines a breached figure comes from.
 mod lines;
 

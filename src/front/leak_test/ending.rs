@@ -2,14 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::files::{open_files, thread_name};
+use super::files::{open_files, process_threads, thread_name};
 use super::lines::{Covered, LinesPass, are_worth_it};
 use super::outside::{outside_leaks, placed};
 use super::report::{LeakReport, say};
 use super::run::{LeakRun, Notes};
 use super::settle::most_threads_end;
 use crate::judging::leak::{
-    Findings, Live, Rate, Verdict, WindowEnd, as_expected, beyond_bounds, freers_in_last_window, grown_outside,
+    Findings, LeakLines, Live, Verdict, WindowEnd, as_expected, beyond_bounds, freers_in_last_window, grown_outside,
     is_shown, leaks_outside, no_more_files, rests_on, unknown_files, verdict_so_far, warnings_of_outside,
     whole_windows, without_ended_threads,
 };
@@ -22,12 +22,11 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
     /// Ends the run with its report.
     pub(super) fn end(mut self) -> LeakReport {
         let report = self.quietly(|run, notes| {
-            let found = match notes.lines.take() {
-                Some(lines) => lines.end(|| {
-                    notes.settling.settle(&run.threads, None);
-                }),
-                None => run.over(notes),
-            };
+            let mut found = notes.found.take().unwrap_or_else(|| run.over(notes));
+            if let Some(lines) = notes.lines.take() {
+                notes.settling.settle(&run.threads, None);
+                found.lines = lines.end(&Vec::from_iter(found.sources()));
+            }
             Own::new(|| found)
         });
         LeakReport(report)
@@ -40,15 +39,16 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
         self.findings(notes)
     }
 
-    /// Begins the iterations that tell lines, if they would.
-    pub(super) fn lines(&self, notes: &mut Notes) -> Option<LinesPass> {
-        if !self.test.lines {
-            return None;
+    /// Notes what the test found, and begins the iterations that tell lines, if they would.
+    pub(super) fn begin_lines(&self, notes: &mut Notes) {
+        let mut found = self.over(notes);
+        if self.test.lines && are_worth_it(&found) {
+            let outside = leaks_outside(&notes.evidence).into_iter().map(|leak| leak.operation).collect();
+            let covered = Covered { root: self.node, everything: self.test.whole_process, outside };
+            notes.lines = LinesPass::begin(&found, covered);
+            found.lines = notes.lines.is_none().then_some(LeakLines::NotPossible);
         }
-        let found = self.over(notes);
-        let outside = leaks_outside(&notes.evidence).into_iter().map(|leak| leak.operation).collect();
-        let covered = Covered { root: self.node, everything: self.test.whole_process, outside };
-        are_worth_it(&found).then(|| LinesPass::begin(found, covered))
+        notes.found = Some(found);
     }
 
     /// Gives threads that seem to stay some time to end. If most of them do, they are no leak, and what they held is
@@ -56,7 +56,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
     fn wait_for_threads(&self, notes: &mut Notes) {
         let Verdict::Leak { threads_per_iteration, .. } = notes.judged else { return };
         let left = notes.evidence.ends.last().map_or(0, |end| end.threads);
-        if threads_per_iteration == 0.0 || !most_threads_end(|| self.running_threads(notes), left) {
+        if threads_per_iteration == 0.0 || !most_threads_end(|| self.running_threads(notes, process_threads()), left) {
             return;
         }
         let highest = notes.evidence.growth();
@@ -102,26 +102,13 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
                 .unwrap_or_else(|| Verdict::Unsettled { by: by.to_vec() }),
         };
         let mut findings = Findings {
-            name: self.node.path(),
-            place: self.place,
-            verdict: as_expected(evidence, verdict),
             iterations: notes.iterations,
             windows: evidence.series.windows.len(),
             last_window: evidence.series.windows.last().map_or(0, |window| window.iterations),
             elapsed: notes.clock.passed(),
             rests_on: rests_on(evidence, &notes.judged, notes.iterations),
             warm_up: evidence.series.start.minus(evidence.series.before),
-            growing: Vec::new(),
             outside: outside_leaks(evidence),
-            handed_over: 0,
-            given_away: 0,
-            taken_over: 0,
-            freed_by: Vec::new(),
-            unattributed: Live::default(),
-            unattributed_rate: Rate::default(),
-            left_over: Rate::default(),
-            ended_threads: 0,
-            gave_back: None,
             threads: (self.threads)().into_iter().map(thread_name).collect(),
             files: open_files()
                 .difference(&notes.files_before)
@@ -132,14 +119,13 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             allowed_warmup: evidence.allowed_warmup,
             bounded: evidence.bounded,
             beyond: beyond_bounds(evidence),
-            c_heap: 0.0,
-            lines: None,
             warnings: warnings_of_outside(evidence, placed)
                 .into_iter()
                 .chain(unknown_files(evidence))
                 .chain(no_more_files(evidence))
                 .collect(),
             strict: self.test.strict,
+            ..Findings::new(self.node.path(), self.place, as_expected(evidence, verdict))
         };
         findings.note_c_heap(evidence);
         if let [before, last] = notes.snapshots.as_slice() {

@@ -31,7 +31,7 @@ fn entries<T>(folder: &str, read: impl Fn(fs::ReadDir) -> T) -> Option<T> {
 
 /// Whether the process may open another file.
 pub(super) fn can_open_files() -> bool {
-    !Path::new(UNUSED).exists() || File::open(UNUSED).is_ok()
+    File::open(UNUSED).is_ok() || !Path::new(UNUSED).exists()
 }
 
 /// Open file descriptors and what they refer to, on Linux. Empty elsewhere.

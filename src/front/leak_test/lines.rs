@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::front::capture::Capture;
-use crate::judging::leak::{Findings, LeakLines, Live, MOST_LINES, StackGrowth, Verdict};
+use crate::judging::leak::{Findings, LeakLines, Live, StackGrowth, Verdict};
 use crate::reading::{CallStack, Snapshot, snapshot};
 use crate::symbols::symbolize;
 use crate::words::{LEDGER, Node, OperationId};
@@ -17,6 +17,8 @@ const ENOUGH_IF_EXACT: u64 = 256;
 /// What a window may leave behind, in bytes, and in threads or files.
 const MOST_BYTES: f64 = (32 << 20) as f64;
 const MOST_OPEN: f64 = 16.0;
+/// So many stacks have their functions looked up: those that left the most.
+const LOOKED_UP: usize = 64;
 
 /// Whose memory is to be told by line.
 #[derive(Clone, Debug)]
@@ -38,11 +40,12 @@ impl Covered {
 /// in the second what is freed has been captured, too.
 #[derive(Debug)]
 pub(super) struct LinesPass {
-    found: Findings,
     covered: Covered,
-    capture: Capture,
+    _capture: Capture,
     /// Iterations of the first window, if there is time.
     planned: u64,
+    /// How many times as long the second one is.
+    times: u64,
     began: Instant,
     /// Iterations of the window under way.
     done: u64,
@@ -64,15 +67,18 @@ pub(super) fn are_worth_it(found: &Findings) -> bool {
 }
 
 impl LinesPass {
-    pub(super) fn begin(found: Findings, covered: Covered) -> Self {
+    /// Begins them; `None` where no call stack can be captured.
+    pub(super) fn begin(found: &Findings, covered: Covered) -> Option<Self> {
         let captured = covered.clone();
         let capture = Capture::of(move |node| captured.covers(node));
-        Self { planned: first_window(&found), found, covered, capture, began: Instant::now(), done: 0, second: None }
+        let (planned, times) = (first_window(found), times(found));
+        let began = Instant::now();
+        capture.is_possible().then(|| Self { covered, _capture: capture, planned, times, began, done: 0, second: None })
     }
 
     /// Whether another iteration is to be run.
     pub(super) fn goes_on(&self) -> bool {
-        self.capture.is_possible() && self.second.as_ref().is_none_or(|(iterations, _)| self.done < *iterations)
+        self.second.as_ref().is_none_or(|(iterations, _)| self.done < *iterations)
     }
 
     /// An iteration is over. `settle` waits until the operation rests.
@@ -81,24 +87,16 @@ impl LinesPass {
         let is_over = self.done >= self.planned || self.done >= FEWEST && self.began.elapsed() >= TIME;
         if self.second.is_none() && is_over {
             settle();
-            self.second = Some((self.done * times(&self.found), snapshot()));
+            self.second = Some((self.done * self.times, snapshot()));
             self.done = 0;
         }
     }
 
-    /// What the test found, with lines.
-    pub(super) fn end(self, settle: impl FnOnce()) -> Findings {
-        let Self { mut found, covered, capture, second, .. } = self;
-        let is_possible = capture.is_possible();
-        if let Some((iterations, before)) = second {
-            settle();
-            let left = (snapshot() - before).stacks_of(|node| covered.covers(node));
-            let sources: Vec<&str> = found.sources().collect();
-            found.lines = Some(lines(left, iterations, &sources));
-        } else if !is_possible {
-            found.lines = Some(LeakLines::NotPossible);
-        }
-        found
+    /// What the second window left, if it was run; the operation rests. `sources` are files of the workspace.
+    pub(super) fn end(self, sources: &[&str]) -> Option<LeakLines> {
+        let (iterations, before) = self.second?;
+        let left = (snapshot() - before).stacks_of(|node| self.covered.covers(node));
+        Some(lines(left, iterations, sources))
     }
 }
 
@@ -126,9 +124,8 @@ fn lines(left: Vec<CallStack>, iterations: u64, sources: &[&str]) -> LeakLines {
     let live = |stack: &CallStack| Live { bytes: stack.live_bytes, blocks: stack.live_blocks };
     let total = left.iter().map(live).fold(Live::default(), Live::plus);
     let moved: Vec<CallStack> = left.into_iter().filter(|stack| live(stack) != Live::default()).collect();
-    let shown = &moved[..moved.len().min(MOST_LINES)];
-    let addresses: Vec<Vec<usize>> = shown.iter().map(|stack| stack.addresses().to_vec()).collect();
-    let frames = symbolize(&addresses, sources).take().unwrap_or_default();
+    let shown = &moved[..moved.len().min(LOOKED_UP)];
+    let frames = symbolize(&Vec::from_iter(shown.iter().map(CallStack::addresses)), sources).take().unwrap_or_default();
     let stacks = shown.iter().zip(frames);
     let stacks = stacks.map(|(stack, frames)| StackGrowth { frames, kind: stack.kind, live: live(stack) }).collect();
     let rest = &moved[shown.len()..];

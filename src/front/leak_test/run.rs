@@ -13,7 +13,7 @@ use super::settle::Settling;
 use super::test::LeakTest;
 use crate::front::process;
 use crate::judging::leak::{
-    CHeapRead, Evidence, Live, NextStep, OpenFiles, Spent, Verdict, Window, WindowEnd, count_names,
+    CHeapRead, Evidence, Findings, Live, NextStep, OpenFiles, Spent, Verdict, Window, WindowEnd, count_names,
     learn_who_opens_files, next_step, running_threads,
 };
 use crate::reading::{Snapshot, Strangers, moves, snapshot};
@@ -49,7 +49,9 @@ pub(super) struct Notes {
     pub(super) file_rounds: usize,
     /// The latest verdict.
     pub(super) judged: Verdict,
-    /// What further iterations say of lines, once the test is over.
+    /// What the test found, once it is over.
+    pub(super) found: Option<Findings>,
+    /// Further iterations that tell lines, once it is over.
     pub(super) lines: Option<LinesPass>,
     /// The ledger at the last two ends of windows, the later one last: what it says of the last window.
     pub(super) snapshots: Vec<Snapshot>,
@@ -96,6 +98,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             file_watch: None,
             file_rounds: 0,
             judged: Verdict::Clean,
+            found: None,
             lines: None,
             snapshots: Vec::new(),
             files_before: open_files(),
@@ -144,7 +147,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             if notes.iterations_in_window == window {
                 run.end_window(notes);
                 if !notes.goes_on(run.test.time) {
-                    notes.lines = run.lines(notes);
+                    run.begin_lines(notes);
                     return notes.lines.is_some().then_some(notes.iterations as usize);
                 }
                 notes.begin_window(window * 2);
@@ -194,7 +197,8 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
 
     /// Reads what there is at the end of a window, and before the first one.
     fn end_window(&self, notes: &mut Notes) {
-        let threads = self.running_threads(notes);
+        let process_threads = process_threads();
+        let threads = self.running_threads(notes, process_threads);
         let moves = moves().since(&notes.evidence.moves_before);
         let c_heap = record::c_heap();
         let ledger = snapshot();
@@ -206,7 +210,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             unattributed: Live::from(&ledger.total_of(&UNATTRIBUTED)),
             outside: self.outside(&ledger, &notes.evidence),
             threads,
-            process_threads: process_threads(),
+            process_threads,
             strangers: notes.strangers.count(),
             files,
             has_no_more_files: !can_open_files(),
@@ -238,10 +242,10 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
         rows.map(|(node, row)| (node.id, Live::from(&row.own))).collect()
     }
 
-    /// How many threads run that are judged as the test's.
-    pub(super) fn running_threads(&self, notes: &Notes) -> usize {
+    /// How many threads run that are judged as the test's, of so many that the process has.
+    pub(super) fn running_threads(&self, notes: &Notes, now: usize) -> usize {
         let counted = (self.threads)().len();
-        running_threads(&notes.evidence, counted, notes.process_threads_before, process_threads())
+        running_threads(&notes.evidence, counted, notes.process_threads_before, now)
     }
 }
 

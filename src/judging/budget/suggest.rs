@@ -2,12 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::syntax::{ALIKE, COMPARED};
 use crate::words::segments;
-
-/// How alike two segments are at least, from 0 to 1, if one is likely to be a misspelling of the other.
-const ALIKE: f64 = 0.8;
-/// In characters: comparing takes time in proportion to the square of the length.
-const COMPARED: usize = 64;
 
 /// The name that was meant, in the form of `named`; `None` where nothing is near.
 pub(super) fn suggestion(named: &str, seen: &BTreeSet<String>) -> Option<String> {

@@ -12,6 +12,10 @@ use crate::words::{Cause, Error, printable};
 /// What could be read, and what is wrong with the rest.
 pub(super) type Recovered<'a> = (Spanned<DeTable<'a>>, Vec<Problem>);
 
+/// How alike two names are at least, from 0 to 1, if one is likely to be a misspelling of the other.
+pub(super) const ALIKE: f64 = 0.8;
+/// So much of a name is compared, in characters: comparing takes time in proportion to the length of both.
+pub(super) const COMPARED: usize = 64;
 /// The deepest nesting of brackets that is read: deeper than in any sensible file, and far from using up a stack.
 const DEEPEST: usize = 64;
 
@@ -118,10 +122,6 @@ pub(super) fn other_schema(found: Option<i64>, ours: i64) -> String {
 
 /// ``did you mean `peak_bytes`?``, or which keys there are.
 pub(crate) fn nearest(key: &str, valid: &[&str]) -> String {
-    /// In characters: comparing takes time in proportion to the length, and no valid key is as long.
-    const COMPARED: usize = 64;
-    /// How alike two keys are at least, from 0 to 1, if one is likely to be a misspelling of the other.
-    const ALIKE: f64 = 0.8;
     let key: String = key.chars().take(COMPARED).collect();
     let near = valid.iter().map(|valid| (strsim::jaro_winkler(&key, valid), valid));
     match near.max_by(|(one, _), (other, _)| one.total_cmp(other)) {

@@ -1,7 +1,7 @@
 //! Readings over windows of iterations, and what the shape of one counter says. Pure functions of values: neither a
 //! verdict nor a reading of the ledger is made here.
 
-use super::events::{AGREE, Grown, KEEPS, Proportion, events_of_last_two, proportion, slows};
+use super::events::{Grown, KEEPS, Proportion, agree, events_of_last_two, proportion, slows};
 use crate::words::{Counts, Tally};
 
 /// What is live at one moment, or how much more is live than at another one.
@@ -203,7 +203,7 @@ impl Curve {
     /// Whether the last two windows grew at one rate from end to end. Ends are the calmest readings.
     pub(super) fn agrees(&self) -> bool {
         let rates = self.rates();
-        matches!(rates.as_slice(), [.., before, last] if (last - before).abs() <= AGREE * last.abs())
+        matches!(rates.as_slice(), [.., before, last] if agree(*before, *last))
     }
 
     /// How fast the mean went up in the last window.

@@ -59,7 +59,7 @@ pub(super) const CONVINCING: f64 = 6.9;
 /// A container that doubles just before the end of a window, and not just after it, has grown twice as much in it.
 const TWICE: f64 = 2.0;
 /// Two rates agree if they differ by no more than this share.
-pub(super) const AGREE: f64 = 0.02;
+const AGREE: f64 = 0.02;
 
 impl Grown {
     fn rate(&self) -> f64 {
@@ -123,13 +123,18 @@ fn exceeds_logarithm(before: &Grown, last: &Grown) -> bool {
     last.rate() - KEEPS * before.rate() > SIGNIFICANT * deviation
 }
 
+/// Whether two rates, the later one last, are one.
+pub(super) fn agree(before: f64, last: f64) -> bool {
+    (before - last).abs() <= AGREE * last.abs()
+}
+
 /// Whether the last two windows grew at one rate in equally many steps, and the one before them by a step more or less:
 /// a container that grows in proportion, and so doubles once in every window, but for one where a step of its own is at
 /// the edge of a window.
 fn doubles(windows: &[Grown]) -> bool {
     let [.., first, second, last] = windows else { return false };
     let rate = last.rate();
-    let agrees = last.events == second.events && (second.rate() - rate).abs() <= AGREE * rate.abs();
+    let agrees = last.events == second.events && agree(second.rate(), rate);
     let before = (1.0 - AGREE) * rate / TWICE..=(1.0 + AGREE) * rate * TWICE;
     last.growth > 0.0 && last.events > 0 && agrees && before.contains(&first.rate())
 }

@@ -117,6 +117,42 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
+    /// What was found of a test of which nothing but the verdict is known.
+    pub(crate) fn new(name: String, place: &'static Location<'static>, verdict: Verdict) -> Self {
+        Self {
+            name,
+            place,
+            verdict,
+            iterations: 0,
+            windows: 0,
+            last_window: 0,
+            elapsed: Duration::ZERO,
+            rests_on: None,
+            warm_up: Live::default(),
+            growing: Vec::new(),
+            outside: OutsideLeaks::default(),
+            handed_over: 0,
+            given_away: 0,
+            taken_over: 0,
+            freed_by: Vec::new(),
+            unattributed: Live::default(),
+            unattributed_rate: Rate::default(),
+            left_over: Rate::default(),
+            ended_threads: 0,
+            gave_back: None,
+            threads: Vec::new(),
+            files: Vec::new(),
+            counts_threads: false,
+            allowed_warmup: None,
+            bounded: None,
+            beyond: Beyond::default(),
+            c_heap: 0.0,
+            lines: None,
+            warnings: Vec::new(),
+            strict: false,
+        }
+    }
+
     /// Files with code of the user, as rustc names them.
     pub(crate) fn sources(&self) -> impl Iterator<Item = &str> {
         let sites = self.growing.iter().filter_map(|growth| growth.operation.site.as_ref());

@@ -1,13 +1,10 @@
 //! Evidence and findings that unit tests make up. Not part of the crate otherwise.
 
 use std::panic::Location;
-use std::time::Duration;
 
-use super::beyond::Beyond;
 use super::curve::{Live, Series, Window};
 use super::evidence::{Evidence, WindowEnd};
-use super::findings::{Findings, OutsideLeaks};
-use super::slope::Rate;
+use super::findings::Findings;
 use super::verdict::Verdict;
 use crate::reading::{Move, Moves, WriterId};
 use crate::words::{Counts, OperationId};
@@ -122,36 +119,5 @@ pub(super) fn fresh(n: u64) -> Vec<Move> {
 /// What a test found that has this verdict, and of which nothing else is known.
 #[track_caller]
 pub(crate) fn bare_findings(name: &str, verdict: Verdict) -> Findings {
-    Findings {
-        name: name.into(),
-        place: Location::caller(),
-        verdict,
-        iterations: 0,
-        windows: 0,
-        last_window: 0,
-        elapsed: Duration::ZERO,
-        rests_on: None,
-        warm_up: Live::default(),
-        growing: Vec::new(),
-        outside: OutsideLeaks::default(),
-        handed_over: 0,
-        given_away: 0,
-        taken_over: 0,
-        freed_by: Vec::new(),
-        unattributed: Live::default(),
-        unattributed_rate: Rate::default(),
-        left_over: Rate::default(),
-        ended_threads: 0,
-        gave_back: None,
-        threads: Vec::new(),
-        files: Vec::new(),
-        counts_threads: false,
-        allowed_warmup: None,
-        bounded: None,
-        beyond: Beyond::default(),
-        c_heap: 0.0,
-        lines: None,
-        warnings: Vec::new(),
-        strict: false,
-    }
+    Findings::new(name.into(), Location::caller(), verdict)
 }

@@ -1,5 +1,5 @@
-//! What is known of a leak test that did not end, because its closure panicked: the verdict on the windows that are
-//! whole. Pure functions of values.
+//! What is known of a leak test that did not end, because its closure panicked or it did not come to rest any more: the
+//! verdict on the windows that are whole. Pure functions of values.
 
 use super::curve::FEWEST_WINDOWS;
 use super::evidence::Evidence;

@@ -4,9 +4,6 @@ use super::curve::Live;
 use crate::reading::CallStackKind;
 use crate::symbols::CallFrame;
 
-/// So many stacks have their functions looked up: those that left the most.
-pub(crate) const MOST_LINES: usize = 64;
-
 /// One call stack, and what was allocated by it and came to stay.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StackGrowth {

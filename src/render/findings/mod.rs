@@ -43,4 +43,4 @@ pub(crate) use markdown::markdown;
 #[cfg(feature = "cli")]
 pub(crate) use table::table;
 #[cfg(feature = "cli")]
-pub(crate) use words::{counts, one_line};
+pub(crate) use words::{counted_status, counts, one_line};

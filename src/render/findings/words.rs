@@ -92,16 +92,18 @@ pub(crate) fn counts<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Str
     findings.into_iter().for_each(|finding| *counts.entry(finding.status).or_default() += 1);
     let within = counts.remove_entry(&Status::Within);
     let counts = within.into_iter().chain(counts.into_iter().rev());
-    counts.map(|(verdict, count)| format!("{count} {}", noun(verdict, count))).collect::<Vec<_>>().join(", ")
+    counts.map(|(verdict, count)| counted_status(count, verdict)).collect::<Vec<_>>().join(", ")
 }
 
-fn noun(status: Status, count: usize) -> &'static str {
-    match status {
+/// `1 breach`, `2 breaches`.
+pub(crate) fn counted_status(count: usize, status: Status) -> String {
+    let noun = match status {
         Status::Breach if count != 1 => "breaches",
         Status::Improvement if count != 1 => "improvements",
         Status::Leak if count != 1 => "leaks",
         _ => status.name(),
-    }
+    };
+    format!("{count} {noun}")
 }
 
 #[cfg(test)]
