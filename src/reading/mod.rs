@@ -41,7 +41,7 @@ pub(crate) use moves::{Moves, moves};
 pub(crate) use process::{Strangers, live_bytes_about};
 pub(crate) use report::Data;
 #[cfg(feature = "serde")]
-pub(crate) use report_json::{File, SCHEMA, text_of};
+pub(crate) use report_json::text_of;
 #[cfg(feature = "cli")]
 pub(crate) use report_json::{check, parsed, possible};
 pub(crate) use rest::is_at_rest;

@@ -23,7 +23,6 @@ use crate::words::{Cause, Error, LEDGER, Node, Tally, UNATTRIBUTED};
 pub struct Report(pub(crate) Own<Data>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Data {
     /// How many processes it covers.
     pub(crate) processes: u64,
@@ -35,11 +34,9 @@ pub(crate) struct Data {
     /// Why the reading is not to be trusted; `None` if it can be.
     pub(crate) problem: Option<String>,
     /// The problem is only that threads moved during every reading. A report that does not say so has a worse one.
-    #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) unsettled: bool,
     pub(crate) misnested: u64,
     /// Scopes that fell into `(other)`.
-    #[cfg_attr(feature = "serde", serde(rename = "refused"))]
     pub(crate) overflowed: u64,
     pub(crate) foreign: u64,
     /// Shards, and their bytes: the ledger's memory outside the heap it counts.

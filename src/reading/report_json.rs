@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::ser::Serialize;
 
 use super::arrange::arrange;
 use super::report::{Data, Report};
 use super::row::Row;
 use crate::record::{Own, quietly};
-use crate::words::{Cause, Error, MAX_DEPTH, MAX_NAME, Tally};
+use crate::words::{Cause, Error, MAX_DEPTH, MAX_NAME, Tally, json_object};
 
 /// The longest path that operations can have.
 const MAX_PATH: usize = MAX_DEPTH as usize * (MAX_NAME + 1);
@@ -16,20 +17,30 @@ const MAX_PATH: usize = MAX_DEPTH as usize * (MAX_NAME + 1);
 /// Raised when a reader of the old form would misread the new one. New fields do not raise it.
 pub(crate) const SCHEMA: u32 = 1;
 
-#[derive(Serialize, Deserialize)]
-pub(crate) struct File<D> {
-    pub(crate) schema: u32,
-    /// The version of heapledger that wrote it.
-    pub(crate) heapledger: String,
-    #[serde(flatten)]
-    pub(crate) data: D,
-}
+json_object!(Data {
+    processes,
+    difference,
+    process_bytes,
+    process_peak_bytes or None,
+    process_peak_error,
+    problem or None,
+    unsettled or false,
+    misnested,
+    overflowed as "refused",
+    foreign,
+    shards,
+    shard_bytes,
+    rows,
+});
 
-/// What can be read of a report of any schema.
-#[derive(Deserialize)]
+json_object!(Row { path, scopes, threads, peak_error, site or None, own, total });
+
+/// What can be read of a file of any schema.
 struct Version {
     schema: u32,
 }
+
+json_object!(Version { schema });
 
 impl Report {
     /// The report as JSON, on one line and without loss: [`from_json`](Self::from_json) reads it back.
@@ -39,8 +50,7 @@ impl Report {
     /// assert!(heapledger::report().to_json().starts_with(r#"{"schema":1,"#));
     /// ```
     pub fn to_json(&self) -> String {
-        let file = File { schema: SCHEMA, heapledger: env!("CARGO_PKG_VERSION").into(), data: &*self.0 };
-        text_of(&file)
+        text_of(&*self.0)
     }
 
     /// Reads what [`to_json`](Self::to_json) wrote. Totals are computed anew from what each operation did itself.
@@ -65,8 +75,11 @@ impl Report {
     }
 }
 
-pub(crate) fn text_of(file: &impl Serialize) -> String {
-    let json = serde_json::to_string(file).expect("integers, strings, and lists and maps of them, always serialize");
+/// A file of the data, which is an object: in front of its entries stand the schema and the version of heapledger that
+/// wrote it.
+pub(crate) fn text_of(data: &impl Serialize) -> String {
+    let json = serde_json::to_string(data).expect("integers, strings, and lists and maps of them, always serialize");
+    let json = format!(r#"{{"schema":{SCHEMA},"heapledger":"{}",{}"#, env!("CARGO_PKG_VERSION"), &json[1..]);
     // JSON may hold these characters as they are, but a terminal that shows them obeys them. They only stand within
     // strings.
     let raw = |one: char| matches!(one, '\u{7f}'..='\u{9f}');
@@ -87,7 +100,7 @@ fn unreadable(what: String) -> Error {
 }
 
 /// The data of a file of the schema that is read here.
-pub(crate) fn parsed<D: for<'text> Deserialize<'text>>(what: &str, text: &str) -> Result<D, Error> {
+pub(crate) fn parsed<D: DeserializeOwned>(what: &str, text: &str) -> Result<D, Error> {
     let not_ours = |error: serde_json::Error| unreadable(format!("not a heapledger {what}: {error}"));
     let Version { schema } = serde_json::from_str(text).map_err(not_ours)?;
     if schema != SCHEMA {
@@ -97,7 +110,7 @@ pub(crate) fn parsed<D: for<'text> Deserialize<'text>>(what: &str, text: &str) -
         );
         return Err(Error(Cause::OtherSchema { what }));
     }
-    Ok(serde_json::from_str::<File<D>>(text).map_err(not_ours)?.data)
+    serde_json::from_str(text).map_err(not_ours)
 }
 
 fn read(text: &str) -> Result<Data, Error> {

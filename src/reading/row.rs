@@ -11,7 +11,6 @@ use crate::words::{Site, Tally};
 /// assert_eq!((row.own.allocs, row.total.allocs, row.scopes), (0, 1, 1));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Row {
     /// Its names from the outermost in, joined by `/`.
@@ -23,7 +22,6 @@ pub struct Row {
     /// How far `peak_bytes` may be off either way, in bytes: zero where it is exact.
     pub peak_error: u64,
     /// Where it was first entered. `None` for the ledger's own, and for operations that were never entered.
-    #[cfg_attr(feature = "serde", serde(default))]
     pub site: Option<Site>,
     /// The operation alone. Its peak, like that of every scope, includes everything inside it.
     pub own: Tally,

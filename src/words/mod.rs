@@ -4,6 +4,9 @@
 mod account;
 /// What can go wrong, and the messages that people get.
 mod error;
+/// How a struct is written as a JSON object and read back.
+#[cfg(feature = "serde")]
+mod json;
 /// Names as users give them.
 mod name;
 /// What an operation is, and how many there can be.
@@ -23,6 +26,8 @@ pub use tally::Tally;
 
 pub(crate) use account::{AccountId, ID_BITS, Tag, Tid};
 pub(crate) use error::Cause;
+#[cfg(feature = "serde")]
+pub(crate) use json::json_object;
 pub(crate) use name::{MAX_NAME, Written, segments};
 pub(crate) use operation::{
     BUILTIN, BUILTINS, FOREIGN, LEDGER, MAX_DEPTH, MAX_OPERATIONS, Node, OTHER, OperationId, UNATTRIBUTED,

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 
+#[cfg(feature = "serde")]
+use super::json::json_object;
+
 /// A place in source code: where an operation was first entered.
 ///
 /// ```
@@ -13,7 +16,6 @@ use std::panic::Location;
 /// assert!(site.file.ends_with(".rs") && site.line > 0);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Site {
     /// The path that rustc got: relative to the workspace, for a package in that workspace.
@@ -23,6 +25,9 @@ pub struct Site {
     /// In characters, counted from one.
     pub column: u32,
 }
+
+#[cfg(feature = "serde")]
+json_object!(Site { file, line, column });
 
 impl From<&'static Location<'static>> for Site {
     fn from(place: &'static Location<'static>) -> Self {

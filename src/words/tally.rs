@@ -2,6 +2,9 @@
 //! or names counters derives from these two: a new counter is one line in the first, and its name in the events of the
 //! second. Plain values and code that is generic over where a counter stands; nothing in this file reads the ledger.
 
+#[cfg(feature = "serde")]
+use super::json::json_object;
+
 /// A place that holds one counter.
 pub(crate) trait Register {
     /// A counter of zero.
@@ -33,7 +36,6 @@ macro_rules! counters {
         /// # drop(kept);
         /// ```
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[non_exhaustive]
         pub struct Tally {
             $($(#[doc = $doc])+ pub $active: u64,)+
@@ -47,6 +49,15 @@ macro_rules! counters {
             /// and in a difference of snapshots in which the high-water mark did not rise.
             pub peak_bytes: Option<u64>,
         }
+
+        #[cfg(feature = "serde")]
+        json_object!(Tally {
+            $($active,)+
+            $($owned,)+
+            live_blocks,
+            live_bytes,
+            peak_bytes or None,
+        });
 
         /// The counters alone, as read.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
