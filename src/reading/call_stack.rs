@@ -1,7 +1,7 @@
 //! One call stack in a snapshot: what was allocated there, and what of it lives.
 
 use super::sums::LineSums;
-use crate::record::{self, StackId};
+use crate::record::{self, StackExtent, StackId};
 
 /// What one call stack allocated, and what of it lives: one of those that
 /// [`Snapshot::stacks`](crate::Snapshot::stacks) tells of.
@@ -48,6 +48,9 @@ pub enum CallStackKind {
     /// The innermost return addresses. Further out is a frame without a rule in the program's unwind tables, or there
     /// are more than 128 frames.
     Incomplete,
+    /// A stack that led through a library which was unloaded since, as by `dlclose`. The return addresses in there are
+    /// left out: other code may be at those places by now.
+    Unloaded,
     /// All stacks together of which there is no room to keep each, and those that are not on their thread's own stack,
     /// or near its end.
     Other,
@@ -63,8 +66,9 @@ impl CallStack {
             None => CallStackKind::NotCaptured,
             Some(StackId::OTHER) => CallStackKind::Other,
             Some(stack) => match record::read_stack(stack, |address| addresses.push(address as usize)) {
-                true => CallStackKind::Complete,
-                false => CallStackKind::Incomplete,
+                StackExtent::Complete => CallStackKind::Complete,
+                StackExtent::Incomplete => CallStackKind::Incomplete,
+                StackExtent::Unloaded => CallStackKind::Unloaded,
             },
         };
         let LineSums { allocs, allocated_bytes, live_blocks, live_bytes } = *sums;

@@ -209,6 +209,7 @@ impl Snapshot {
 
     /// The same of the operations that are `wanted`.
     pub(crate) fn stacks_of(&self, wanted: impl Fn(&Node) -> bool) -> Vec<CallStack> {
+        registry::look_at_modules();
         let wanted = |id: OperationId| self.0.nodes.get(id.index()).is_some_and(|node| wanted(node));
         let own = self.0.pass.sums.iter().enumerate().filter(|(at, _)| wanted(OperationId::new(*at as u32)));
         let mut rest = own.fold(LineSums::default(), |rest, (_, sums)| rest.plus(&LineSums::of(&sums.counts)));

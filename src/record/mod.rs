@@ -80,6 +80,6 @@ pub(crate) use shard::{SHARDS, Shard};
 pub(crate) use shared_level::{BOUND, PROCESS};
 pub(crate) use slot::is_mine;
 pub(crate) use stack::Running;
-pub(crate) use stacks::{StackId, read as read_stack};
+pub(crate) use stacks::{StackExtent, StackId, look_at_modules, read as read_stack};
 pub(crate) use strangers::{begin_test, strangers};
 pub(crate) use system::{at_exit, lock_over_forks, trim};

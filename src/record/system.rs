@@ -1,11 +1,18 @@
 //! All that is asked of the operating system and the C library: work at the end of the process, a lock that survives
-//! `fork`, free pages given back, the number and the stack of a thread, and the program's modules. Nothing here is
-//! called from inside the allocator.
+//! `fork`, free pages given back, the number and the stack of a thread, and the program's modules. Nothing here but
+//! [`still_holds`] is called from inside the allocator.
 
 #![allow(unsafe_code, reason = "it calls C functions")]
 
 use std::sync::atomic::AtomicBool;
+#[cfg(heapledger_lines)]
+use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+#[cfg(heapledger_lines)]
+use object::read::elf::NoteIterator;
+#[cfg(heapledger_lines)]
+use object::{Endianness, elf, elf::FileHeader64};
 
 #[cfg(heapledger_interpose)]
 use crate::words::Tid;
@@ -140,6 +147,44 @@ pub(super) struct LoadedModule {
     pub(super) header: &'static [u8],
     /// The part of it that holds the header, and behind it the tables.
     pub(super) segment: &'static [u8],
+    /// Begins its build id, which the linker makes from all that is in the module; zero where it has none.
+    pub(super) build_id: u64,
+}
+
+/// `_dl_find_object`, which glibc has since 2.35; null where it was not found.
+#[cfg(heapledger_lines)]
+static FIND_OBJECT: AtomicPtr<libc::c_void> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Whether the module in which `address` lies now has its `header` there still, as far as the system can be asked:
+/// before glibc 2.35 it says yes. To be called where a module may have been unloaded since [`loaded_modules`]. Neither
+/// locks nor allocates.
+#[cfg(heapledger_lines)]
+pub(super) fn still_holds(address: u64, header: &'static [u8]) -> bool {
+    /// `struct dl_find_object` of `dlfcn.h` on x86-64.
+    #[repr(C)]
+    struct FoundObject {
+        flags: u64,
+        map_start: *mut libc::c_void,
+        map_end: *mut libc::c_void,
+        link_map: *mut libc::c_void,
+        eh_frame: *const u8,
+        reserved: [u64; 7],
+    }
+    type FindObject = unsafe extern "C" fn(*const libc::c_void, *mut FoundObject) -> i32;
+    let find = FIND_OBJECT.load(Acquire);
+    if find.is_null() {
+        return true;
+    }
+    // SAFETY: whatever is called so has this type.
+    let find = unsafe { std::mem::transmute::<*mut libc::c_void, FindObject>(find) };
+    let mut found = std::mem::MaybeUninit::<FoundObject>::uninit();
+    // SAFETY: any address may be asked for, and there is room for the answer.
+    if unsafe { find(std::ptr::without_provenance(address as usize), found.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: the answer was written, as just seen.
+    let found = unsafe { found.assume_init() };
+    std::ptr::eq(found.eh_frame, header.as_ptr())
 }
 
 /// Calls `see` with every module that is loaded now. Returns how many were unloaded so far. The bytes of a module stay
@@ -163,6 +208,10 @@ pub(super) fn loaded_modules(see: &mut dyn FnMut(LoadedModule)) -> u64 {
         }
         0
     }
+    if cfg!(all(target_env = "gnu", not(target_feature = "crt-static"))) {
+        // SAFETY: the name ends with a zero.
+        FIND_OBJECT.store(unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_dl_find_object".as_ptr()) }, Release);
+    }
     let mut visit_all = Visit { see, unloaded: 0 };
     // SAFETY: `visit` takes the pointer for what it is, and does not unwind.
     unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut visit_all).cast()) };
@@ -182,17 +231,31 @@ fn module_of(base: u64, parts: &[libc::Elf64_Phdr]) -> Option<LoadedModule> {
         unsafe { std::slice::from_raw_parts(start, part.p_memsz as usize) }
     };
     let constant = |part: &&libc::Elf64_Phdr| part.p_flags & (libc::PF_R | libc::PF_W) == libc::PF_R;
-    let header = parts.iter().find(|part| part.p_type == libc::PT_GNU_EH_FRAME);
-    let segment = header.and_then(|header| {
+    let segment_around = |inner: &libc::Elf64_Phdr| {
         let holds =
-            |part: &&libc::Elf64_Phdr| range(part).contains(&header.p_vaddr) && range(header).end <= range(part).end;
+            |part: &&libc::Elf64_Phdr| range(part).contains(&inner.p_vaddr) && range(inner).end <= range(part).end;
         loaded().filter(constant).find(holds)
-    });
-    let (header, segment) = match (header, segment) {
-        (Some(header), Some(segment)) => (bytes(header), bytes(segment)),
-        _ => Default::default(),
     };
-    Some(LoadedModule { low: base.wrapping_add(low), high: base.wrapping_add(high), header, segment })
+    let header = parts.iter().find(|part| part.p_type == libc::PT_GNU_EH_FRAME);
+    let (header, segment) = match header.and_then(|header| Some((header, segment_around(header)?))) {
+        Some((header, segment)) => (bytes(header), bytes(segment)),
+        None => Default::default(),
+    };
+    let notes = parts.iter().filter(|part| part.p_type == libc::PT_NOTE && segment_around(part).is_some());
+    let build_id = notes.filter_map(|part| build_id_in(bytes(part), part.p_align)).next().unwrap_or(0);
+    Some(LoadedModule { low: base.wrapping_add(low), high: base.wrapping_add(high), header, segment, build_id })
+}
+
+/// The first eight bytes of the build id in a module's notes.
+#[cfg(heapledger_lines)]
+fn build_id_in(notes: &[u8], align: u64) -> Option<u64> {
+    let mut notes = NoteIterator::<FileHeader64<Endianness>>::new(Endianness::default(), align, notes).ok()?;
+    while let Ok(Some(note)) = notes.next() {
+        if note.name() == elf::ELF_NOTE_GNU && note.n_type(Endianness::default()) == elf::NT_GNU_BUILD_ID {
+            return note.desc().first_chunk().copied().map(u64::from_le_bytes);
+        }
+    }
+    None
 }
 
 /// The lowest address of this thread's stack, and the first one behind it; `None` where the system does not say. Not to

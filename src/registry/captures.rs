@@ -37,3 +37,8 @@ pub(crate) fn end_capture(id: CaptureId) {
         });
     });
 }
+
+/// Learns which modules the program unloaded, before stacks are read.
+pub(crate) fn look_at_modules() {
+    record::quietly(|| record::lock_over_forks(record::look_at_modules));
+}

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::bounds::StackBounds;
 use super::machine::{StackInUse, WORD, registers};
-use super::stack_id::StackId;
+use super::stack_id::{StackExtent, StackId};
 use super::traces::Traces;
 use crate::record::memory::{Link, linked_or_new};
 use crate::record::recent::Recent;
@@ -15,10 +15,16 @@ static TRACES: Link<Traces> = Link::none();
 /// where no stack can be taken: the system is out of memory. Not to be called from inside the allocator.
 pub(in crate::record) fn begin() -> bool {
     let Some(traces) = linked_or_new(&TRACES) else { return false };
-    if !traces.modules.list() {
-        traces.forget();
-    }
+    traces.look_at_modules();
     true
+}
+
+/// Learns which modules came and went while stacks were taken, so that none means code that is not there any more. Not
+/// to be called from inside the allocator, nor by two threads at once.
+pub(crate) fn look_at_modules() {
+    if let Some(traces) = TRACES.get() {
+        traces.look_at_modules();
+    }
 }
 
 /// The call stack of the function that this is inlined into, on a thread whose stack is within `bounds` and that found
@@ -32,7 +38,7 @@ pub(in crate::record) fn here(bounds: StackBounds, recent: &Recent) -> StackId {
     traces.recognize(last.load(Relaxed), here, stack).unwrap_or_else(|| traces.find(here, stack, last))
 }
 
-/// Calls `see` with each return address of a stack, from the innermost out. Whether that is the whole stack.
-pub(crate) fn read(stack: StackId, see: impl FnMut(u64)) -> bool {
-    TRACES.get().is_some_and(|traces| traces.read(stack, see))
+/// Calls `see` with each return address of a stack, from the innermost out, and says how much of it that is.
+pub(crate) fn read(stack: StackId, see: impl FnMut(u64)) -> StackExtent {
+    TRACES.get().map_or(StackExtent::Incomplete, |traces| traces.read(stack, see))
 }

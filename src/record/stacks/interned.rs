@@ -8,7 +8,7 @@ use super::arena::Arena;
 use super::kept::Kept;
 use super::machine::{Registers, StackInUse};
 use super::rules::SPREAD;
-use super::stack_id::StackId;
+use super::stack_id::{StackExtent, StackId};
 use super::walk::Walked;
 use crate::record::memory::zeroed;
 
@@ -87,10 +87,17 @@ impl Interned {
         self.keep(walked, here, stack, Some(of)).map(|kept| kept.number())
     }
 
-    /// Calls `see` with each return address of a stack, from the innermost out. Whether that is the whole stack.
-    pub(super) fn read(&self, stack: StackId, see: impl FnMut(u64)) -> bool {
-        let Some(kept) = self.kept(stack.number()).filter(|_| stack != StackId::OTHER) else { return false };
+    /// Calls `see` with each return address of a stack, from the innermost out, and says how much of it that is.
+    pub(super) fn read(&self, stack: StackId, see: impl FnMut(u64)) -> StackExtent {
+        let kept = self.kept(stack.number()).filter(|_| stack != StackId::OTHER);
+        let Some(kept) = kept else { return StackExtent::Incomplete };
         kept.addresses().for_each(see);
-        kept.is_complete()
+        kept.extent()
+    }
+
+    /// Takes the return addresses that lead into code that is gone out of all stacks.
+    pub(super) fn void(&self, is_gone: impl Fn(u64) -> bool) {
+        let kept = self.places.iter().filter_map(|place| self.kept(place.load(Acquire) as u32));
+        kept.for_each(|kept| kept.void(&is_gone));
     }
 }

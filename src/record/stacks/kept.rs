@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::machine::{Registers, StackInUse};
-use super::stack_id::StackId;
+use super::stack_id::{StackExtent, StackId};
 use super::walk::Walked;
 
 /// Words before the pairs.
@@ -15,10 +15,11 @@ const HEAD: usize = 4;
 /// Stands for an `rbp` on which nothing depends: no thread's stack is so far away.
 const UNDECIDED: u64 = u64::MAX;
 /// The last word of the head has the number of return addresses, above it that of deciding words, whether the stack is
-/// complete, and the stack that this is another trace of.
+/// complete, whether return addresses were taken out of it, and the stack that this is another trace of.
 const COUNT: u64 = (1 << DECIDING) - 1;
 const DECIDING: u32 = 15;
 const COMPLETE: u64 = 1 << (2 * DECIDING);
+const UNLOADED: u64 = COMPLETE << 1;
 const SAME_AS: u32 = 32;
 
 /// An offset from the stack pointer, and what stands there.
@@ -127,13 +128,32 @@ impl Kept {
         frames.iter().map(|[_, address]| address.load(Relaxed)).filter(|address| *address != 0)
     }
 
-    pub(super) fn is_complete(&self) -> bool {
-        self.shape() & COMPLETE != 0
+    /// How much of the stack it has.
+    pub(super) fn extent(&self) -> StackExtent {
+        match self.shape() {
+            shape if shape & UNLOADED != 0 => StackExtent::Unloaded,
+            shape if shape & COMPLETE != 0 => StackExtent::Complete,
+            _ => StackExtent::Incomplete,
+        }
+    }
+
+    /// Takes the return addresses out that lead into code that is gone.
+    pub(super) fn void(&self, is_gone: &impl Fn(u64) -> bool) {
+        let (frames, _) = self.pairs(self.shape());
+        for [_, address] in frames {
+            // A call may be the last instruction of its function.
+            if is_gone(address.load(Relaxed).wrapping_sub(1)) {
+                let [_, _, _, shape] = self.head;
+                shape.fetch_or(UNLOADED, Relaxed);
+                address.store(0, Relaxed);
+            }
+        }
     }
 
     /// Whether it has the return addresses that were walked.
     pub(super) fn is_stack_of(&self, walked: &Walked) -> bool {
-        self.is_complete() == walked.is_complete() && self.addresses().eq(walked.addresses())
+        let extent = if walked.is_complete() { StackExtent::Complete } else { StackExtent::Incomplete };
+        self.extent() == extent && self.addresses().eq(walked.addresses())
     }
 }
 

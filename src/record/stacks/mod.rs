@@ -44,13 +44,13 @@ mod walk;
 
 pub(super) use bounds::StackBounds;
 #[cfg(heapledger_lines)]
-pub(crate) use here::read;
-#[cfg(heapledger_lines)]
 pub(super) use here::{begin, here};
+#[cfg(heapledger_lines)]
+pub(crate) use here::{look_at_modules, read};
 #[cfg(heapledger_lines)]
 pub(super) use machine::bounds_of_this_thread;
 #[cfg(not(heapledger_lines))]
-pub(crate) use nowhere::read;
-#[cfg(not(heapledger_lines))]
 pub(super) use nowhere::{begin, bounds_of_this_thread, here};
-pub(crate) use stack_id::StackId;
+#[cfg(not(heapledger_lines))]
+pub(crate) use nowhere::{look_at_modules, read};
+pub(crate) use stack_id::{StackExtent, StackId};

@@ -1,11 +1,12 @@
-//! The program's modules: itself, its libraries, and what it loaded later. They are listed where capture begins, never
-//! inside the allocator, so an address in a module that came later is in no module that is known here.
+//! The program's modules: itself, its libraries, and what it loaded later. They are listed where a capture begins and
+//! where stacks are read, never inside the allocator, so an address in a module that came later is in no module that is
+//! known here.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use crate::record::memory::{Link, StaticBytes, new_permanent, zeroed};
-use crate::record::system::{LoadedModule, loaded_modules};
+use crate::record::system::{LoadedModule, loaded_modules, still_holds};
 
 /// One module, and its unwind tables.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(super) struct Module {
     header: StaticBytes,
     /// The part of the module that holds the unwind tables.
     segment: StaticBytes,
+    /// Zero where it has none.
+    build_id: AtomicU64,
 }
 
 /// More modules than programs have; those past it are unknown.
@@ -35,11 +38,20 @@ struct Listing {
 #[derive(Debug)]
 pub(super) struct Modules {
     latest: Link<Listing>,
+    /// How often they changed.
+    changes: AtomicU64,
 }
 
-zeroed!(Module { low, high, header, segment });
+/// Two listings, one after the other.
+pub(super) struct ChangedModules {
+    before: &'static Listing,
+    now: Option<&'static Listing>,
+    unloaded: bool,
+}
+
+zeroed!(Module { low, high, header, segment, build_id });
 zeroed!(Listing { count, unloaded, modules });
-zeroed!(Modules { latest });
+zeroed!(Modules { latest, changes });
 
 impl Module {
     fn set(&self, module: &LoadedModule) {
@@ -47,15 +59,24 @@ impl Module {
         self.high.store(module.high, Relaxed);
         self.header.set(module.header);
         self.segment.set(module.segment);
+        self.build_id.store(module.build_id, Relaxed);
     }
 
     fn covers(&self, address: u64) -> bool {
         (self.low.load(Relaxed)..self.high.load(Relaxed)).contains(&address)
     }
 
+    /// Whether it is at the same place and, as far as can be seen there, the same.
     fn is(&self, module: &LoadedModule) -> bool {
         let covers = (self.low.load(Relaxed), self.high.load(Relaxed)) == (module.low, module.high);
-        covers && std::ptr::eq(self.header.get(), module.header)
+        covers && std::ptr::eq(self.header.get(), module.header) && self.build_id.load(Relaxed) == module.build_id
+    }
+
+    /// The same of a module that is listed.
+    fn is_like(&self, other: &Self) -> bool {
+        let Self { low, high, header, segment, build_id } = other;
+        let (low, high, build_id) = (low.load(Relaxed), high.load(Relaxed), build_id.load(Relaxed));
+        self.is(&LoadedModule { low, high, header: header.get(), segment: segment.get(), build_id })
     }
 
     pub(super) fn header(&self) -> &'static [u8] {
@@ -73,10 +94,23 @@ impl Listing {
     }
 }
 
+impl ChangedModules {
+    /// Whether code that was at `address` is not there any more, or may be other code. The program itself stays.
+    pub(super) fn lost(&self, address: u64) -> bool {
+        let is_program = |module: &Module| self.before.modules.first().is_some_and(|first| std::ptr::eq(first, module));
+        let is_there = |module: &Module| {
+            let has_id = module.build_id.load(Relaxed) != 0;
+            has_id && self.now.is_some_and(|now| now.known().any(|known| known.is_like(module)))
+        };
+        let module = self.before.known().find(|module| self.unloaded && module.covers(address));
+        module.is_some_and(|module| !is_program(module) && !is_there(module))
+    }
+}
+
 impl Modules {
-    /// Lists the modules anew if they changed. `false` where some were unloaded since the last time: what is known of
-    /// addresses in them holds no more. Not to be called from inside the allocator.
-    pub(super) fn list(&self) -> bool {
+    /// Lists the modules anew if they changed, and says how since the last time. Not to be called from inside the
+    /// allocator, nor by two threads at once.
+    pub(super) fn list(&self) -> Option<ChangedModules> {
         let latest = self.latest.get();
         let mut known = latest.map(Listing::known);
         let (mut count, mut same) = (0, true);
@@ -86,9 +120,10 @@ impl Modules {
         });
         let before = latest.map_or(unloaded, |latest| latest.unloaded.load(Relaxed));
         if same && latest.is_some_and(|latest| latest.count.load(Relaxed) == count) && before == unloaded {
-            return true;
+            return None;
         }
-        if let Some(listing) = new_permanent::<Listing>() {
+        let listing = new_permanent::<Listing>();
+        if let Some(listing) = listing {
             let mut places = listing.modules.iter();
             let unloaded = loaded_modules(&mut |module| {
                 if let Some(place) = places.next() {
@@ -97,13 +132,21 @@ impl Modules {
                 }
             });
             listing.unloaded.store(unloaded, Relaxed);
-            self.latest.set(Some(listing));
         }
-        before == unloaded
+        // Without memory for the list, no module is known.
+        self.latest.set(listing);
+        self.changes.fetch_add(1, SeqCst);
+        latest.map(|latest| ChangedModules { before: latest, now: listing, unloaded: before != unloaded })
     }
 
-    /// The module that holds `address`, if it is known.
+    /// How often they changed so far: what was looked up before is of other modules.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(SeqCst)
+    }
+
+    /// The module that holds `address`, if it is known and was not unloaded meanwhile.
     pub(super) fn of(&self, address: u64) -> Option<&'static Module> {
-        self.latest.get()?.known().find(|module| module.covers(address))
+        let module = self.latest.get()?.known().find(|module| module.covers(address))?;
+        still_holds(address, module.header()).then_some(module)
     }
 }

@@ -1,8 +1,20 @@
-//! How a stack is named: by its place among the words that are kept of it.
+//! How a stack is named: by its place among the words that are kept of it. And how much of it is kept.
 
 /// Names a call stack. Two stacks with the same return addresses have one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct StackId(u32);
+
+/// How much is known of a stack.
+#[cfg_attr(not(heapledger_lines), expect(dead_code, reason = "there are no stacks"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StackExtent {
+    /// All of it.
+    Complete,
+    /// Its innermost return addresses.
+    Incomplete,
+    /// It leads through a module that was unloaded. The return addresses in there are left out.
+    Unloaded,
+}
 
 impl StackId {
     /// Bits of a name.

@@ -14,7 +14,7 @@ use super::machine::{Registers, StackInUse};
 use super::modules::Modules;
 use super::rule::WalkEnd;
 use super::rules::{SPREAD, UnwindRules};
-use super::stack_id::StackId;
+use super::stack_id::{StackExtent, StackId};
 use super::walk::walk;
 use crate::record::memory::zeroed;
 
@@ -84,6 +84,7 @@ impl Traces {
     #[cold]
     #[inline(never)]
     fn walk(&self, here: Registers, stack: StackInUse, unused: Option<(&AtomicU64, u64)>, last: &AtomicU32) -> StackId {
+        let changes = self.modules.changes();
         let walked = walk(here, stack, &self.rules, &self.modules);
         if walked.end == WalkEnd::Outside || walked.frames().len() == 0 {
             return StackId::OTHER;
@@ -97,22 +98,38 @@ impl Traces {
             if place.compare_exchange(0, entry, AcqRel, Relaxed).is_ok() {
                 last.store(number, Relaxed);
             }
+            // Rules of modules that are gone may have led here, and all others were forgotten by now.
+            if self.modules.changes() != changes {
+                if let Some(kept) = self.interned.kept(number) {
+                    kept.forget();
+                }
+                return StackId::OTHER;
+            }
         }
         known
     }
 
-    /// Calls `see` with each return address of a stack, from the innermost out. Whether that is the whole stack.
-    pub(super) fn read(&self, stack: StackId, see: impl FnMut(u64)) -> bool {
+    /// Calls `see` with each return address of a stack, from the innermost out, and says how much of it that is.
+    pub(super) fn read(&self, stack: StackId, see: impl FnMut(u64)) -> StackExtent {
         self.interned.read(stack, see)
     }
 
-    /// Forgets rules and traces, because a module they were made from is gone. Stacks that were kept stay.
-    pub(super) fn forget(&self) {
+    /// Learns which modules came and went. Not to be called from inside the allocator, nor by two threads at once.
+    pub(super) fn look_at_modules(&self) {
+        if let Some(changed) = self.modules.list() {
+            self.forget(|address| changed.lost(address));
+        }
+    }
+
+    /// Forgets rules and traces, because a module that they were made from is gone, or one came that has the rules
+    /// which were missing. Stacks that were kept stay, without their return addresses in code that `is_gone`.
+    pub(super) fn forget(&self, is_gone: impl Fn(u64) -> bool) {
         self.rules.forget();
         for place in &self.places {
             if let Some(kept) = self.interned.kept(place.swap(0, AcqRel) as u32) {
                 kept.forget();
             }
         }
+        self.interned.void(is_gone);
     }
 }

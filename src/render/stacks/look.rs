@@ -9,6 +9,7 @@ pub(crate) fn look(kind: CallStackKind, frames: &[CallFrame]) -> String {
     match kind {
         CallStackKind::NotCaptured => "(blocks of which no call stack was captured)".into(),
         CallStackKind::Other => "(stacks for which there was no room)".into(),
+        CallStackKind::Unloaded => format!("{}, through a library that was unloaded", folded(frames)),
         CallStackKind::Complete | CallStackKind::Incomplete => folded(frames).to_string(),
     }
 }

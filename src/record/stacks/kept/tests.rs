@@ -12,7 +12,7 @@ use crate::record::recent::Recent;
 use crate::record::stacks::bounds::StackBounds;
 use crate::record::stacks::here::{begin, here, read};
 use crate::record::stacks::machine::bounds_of_this_thread;
-use crate::record::stacks::stack_id::StackId;
+use crate::record::stacks::stack_id::{StackExtent, StackId};
 use crate::record::stacks::walk::MOST_FRAMES;
 
 unsafe extern "C" {
@@ -56,7 +56,7 @@ fn take() -> StackId {
     let stack = here(bounds, recent);
     let expected = backtrace();
     let mut addresses = Vec::new();
-    let complete = read(stack, |address| addresses.push(address));
+    let complete = read(stack, |address| addresses.push(address)) == StackExtent::Complete;
     let mut seen = SEEN.get();
     if stack == StackId::OTHER {
         seen[2] += 1;
@@ -233,7 +233,7 @@ fn a_stack_that_is_too_deep_is_cut_and_says_so() {
         for _ in 0..5 {
             deep(10);
             let mut frames = 0;
-            assert!(!read(deep(10_000), |_| frames += 1));
+            assert_eq!(read(deep(10_000), |_| frames += 1), StackExtent::Incomplete);
             assert_eq!(frames, MOST_FRAMES);
         }
     });

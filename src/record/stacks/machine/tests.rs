@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::*;
 use crate::record::memory::new_permanent;
-use crate::record::stacks::stack_id::StackId;
+use crate::record::stacks::stack_id::{StackExtent, StackId};
 use crate::record::stacks::traces::Traces;
 
 // Code that is never run, for its rules: a frame of three words that saves `rbp`, right behind it a frame of one word,
@@ -68,7 +68,7 @@ struct Made {
 impl Made {
     fn new() -> Box<Self> {
         let traces: &Traces = new_permanent().expect("there is memory");
-        assert!(traces.modules.list());
+        traces.look_at_modules();
         Box::new(Self { words: [0; WORDS], traces, last: AtomicU32::new(0) })
     }
 
@@ -85,7 +85,8 @@ impl Made {
         let known = self.traces.recognize(self.last.load(Relaxed), here, stack);
         let id = known.unwrap_or_else(|| self.traces.find(here, stack, &self.last));
         let mut addresses = Vec::new();
-        assert!(self.traces.read(id, |address| addresses.push(address)) || id == StackId::OTHER);
+        let extent = self.traces.read(id, |address| addresses.push(address));
+        assert!(extent == StackExtent::Complete || id == StackId::OTHER);
         (id != StackId::OTHER).then_some(addresses)
     }
 }
@@ -163,8 +164,24 @@ fn what_was_forgotten_is_recognized_no_more_but_its_stacks_keep_their_names() {
     let last = stack.last.load(Relaxed);
     let known = stack.traces.recognize(last, here, in_use);
     assert!(known.is_some());
-    stack.traces.forget();
+    stack.traces.forget(|_| false);
     assert_eq!(stack.traces.recognize(last, here, in_use), None);
     assert_eq!(stack.take(at(heapledger_by_sp, 1), 0, WORDS), taken);
     assert_eq!(stack.traces.recognize(stack.last.load(Relaxed), here, in_use), known);
+}
+
+#[test]
+fn a_stack_that_led_through_code_that_is_gone_loses_those_addresses_and_is_never_met_again() {
+    let mut stack = Made::new();
+    (stack.words[2], stack.words[5]) = (at(heapledger_by_sp, 1), at(heapledger_outermost, 1));
+    let whole = vec![at(heapledger_by_sp, 1), at(heapledger_outermost, 1)];
+    assert_eq!(stack.take(at(heapledger_by_sp, 1), 0, WORDS), Some(whole.clone()));
+    let before = StackId::new(stack.last.load(Relaxed));
+    // A call is before the address that it returns to.
+    stack.traces.forget(|address| address == at(heapledger_outermost, 0));
+    let mut left = Vec::new();
+    assert_eq!(stack.traces.read(before, |address| left.push(address)), StackExtent::Unloaded);
+    assert_eq!(left, whole[..1]);
+    assert_eq!(stack.take(at(heapledger_by_sp, 1), 0, WORDS), Some(whole));
+    assert_ne!(stack.last.load(Relaxed), before.number());
 }
