@@ -78,7 +78,7 @@
 //! # Features
 //!
 //! - `lines` (on by default): [`capture`] and failing leak tests say which lines of the program allocated what stays.
-//!   Stacks are captured on x86-64 Linux. Elsewhere, and without the feature, it compiles and captures nothing.
+//!   Stacks are captured on x86-64 Linux. Elsewhere, and without the feature, it compiles and captures sizes alone.
 //! - `threads`: `Scope::with_threads()`. Interposes `pthread_create`, so it is for programs and test binaries on Linux
 //!   with a dynamic glibc. Elsewhere the call does not compile.
 //! - `serde`: `Report::to_json` and `Report::from_json`, and reports of test processes for `cargo heapledger`.
@@ -133,6 +133,6 @@ pub use front::{MeasuredFuture, measure_async};
 pub use front::{Name, Operation, Scope, current, is_installed, measure, track};
 pub use front::{Track, Tracked};
 pub use judging::leak::Verdict;
-pub use reading::{CallStack, CallStackKind, Report, Row, Snapshot, report, snapshot};
+pub use reading::{CallStack, CallStackKind, Report, Row, SizeClass, Snapshot, report, snapshot};
 pub use record::Allocator;
 pub use words::{Error, Site, Tally};

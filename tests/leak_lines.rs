@@ -25,6 +25,11 @@ fn lines(report: &LeakReport) -> Vec<String> {
     report.to_string().lines().filter_map(|line| line.strip_prefix("  lines    ")).map(String::from).collect()
 }
 
+/// The line of a report that tells sizes.
+fn sizes(report: &LeakReport) -> Option<String> {
+    report.to_string().lines().find_map(|line| line.strip_prefix("  sizes    ").map(String::from))
+}
+
 /// Where the line of this file that ends with `// planted: {name}` is.
 fn planted(name: &str) -> String {
     let wanted = format!("// planted: {name}");
@@ -98,6 +103,15 @@ fn waits<F: Future>(future: F) -> F::Output {
 /// Short: the verdict is tested elsewhere.
 fn short(name: &str) -> LeakTest {
     LeakTest::new(name).iterations(4).time(std::time::Duration::ZERO)
+}
+
+#[test]
+fn sizes_of_what_stays_stand_below_the_lines() {
+    let kept = |_| {
+        drop(vec![0u8; 5_000]);
+        mem::forget([vec![0u8; 5_000], vec![0u8; 20], vec![0u8; 30]]);
+    };
+    assert_eq!(sizes(&short("sizes").run(kept)).as_deref(), Some("1 x 4..8 KiB, 2 x 16..32 B per iteration"));
 }
 
 #[test]

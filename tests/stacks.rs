@@ -135,6 +135,38 @@ fn a_difference_has_the_stacks_that_moved_and_no_others() {
     drop(second);
 }
 
+/// Smallest size, allocated blocks and bytes, live blocks and bytes of each class.
+fn classes(snapshot: &Snapshot, path: &str) -> Vec<(u64, u64, u64, i64, i64)> {
+    let classes = snapshot.size_classes(path);
+    assert!(classes.iter().all(|class| class.max_size == 2 * class.min_size - 1));
+    let figures = classes.iter();
+    figures.map(|one| (one.min_size, one.allocs, one.allocated_bytes, one.live_blocks, one.live_bytes)).collect()
+}
+
+#[test]
+fn blocks_are_in_the_class_of_their_size_and_leave_it_where_they_are_resized_or_freed() {
+    let uncaptured = measure("classes", || block(4_096)).0;
+    let capture = capture("classes");
+    let before = snapshot();
+    let (mut kept, _) = measure("classes", || {
+        drop(block(64));
+        [block(4_096), block(8_191), block(4_095)]
+    });
+    let first = snapshot() - &before;
+    let expected = [(64, 1, 64, 0, 0), (2_048, 1, 4_095, 1, 4_095), (4_096, 2, 12_287, 2, 12_287)];
+    assert_eq!(classes(&first, "classes"), expected);
+    let then = snapshot();
+    measure("classes", || kept[2].reserve_exact(5_000));
+    // An operation that is not captured: it takes the block over, and out of the classes.
+    measure("no_classes", || kept[0].reserve_exact(9_000));
+    drop(uncaptured);
+    let moved = snapshot() - then;
+    assert_eq!(classes(&moved, "classes"), [(2_048, 0, 0, -1, -4_095), (4_096, 0, 5_000, 0, 904)]);
+    assert_eq!(classes(&moved, "no_classes"), []);
+    drop((capture, kept));
+    assert!(snapshot().size_classes("classes").iter().all(|class| class.live_blocks == 0 && class.live_bytes == 0));
+}
+
 #[test]
 fn threads_in_the_operation_notice_at_their_next_scope() {
     static STEP: Barrier = Barrier::new(2);

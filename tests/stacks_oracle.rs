@@ -1,6 +1,6 @@
-//! Call stacks against a naive model. Threads allocate, resize and free through planted functions, in operations that
-//! are captured and one that is not; a map says what every path of functions must have allocated and what of it lives.
-//! The operations' own figures must not know of it at all.
+//! Call stacks and classes of sizes against a naive model. Threads allocate, resize and free through planted functions,
+//! in operations that are captured and one that is not; a map says what every path of functions must have allocated, in
+//! blocks of which size, and what of it lives. The operations' own figures must not know of it at all.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
 #![allow(unsafe_code, reason = "programs allocate by layout, to know every byte")]
@@ -40,8 +40,20 @@ struct Figures {
     live_bytes: i64,
 }
 
+impl Figures {
+    fn add(&mut self, other: &Self) {
+        self.allocs += other.allocs;
+        self.allocated_bytes += other.allocated_bytes;
+        self.live_blocks += other.live_blocks;
+        self.live_bytes += other.live_bytes;
+    }
+}
+
 /// Where a block was charged to: the operation, the path, and whether it was resized there.
 type Place = (usize, Path, bool);
+
+/// The largest power of two that is not larger than a block.
+type Class = u64;
 
 #[derive(Clone, Debug)]
 struct Step {
@@ -58,10 +70,24 @@ struct Block {
     place: Place,
 }
 
+impl Block {
+    fn key(&self) -> (Place, Class) {
+        (self.place.clone(), class(self.layout.size()))
+    }
+}
+
+fn class(size: usize) -> Class {
+    let mut class = 1;
+    while 2 * class <= size as u64 {
+        class *= 2;
+    }
+    class
+}
+
 // SAFETY: a block is memory that one thread at a time has.
 unsafe impl Send for Block {}
 
-type Model = BTreeMap<Place, Figures>;
+type Model = BTreeMap<(Place, Class), Figures>;
 
 /// The innermost planted function.
 #[inline(never)]
@@ -75,7 +101,7 @@ fn act(block: &mut Option<Block>, step: &Step, model: &mut Model) {
             let start = unsafe { alloc(layout) };
             assert!(!start.is_null());
             quietly(|| {
-                let figures = model.entry(place(false)).or_default();
+                let figures = model.entry((place(false), class(size))).or_default();
                 figures.allocs += 1;
                 figures.allocated_bytes += size as u64;
                 figures.live_blocks += 1;
@@ -94,7 +120,7 @@ fn act(block: &mut Option<Block>, step: &Step, model: &mut Model) {
             assert!(!start.is_null());
             quietly(|| {
                 leave(model, &old);
-                let figures = model.entry(place(true)).or_default();
+                let figures = model.entry((place(true), class(size))).or_default();
                 figures.allocated_bytes += size as u64;
                 figures.live_blocks += 1;
                 figures.live_bytes += size as i64;
@@ -106,7 +132,7 @@ fn act(block: &mut Option<Block>, step: &Step, model: &mut Model) {
 
 /// The block is no longer where it was charged to.
 fn leave(model: &mut Model, block: &Block) {
-    let figures = model.entry(block.place.clone()).or_default();
+    let figures = model.entry(block.key()).or_default();
     figures.live_blocks -= 1;
     figures.live_bytes -= block.layout.size() as i64;
 }
@@ -213,22 +239,39 @@ fn learn() -> BTreeMap<Vec<usize>, (Path, bool)> {
     known
 }
 
-/// Holds every stack of every operation against the model.
+/// What has the same key, added up; without what did not move.
+fn summed<'a, K: Ord>(figures: impl Iterator<Item = (K, &'a Figures)>) -> BTreeMap<K, Figures> {
+    let mut sums: BTreeMap<K, Figures> = BTreeMap::new();
+    figures.for_each(|(key, one)| sums.entry(key).or_default().add(one));
+    sums.retain(|_, sum| *sum != Figures::default());
+    sums
+}
+
+fn classes_of(snapshot: &heapledger::Snapshot, name: &str) -> Vec<(Class, Figures)> {
+    let figures = |class: heapledger::SizeClass| Figures {
+        allocs: class.allocs,
+        allocated_bytes: class.allocated_bytes,
+        live_blocks: class.live_blocks,
+        live_bytes: class.live_bytes,
+    };
+    snapshot.size_classes(name).into_iter().map(|class| (class.min_size, figures(class))).collect()
+}
+
+/// Holds every stack and every class of sizes of every operation against the model.
 fn judge(known: &BTreeMap<Vec<usize>, (Path, bool)>, diff: &heapledger::Snapshot, model: &Model) {
     diff.check().expect("the law holds");
     for (operation, name) in NAMES.iter().enumerate() {
         let stacks = stacks_of(diff, operation);
         let row = diff.operation(name).expect("it ran").total;
-        let sum = stacks.iter().fold(Figures::default(), |sum, (_, _, one)| Figures {
-            allocs: sum.allocs + one.allocs,
-            allocated_bytes: sum.allocated_bytes + one.allocated_bytes,
-            live_blocks: sum.live_blocks + one.live_blocks,
-            live_bytes: sum.live_bytes + one.live_bytes,
-        });
+        let mut sum = Figures::default();
+        stacks.iter().for_each(|(_, _, one)| sum.add(one));
         let own = (row.allocs, row.allocated_bytes, row.live_blocks, row.live_bytes);
         assert_eq!((sum.allocs, sum.allocated_bytes, sum.live_blocks, sum.live_bytes), own, "{name}");
-        let mut expected: BTreeMap<_, _> =
-            model.iter().filter(|((of, _, _), figures)| *of == operation && **figures != Figures::default()).collect();
+        let of_it = || model.iter().filter(|(((of, ..), _), _)| *of == operation);
+        let mut expected = summed(of_it().map(|((place, _), figures)| (place, figures)));
+        let classes = summed(of_it().map(|((_, class), figures)| (*class, figures)));
+        // A class of sizes is counted where stacks are.
+        assert_eq!(classes_of(diff, name), if operation < CAPTURED { Vec::from_iter(classes) } else { Vec::new() });
         if operation >= CAPTURED {
             let whole = expected.values().fold(0, |sum, figures| sum + figures.live_bytes);
             assert_eq!(stacks.len(), 1);
@@ -239,7 +282,7 @@ fn judge(known: &BTreeMap<Vec<usize>, (Path, bool)>, diff: &heapledger::Snapshot
             assert_eq!(kind, CallStackKind::Complete, "{name}: everything is captured");
             let (path, resized) = known.get(&addresses).unwrap_or_else(|| panic!("{name}: a stack of no path"));
             let place = (operation, path.clone(), *resized);
-            assert_eq!(expected.remove(&place), Some(&figures), "{name}: {place:?}");
+            assert_eq!(expected.remove(&place), Some(figures), "{name}: {place:?}");
         }
         assert!(expected.is_empty(), "{name}: {expected:?}");
     }
@@ -284,11 +327,7 @@ fn every_stack_has_what_a_naive_model_says_and_no_operation_notices() {
                 running.into_iter().map(|thread| thread.join().expect("programs do not panic")).collect()
             });
             for (place, figures) in models.into_iter().flatten() {
-                let sum = whole.entry(place).or_default();
-                sum.allocs += figures.allocs;
-                sum.allocated_bytes += figures.allocated_bytes;
-                sum.live_blocks += figures.live_blocks;
-                sum.live_bytes += figures.live_bytes;
+                whole.entry(place).or_default().add(&figures);
             }
             judge(&known, &(balanced() - &before), &whole);
             // In the next round others have the blocks.

@@ -13,7 +13,7 @@ use crate::{record, render, symbols};
 
 /// Charges what the operation `name`, and every operation below it, allocates and resizes to call stacks too, on all
 /// threads, until the returned guard is dropped. [`Snapshot::stacks`](crate::Snapshot::stacks) tells which, and
-/// [`symbolize`] where.
+/// [`symbolize`] where; [`Snapshot::size_classes`](crate::Snapshot::size_classes) tells how large the blocks are.
 ///
 /// `name` is a path or a glob, as in a policy: `*` and `?` match within a name, `**` any names in between. Operations
 /// that do not exist yet are captured when they come. The figures of operations are what they are without a capture, to
@@ -27,7 +27,7 @@ use crate::{record, render, symbols};
 /// stack that was not seen before some thousands, once. What is kept of stacks is bounded: 65,536 of them, in 32 MiB.
 ///
 /// It needs the feature `lines`, which is on by default, and x86-64 Linux; it works without frame pointers and without
-/// debug information. Elsewhere it compiles, captures nothing, and [`Capture::is_possible`] says so.
+/// debug information. Elsewhere it compiles, captures nothing but sizes, and [`Capture::is_possible`] says so.
 ///
 /// # Panics
 /// When `name` is no valid glob, and where heapledger is not the global allocator.
@@ -78,7 +78,8 @@ impl Capture {
 
     /// Whether stacks can be captured here. If not, all that the operations allocate counts as
     /// [`NotCaptured`](crate::CallStackKind::NotCaptured): the feature `lines` is off, the target is not x86-64 Linux,
-    /// or the system was out of memory.
+    /// or the system was out of memory. [`Snapshot::size_classes`](crate::Snapshot::size_classes) tells sizes all the
+    /// same, but for lack of memory.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -87,6 +88,11 @@ impl Capture {
     /// }
     /// ```
     pub fn is_possible(&self) -> bool {
+        self.is_begun() && record::takes_stacks()
+    }
+
+    /// Whether anything is captured: without stacks it is [sizes](crate::Snapshot::size_classes).
+    pub(crate) fn is_begun(&self) -> bool {
         self.0.is_some()
     }
 }

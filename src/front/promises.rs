@@ -9,7 +9,7 @@ use super::monitor::{Limit, MemoryMonitor, MemoryOperationGuard, MemoryReport, P
 use super::operation::Operation;
 use super::scope::Scope;
 use crate::judging::leak::Verdict;
-use crate::reading::{CallStack, CallStackKind, Report, Row, Snapshot};
+use crate::reading::{CallStack, CallStackKind, Report, Row, SizeClass, Snapshot};
 use crate::record::Allocator;
 use crate::words::{Error, Site, Tally};
 
@@ -31,6 +31,7 @@ const _: () = {
     are_send_and_sync::<Report>();
     are_send_and_sync::<Row>();
     are_send_and_sync::<Site>();
+    are_send_and_sync::<SizeClass>();
     are_send_and_sync::<Snapshot>();
     are_send_and_sync::<Tally>();
     are_send_and_sync::<Tracked<u8>>();

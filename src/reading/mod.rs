@@ -21,6 +21,8 @@ mod report_json;
 mod rest;
 /// One operation in a snapshot or a report.
 mod row;
+/// One class of sizes in a snapshot.
+mod size_class;
 /// The counters of every operation at one moment, and the difference of two.
 mod snapshot;
 /// What the accounts of one operation add up to.
@@ -33,6 +35,7 @@ mod watch;
 pub use call_stack::{CallStack, CallStackKind};
 pub use report::{Report, report};
 pub use row::Row;
+pub use size_class::SizeClass;
 pub use snapshot::{Snapshot, snapshot};
 
 pub(crate) use environment::Environment;

@@ -15,7 +15,7 @@ pub(super) const SPARE_ROOM: usize = 16;
 pub(super) struct Pass {
     /// By operation id.
     pub(super) sums: Vec<Sums>,
-    /// Of these, what was charged to call stacks, by the place of the account.
+    /// Of these, what was charged to lines, by the place of the account.
     pub(super) lines: Vec<LineSums>,
     /// Live bytes of the process, counted by threads and not by operations.
     pub(super) process: i64,

@@ -14,10 +14,11 @@ use std::time::Duration;
 use super::call_stack::CallStack;
 use super::pass::{Pass, SPARE_ROOM, foreign_blocks};
 use super::row::Row;
+use super::size_class::SizeClass;
 use super::sums::{LineSums, Sums};
-use crate::record::{self, Own, StackId, TAKEN};
+use crate::record::{self, LineKey, Own, StackId, TAKEN};
 use crate::registry;
-use crate::words::{Cause, Counts, Error, FOREIGN, Node, OperationId, Site, Tally};
+use crate::words::{Cause, ClassId, Counts, Error, FOREIGN, Node, Site, Tally};
 
 /// How often a reading that does not balance is taken again.
 const READINGS: u32 = 12;
@@ -210,22 +211,62 @@ impl Snapshot {
     /// The same of the operations that are `wanted`.
     pub(crate) fn stacks_of(&self, wanted: impl Fn(&Node) -> bool) -> Vec<CallStack> {
         registry::look_at_modules();
-        let wanted = |id: OperationId| self.0.nodes.get(id.index()).is_some_and(|node| wanted(node));
-        let own = self.0.pass.sums.iter().enumerate().filter(|(at, _)| wanted(OperationId::new(*at as u32)));
-        let mut rest = own.fold(LineSums::default(), |rest, (_, sums)| rest.plus(&LineSums::of(&sums.counts)));
+        let own = self.0.nodes.iter().filter(|node| wanted(node)).map(|node| LineSums::of(&self.own(node).counts));
+        let mut rest = own.fold(LineSums::default(), |sum, own| sum.plus(&own));
+        // Where no stack can be taken, all of them are the other ones.
+        let captured = self.lines_of(wanted).filter(|(line, _)| line.stack != StackId::OTHER || record::takes_stacks());
         let mut stacks: BTreeMap<StackId, LineSums> = BTreeMap::new();
-        for (at, sums) in self.0.pass.lines.iter().enumerate() {
-            if let Some((_, stack)) = record::line(at).filter(|(operation, _)| wanted(*operation)) {
-                let known = stacks.entry(stack).or_default();
-                *known = known.plus(sums);
-                rest = rest.minus(sums);
-            }
+        for (line, sums) in captured {
+            let known = stacks.entry(line.stack).or_default();
+            *known = known.plus(sums);
+            rest = rest.minus(sums);
         }
         let all = stacks.iter().map(|(stack, sums)| (Some(*stack), sums)).chain([(None, &rest)]);
         let moved = all.filter(|(_, sums)| **sums != LineSums::default());
         let mut all: Vec<CallStack> = moved.map(|(stack, sums)| CallStack::new(stack, sums)).collect();
         all.sort_by_key(|stack| Reverse((stack.live_bytes, stack.allocated_bytes)));
         all
+    }
+
+    /// How large the blocks are that the operations at and below `path` own and have allocated, the smallest first:
+    /// each class is twice as large as the one before, and a resized block is in the class of its new size. Exact, and
+    /// known of what was allocated or resized while a [`capture`](crate::capture) went on: so it adds up to what
+    /// [`stacks`](Self::stacks) tells, less what was not captured. It needs no call stacks, and works on every target.
+    ///
+    /// In a difference it is what happened in between; classes in which nothing moved are left out.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let _capture = heapledger::capture("index_build");
+    /// let before = heapledger::snapshot();
+    /// let (kept, _) = heapledger::measure("index_build", || [vec![0u8; 5000], vec![0u8; 64]]);
+    /// for class in (heapledger::snapshot() - before).size_classes("index_build") {
+    ///     println!("{} blocks of {} to {} B", class.live_blocks, class.min_size, class.max_size);
+    ///     # assert_eq!(class.live_blocks, 1);
+    /// }
+    /// # drop(kept);
+    /// ```
+    pub fn size_classes(&self, path: &str) -> Vec<SizeClass> {
+        self.size_classes_of(|node| node.is_at_or_below(path))
+    }
+
+    /// The same of the operations that are `wanted`.
+    pub(crate) fn size_classes_of(&self, wanted: impl Fn(&Node) -> bool) -> Vec<SizeClass> {
+        let mut classes: BTreeMap<ClassId, LineSums> = BTreeMap::new();
+        for (line, sums) in self.lines_of(wanted) {
+            let known = classes.entry(line.class).or_default();
+            *known = known.plus(sums);
+        }
+        let moved = classes.iter().filter(|(_, sums)| **sums != LineSums::default());
+        moved.map(|(class, sums)| SizeClass::new(*class, sums)).collect()
+    }
+
+    /// What was charged to lines of the operations that are `wanted`.
+    fn lines_of(&self, wanted: impl Fn(&Node) -> bool) -> impl Iterator<Item = (LineKey, &LineSums)> {
+        let wanted = Vec::from_iter(self.0.nodes.iter().map(|node| wanted(node)));
+        let lines = self.0.pass.lines.iter().enumerate();
+        let lines = lines.filter_map(|(at, sums)| Some((record::line(at)?, sums)));
+        lines.filter(move |(line, _)| wanted.get(line.operation.index()) == Some(&true))
     }
 
     /// The whole process: every operation, the unattributed and the ledger's own included. Its peak is the process's

@@ -3,7 +3,7 @@
 use crate::record::{AccountReading, Peak};
 use crate::words::{Counts, Tally};
 
-/// What the accounts of one call stack add up to.
+/// What the accounts of one line add up to, or of several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct LineSums {
     pub(super) allocs: u64,

@@ -1,20 +1,22 @@
-//! What a captured operation allocates is charged to an account of the operation and the call stack. Here are the slow
-//! halves of each call while that goes on, and of frees and resizes of such blocks ever after. All accounts of an
-//! operation are the operation: what moves between them is no transfer.
+//! What a captured operation allocates is charged to an account of its line: the operation, the call stack, and the
+//! class of its size. Here are the slow halves of each call while that goes on, and of frees and resizes of such blocks
+//! ever after. All accounts of an operation are the operation: what moves between them is no transfer.
 
 use super::account::Account;
-use super::lines::{self, operation_of};
+use super::lines::{self, LineKey, operation_of};
 use super::overflow::OVERFLOW;
 use super::owners::owner_of;
 use super::shard::Shard;
 use super::slot::Slot;
 use super::stacks;
-use crate::words::{AccountId, Tag};
+use crate::words::{AccountId, ClassId, Tag};
 
-/// Prepares for stacks to be captured from now on. `false` where none can be. Not to be called from inside the
-/// allocator.
+/// Prepares for what is allocated to be captured from now on. `false` where nothing can be: the system is out of
+/// memory. Not to be called from inside the allocator.
 pub(crate) fn prepare_capture() -> bool {
-    stacks::begin() && lines::begin()
+    // Without stacks, classes of sizes are still counted.
+    stacks::begin();
+    lines::begin()
 }
 
 impl Slot {
@@ -32,7 +34,7 @@ impl Slot {
             shard.level.settle();
         }
         let own = self.account.get();
-        let Some(account) = self.account_here(shard) else {
+        let Some(account) = self.account_here(shard, size) else {
             own.counters.activity.allocated(size);
             return own.tag();
         };
@@ -48,7 +50,7 @@ impl Slot {
         if !shard.level.fall((old as i64).wrapping_sub(new as i64)) {
             shard.level.settle();
         }
-        let account = self.account_here(shard);
+        let account = self.account_here(shard, new);
         if account.is_some() {
             shard.stack.elsewhere.resized(old, new);
         }
@@ -132,13 +134,14 @@ impl Slot {
         }
     }
 
-    /// The account of the active operation and the call stack of the function that this is inlined into; `None` where
-    /// there can be none.
+    /// The account of the active operation, the call stack of the function that this is inlined into, and the class of
+    /// `size`; `None` where there can be none.
     #[inline(always)]
-    fn account_here(&self, shard: &'static Shard) -> Option<&'static Account> {
+    fn account_here(&self, shard: &'static Shard, size: usize) -> Option<&'static Account> {
         let recent = shard.recent.get()?;
         let operation = self.active.get();
-        let id = lines::account_of(operation.id, stacks::here(self.bounds.get(), recent))?;
+        let stack = stacks::here(self.bounds.get(), recent);
+        let id = lines::account_of(LineKey { operation: operation.id, stack, class: ClassId::of(size) })?;
         let own = Tag::of(operation.account());
         recent.account(Tag::of(id), own).or_else(|| {
             let account = shard.accounts.of(id)?;

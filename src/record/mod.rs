@@ -25,7 +25,7 @@ mod installed;
 mod interpose;
 /// The net bytes of one thread, the peak of its scopes, and what its shared level was told.
 mod level;
-/// Accounts of operation and call stack.
+/// Accounts of operation, call stack and class of sizes.
 mod lines;
 /// Where the recorder's own memory comes from, and the links in it.
 mod memory;
@@ -69,7 +69,7 @@ pub(crate) use frame::ScopeReading;
 pub(crate) use installed::{installed, installed_after};
 #[cfg(heapledger_interpose)]
 pub(crate) use interpose::is_active as interposes;
-pub(crate) use lines::{index_of as line_index, issued as lines, line, operation_of};
+pub(crate) use lines::{LineKey, index_of as line_index, issued as lines, line, operation_of};
 pub(crate) use memory::{Link, List, Listed, TAKEN};
 pub(crate) use opened::{Opened, active, adopt, look_again, open};
 pub(crate) use overflow::OVERFLOW;
@@ -80,6 +80,6 @@ pub(crate) use shard::{SHARDS, Shard};
 pub(crate) use shared_level::{BOUND, PROCESS};
 pub(crate) use slot::is_mine;
 pub(crate) use stack::Running;
-pub(crate) use stacks::{StackExtent, StackId, look_at_modules, read as read_stack};
+pub(crate) use stacks::{StackExtent, StackId, is_possible as takes_stacks, look_at_modules, read as read_stack};
 pub(crate) use strangers::{begin_test, strangers};
 pub(crate) use system::{at_exit, lock_over_forks, trim};

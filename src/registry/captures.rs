@@ -8,8 +8,8 @@ use super::operations::named;
 use crate::record;
 use crate::words::Node;
 
-/// From now on, what the operations that `covers` tells allocate is charged to their call stacks too. `None` where no
-/// stacks can be taken. Other threads notice where they next begin or end a scope.
+/// From now on, what the operations that `covers` tells allocate is charged to their lines. `None` where the system is
+/// out of memory. Other threads notice where they next begin or end a scope.
 pub(crate) fn begin_capture(covers: impl Fn(&Node) -> bool + Send + 'static) -> Option<CaptureId> {
     record::quietly(|| {
         record::lock_over_forks(|| {

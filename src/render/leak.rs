@@ -311,7 +311,7 @@ fn advice(found: &Findings) -> &'static str {
         {
             "join the threads, close the files: whoever owns them is never dropped"
         }
-        Verdict::Leak { .. } if matches!(found.lines, Some(LeakLines::Found { .. })) => {
+        Verdict::Leak { .. } if matches!(found.lines, Some(LeakLines::Found { stacks: Some(_), .. })) => {
             "whoever owns what these lines allocate never drops it; a cache that is to fill wants `.bounded(bytes)`"
         }
         Verdict::Leak { .. } => {

@@ -15,6 +15,8 @@ mod operation;
 mod site;
 /// Sizes and counts as people read them.
 mod size;
+/// Classes of sizes of blocks.
+mod size_class;
 /// The one list of counters, the events that move them, and all that derives from both.
 mod tally;
 /// Text that is safe to show.
@@ -33,5 +35,6 @@ pub(crate) use operation::{
     BUILTIN, BUILTINS, FOREIGN, LEDGER, MAX_DEPTH, MAX_OPERATIONS, Node, OTHER, OperationId, UNATTRIBUTED,
 };
 pub(crate) use size::{Bytes, Count, counted, exact};
+pub(crate) use size_class::ClassId;
 pub(crate) use tally::{Activity, Counters, Counts, Register};
 pub(crate) use text::printable;

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::front::capture::Capture;
-use crate::judging::leak::{Findings, LeakLines, Live, StackGrowth, Verdict};
+use crate::judging::leak::{Findings, LeakLines, Live, SizeGrowth, StackGrowth, Verdict};
 use crate::reading::{CallStack, Snapshot, snapshot};
 use crate::symbols::symbolize;
 use crate::words::{LEDGER, Node, OperationId};
@@ -41,7 +41,7 @@ impl Covered {
 #[derive(Debug)]
 pub(super) struct LinesPass {
     covered: Covered,
-    _capture: Capture,
+    capture: Capture,
     /// Iterations of the first window, if there is time.
     planned: u64,
     /// How many times as long the second one is.
@@ -67,13 +67,13 @@ pub(super) fn are_worth_it(found: &Findings) -> bool {
 }
 
 impl LinesPass {
-    /// Begins them; `None` where no call stack can be captured.
+    /// Begins them; `None` where nothing can be captured.
     pub(super) fn begin(found: &Findings, covered: Covered) -> Option<Self> {
         let captured = covered.clone();
         let capture = Capture::of(move |node| captured.covers(node));
         let (planned, times) = (first_window(found), times(found));
         let began = Instant::now();
-        capture.is_possible().then(|| Self { covered, _capture: capture, planned, times, began, done: 0, second: None })
+        capture.is_begun().then(|| Self { covered, capture, planned, times, began, done: 0, second: None })
     }
 
     /// Whether another iteration is to be run.
@@ -95,8 +95,15 @@ impl LinesPass {
     /// What the second window left, if it was run; the operation rests. `sources` are files of the workspace.
     pub(super) fn end(self, sources: &[&str]) -> Option<LeakLines> {
         let (iterations, before) = self.second?;
-        let left = (snapshot() - before).stacks_of(|node| self.covered.covers(node));
-        Some(lines(left, iterations, sources))
+        let left = snapshot() - before;
+        let sizes = left.size_classes_of(|node| self.covered.covers(node));
+        let sizes = sizes.iter().map(|class| SizeGrowth {
+            min_size: class.min_size,
+            live: Live { bytes: class.live_bytes, blocks: class.live_blocks },
+        });
+        let stacks = left.stacks_of(|node| self.covered.covers(node));
+        let are_known = self.capture.is_possible();
+        Some(lines(stacks, are_known, sizes.collect(), iterations, sources))
     }
 }
 
@@ -118,9 +125,15 @@ fn first_window(found: &Findings) -> u64 {
     (found.last_window * times(found)).min(most as u64).max(FEWEST)
 }
 
-/// What stacks left over so many iterations, the largest of them with their functions. `sources` are files of the
-/// workspace.
-fn lines(left: Vec<CallStack>, iterations: u64, sources: &[&str]) -> LeakLines {
+/// What stacks, if they are known, and sizes left over so many iterations; the largest stacks with their functions.
+/// `sources` are files of the workspace.
+fn lines(
+    left: Vec<CallStack>,
+    are_known: bool,
+    sizes: Vec<SizeGrowth>,
+    iterations: u64,
+    sources: &[&str],
+) -> LeakLines {
     let live = |stack: &CallStack| Live { bytes: stack.live_bytes, blocks: stack.live_blocks };
     let total = left.iter().map(live).fold(Live::default(), Live::plus);
     let moved: Vec<CallStack> = left.into_iter().filter(|stack| live(stack) != Live::default()).collect();
@@ -130,5 +143,5 @@ fn lines(left: Vec<CallStack>, iterations: u64, sources: &[&str]) -> LeakLines {
     let stacks = stacks.map(|(stack, frames)| StackGrowth { frames, kind: stack.kind, live: live(stack) }).collect();
     let rest = &moved[shown.len()..];
     let others = rest.iter().map(live).fold(Live::default(), Live::plus);
-    LeakLines::Found { stacks, others: (rest.len(), others), total, iterations }
+    LeakLines::Found { stacks: are_known.then_some(stacks), others: (rest.len(), others), sizes, total, iterations }
 }

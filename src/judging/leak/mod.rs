@@ -58,4 +58,4 @@ pub(crate) use owners::freers_in_last_window;
 pub(crate) use patience::{MOST, NextStep, Spent, next_step, rests_on};
 pub(crate) use slope::{RARE, Rate};
 pub(crate) use so_far::{verdict_so_far, whole_windows};
-pub(crate) use stack_growth::{LeakLines, StackGrowth};
+pub(crate) use stack_growth::{LeakLines, SizeGrowth, StackGrowth};

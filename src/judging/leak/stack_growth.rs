@@ -1,4 +1,4 @@
-//! What came to stay by call stack, as plain values. They are not judged: the operation is.
+//! What came to stay by call stack and by size, as plain values. They are not judged: the operation is.
 
 use super::curve::Live;
 use crate::reading::CallStackKind;
@@ -13,16 +13,26 @@ pub(crate) struct StackGrowth {
     pub(crate) live: Live,
 }
 
-/// What further iterations of a failed test left, by call stack.
+/// One class of sizes, and what came to stay of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SizeGrowth {
+    /// The class has sizes from this one to less than twice of it.
+    pub(crate) min_size: u64,
+    pub(crate) live: Live,
+}
+
+/// What further iterations of a failed test left, by call stack and by size.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum LeakLines {
-    /// No call stack can be captured here.
+    /// Nothing can be captured here.
     NotPossible,
     Found {
-        /// The stacks that left the most.
-        stacks: Vec<StackGrowth>,
+        /// The stacks that left the most; `None` where no call stack can be captured.
+        stacks: Option<Vec<StackGrowth>>,
         /// How many others there were, and what they left together.
         others: (usize, Live),
+        /// Sizes of the blocks that were left, the smallest first.
+        sizes: Vec<SizeGrowth>,
         /// What all of them left.
         total: Live,
         /// Over so many iterations.

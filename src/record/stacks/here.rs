@@ -11,12 +11,17 @@ use crate::record::recent::Recent;
 
 static TRACES: Link<Traces> = Link::none();
 
-/// Prepares for stacks to be taken from now on, and learns of libraries that were loaded since the last time. `false`
-/// where no stack can be taken: the system is out of memory. Not to be called from inside the allocator.
-pub(in crate::record) fn begin() -> bool {
-    let Some(traces) = linked_or_new(&TRACES) else { return false };
-    traces.look_at_modules();
-    true
+/// Prepares for stacks to be taken from now on, if there is memory for it, and learns of libraries that were loaded
+/// since the last time. Not to be called from inside the allocator.
+pub(in crate::record) fn begin() {
+    if let Some(traces) = linked_or_new(&TRACES) {
+        traces.look_at_modules();
+    }
+}
+
+/// Whether stacks can be taken, since a capture began.
+pub(crate) fn is_possible() -> bool {
+    TRACES.get().is_some()
 }
 
 /// Learns which modules came and went while stacks were taken, so that none means code that is not there any more. Not

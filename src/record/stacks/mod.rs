@@ -46,11 +46,11 @@ pub(super) use bounds::StackBounds;
 #[cfg(heapledger_lines)]
 pub(super) use here::{begin, here};
 #[cfg(heapledger_lines)]
-pub(crate) use here::{look_at_modules, read};
+pub(crate) use here::{is_possible, look_at_modules, read};
 #[cfg(heapledger_lines)]
 pub(super) use machine::bounds_of_this_thread;
 #[cfg(not(heapledger_lines))]
 pub(super) use nowhere::{begin, bounds_of_this_thread, here};
 #[cfg(not(heapledger_lines))]
-pub(crate) use nowhere::{look_at_modules, read};
+pub(crate) use nowhere::{is_possible, look_at_modules, read};
 pub(crate) use stack_id::{StackExtent, StackId};

@@ -1,10 +1,12 @@
-//! Stacks that look the same are one line, the largest first. A function of values: nothing is looked up.
+//! Stacks that look the same are one line, the largest first; and what sizes there are. A function of values: nothing
+//! is looked up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 
 use super::fold::{Folded, folded};
 use super::look::look;
+use super::sizes::sizes_line;
 use crate::judging::leak::{LeakLines, Live, Rate, StackGrowth};
 use crate::render::amounts::per_iteration;
 use crate::symbols::{CallFrame, Origin};
@@ -12,16 +14,32 @@ use crate::words::{counted, printable};
 
 /// Lines shown; what more there is stands in one line.
 const MOST: usize = 5;
+const NOT_KNOWN: &str = "  lines    are not known here";
 
-/// What stacks left per iteration, and as a share of all that was left.
+/// What stacks left per iteration, and as a share of all that was left; and in blocks of what sizes.
 pub(crate) fn stacks(lines: &LeakLines, out: &mut impl Write) -> fmt::Result {
-    let LeakLines::Found { stacks, others, total, iterations } = lines else {
-        return writeln!(out, "  lines    are not known here: call stacks need x86-64 Linux, and the feature `lines`");
+    let LeakLines::Found { stacks, others, sizes, total, iterations } = lines else {
+        return writeln!(out, "{NOT_KNOWN}: the system is out of memory");
     };
     if total.bytes <= 0 && total.blocks <= 0 {
         let next = counted(*iterations, "iteration");
         return writeln!(out, "  lines    are not known: the next {next}, with call stacks captured, left nothing");
     }
+    match stacks {
+        Some(stacks) => by_stack(stacks, *others, *total, *iterations, out)?,
+        None => writeln!(out, "{NOT_KNOWN}: call stacks need x86-64 Linux, and the feature `lines`")?,
+    }
+    sizes_line(sizes, *iterations, out)?;
+    hints(stacks.as_deref().unwrap_or_default(), out)
+}
+
+fn by_stack(
+    stacks: &[StackGrowth],
+    others: (usize, Live),
+    total: Live,
+    iterations: u64,
+    out: &mut impl Write,
+) -> fmt::Result {
     let mut by_look: BTreeMap<String, Live> = BTreeMap::new();
     for stack in stacks {
         let sum = by_look.entry(look(stack.kind, &stack.frames)).or_default();
@@ -33,16 +51,16 @@ pub(crate) fn stacks(lines: &LeakLines, out: &mut impl Write) -> fmt::Result {
     let shown = sorted.iter().take(MOST).take_while(grows).count();
     let (shown, more) = sorted.split_at(shown);
     for (look, live) in shown {
-        writeln!(out, "  lines    {}  {look}{}", each(*live, *iterations), share(*live, *total))?;
+        writeln!(out, "  lines    {}  {look}{}", each(*live, iterations), share(*live, total))?;
     }
-    let (count, rest) = *others;
+    let (count, rest) = others;
     let count = (count + more.len()) as u64;
     if count > 0 {
         let sum = more.iter().fold(rest, |sum, (_, live)| sum.plus(*live));
         let stacks = counted(count, "other stack");
-        writeln!(out, "  lines    and {stacks}: {}{}", each(sum, *iterations), share(sum, *total))?;
+        writeln!(out, "  lines    and {stacks}: {}{}", each(sum, iterations), share(sum, total))?;
     }
-    hints(stacks, out)
+    Ok(())
 }
 
 fn each(live: Live, iterations: u64) -> String {

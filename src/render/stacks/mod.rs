@@ -10,6 +10,8 @@ mod look;
 mod shares;
 /// Names of functions, short enough to be read.
 mod short;
+/// Sizes of blocks in one line.
+mod sizes;
 #[cfg(test)]
 mod tests;
 

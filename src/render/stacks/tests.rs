@@ -2,7 +2,7 @@
 
 use super::short::{short, without_generics};
 use super::stacks;
-use crate::judging::leak::{LeakLines, Live, StackGrowth};
+use crate::judging::leak::{LeakLines, Live, SizeGrowth, StackGrowth};
 use crate::reading::CallStackKind;
 use crate::symbols::{CallFrame, InModule, Origin};
 
@@ -166,7 +166,7 @@ fn text(found: &[(&[CallFrame], i64, i64)]) -> String {
 
 fn said(stacks: Vec<StackGrowth>, others: (usize, Live)) -> String {
     let total = stacks.iter().fold(others.1, |sum, stack| sum.plus(stack.live));
-    written(&LeakLines::Found { stacks, others, total, iterations: 10 })
+    written(&LeakLines::Found { stacks: Some(stacks), others, sizes: Vec::new(), total, iterations: 10 })
 }
 
 fn written(lines: &LeakLines) -> String {
@@ -189,7 +189,14 @@ fn stacks_without_addresses_have_names_and_others_are_added_up() {
 
 #[test]
 fn where_lines_are_not_known_that_is_said() {
-    assert!(written(&LeakLines::NotPossible).contains("are not known here: call stacks need x86-64 Linux"));
+    assert_eq!(written(&LeakLines::NotPossible), "  lines    are not known here: the system is out of memory\n");
+    let total = Live { bytes: 50_000, blocks: 10 };
+    let sizes = vec![SizeGrowth { min_size: 4096, live: total }];
+    assert_eq!(
+        written(&LeakLines::Found { stacks: None, others: (1, total), sizes, total, iterations: 10 }),
+        "  lines    are not known here: call stacks need x86-64 Linux, and the feature `lines`\n  \
+           sizes    1 x 4..8 KiB per iteration\n"
+    );
     let none = said(Vec::new(), (0, Live { bytes: 0, blocks: 0 }));
     assert_eq!(none, "  lines    are not known: the next 10 iterations, with call stacks captured, left nothing\n");
     assert!(!said(Vec::new(), (1, Live { bytes: 0, blocks: 1 })).contains("not known"), "a block of no bytes");

@@ -11,7 +11,8 @@ fn lines(frames: &[CallFrame]) -> String {
     let live = Live { bytes: 64, blocks: 1 };
     let mut text = String::new();
     let stack = StackGrowth { frames: frames.to_vec(), kind: CallStackKind::Complete, live };
-    let found = LeakLines::Found { stacks: vec![stack], others: (0, Live::default()), total: live, iterations: 1 };
+    let (others, sizes) = ((0, Live::default()), Vec::new());
+    let found = LeakLines::Found { stacks: Some(vec![stack]), others, sizes, total: live, iterations: 1 };
     stacks(&found, &mut text).expect("a text takes everything");
     text.replace("  lines    64 B in 1 block per iteration  ", "").replace(" (100.0 % of the leak)", "")
 }

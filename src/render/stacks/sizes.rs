@@ -1,0 +1,87 @@
+//! Sizes of the blocks that came to stay, in one line. A function of values.
+
+use std::cmp::Reverse;
+use std::fmt::{self, Write};
+
+use crate::judging::leak::{Rate, SizeGrowth};
+use crate::render::amounts::figure;
+
+/// Classes shown, those of the most bytes.
+const MOST: usize = 4;
+const UNITS: [&str; 4] = ["B", "KiB", "MiB", "GiB"];
+/// Bits between two units.
+const UNIT_BITS: u32 = 10;
+
+/// `1 x 4..8 KiB, 2 x 16..32 B per iteration`: how many blocks of which sizes. Nothing where blocks have only grown
+/// within their class.
+pub(super) fn sizes_line(sizes: &[SizeGrowth], iterations: u64, out: &mut impl Write) -> fmt::Result {
+    let mut moved = Vec::from_iter(sizes.iter().filter(|size| size.live.blocks != 0));
+    moved.sort_by_key(|size| Reverse((size.live.bytes.unsigned_abs(), size.live.blocks.unsigned_abs())));
+    let (shown, others) = moved.split_at(moved.len().min(MOST));
+    if shown.is_empty() {
+        return Ok(());
+    }
+    let shown = shown.iter().map(|size| {
+        let blocks = Rate::of(size.live, iterations).blocks;
+        format!("{} x {}", figure(blocks), class(size.min_size))
+    });
+    let more = match others.len() {
+        0 => String::new(),
+        1 => ", and 1 size more".into(),
+        others => format!(", and {others} sizes more"),
+    };
+    writeln!(out, "  sizes    {} per iteration{more}", Vec::from_iter(shown).join(", "))
+}
+
+/// `4..8 KiB`: from this size to less than twice of it.
+fn class(min_size: u64) -> String {
+    let unit = (min_size.ilog2() / UNIT_BITS).min(UNITS.len() as u32 - 1);
+    let least = min_size >> (UNIT_BITS * unit);
+    let unit = UNITS[unit as usize];
+    if min_size == 1 { format!("1 {unit}") } else { format!("{least}..{} {unit}", 2 * least) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judging::leak::Live;
+
+    fn line(sizes: &[(u64, i64, i64)]) -> String {
+        let growth =
+            |&(min_size, bytes, blocks): &(u64, i64, i64)| SizeGrowth { min_size, live: Live { bytes, blocks } };
+        let mut text = String::new();
+        sizes_line(&Vec::from_iter(sizes.iter().map(growth)), 10, &mut text).expect("a text takes everything");
+        text
+    }
+
+    #[test]
+    fn the_most_bytes_come_first_and_the_others_are_counted() {
+        assert_eq!(
+            line(&[(1, 10, 10), (16, 480, 20), (512, 600, 1), (4096, 50_000, 10)]),
+            "  sizes    1 x 4..8 KiB, 0.10 x 512..1024 B, 2 x 16..32 B, 1 x 1 B per iteration\n"
+        );
+        let six = [1u64, 2, 4, 8, 16, 32].map(|size| (size, size as i64 * 10, 10));
+        assert_eq!(
+            line(&six),
+            "  sizes    1 x 32..64 B, 1 x 16..32 B, 1 x 8..16 B, 1 x 4..8 B per iteration, and 2 sizes more\n"
+        );
+        assert!(line(&six[1..]).ends_with(" per iteration, and 1 size more\n"));
+    }
+
+    #[test]
+    fn a_block_that_grew_has_left_its_class() {
+        assert_eq!(
+            line(&[(4096, -40_960, -10), (8192, 90_000, 10)]),
+            "  sizes    1 x 8..16 KiB, -1 x 4..8 KiB per iteration\n"
+        );
+        assert_eq!(line(&[(4096, 640, 0)]), "");
+    }
+
+    #[test]
+    fn every_size_has_a_unit() {
+        assert_eq!(class(1 << 20), "1..2 MiB");
+        assert_eq!(class(1 << 29), "512..1024 MiB");
+        assert_eq!(class(1 << 30), "1..2 GiB");
+        assert_eq!(class(1 << 43), "8192..16384 GiB");
+    }
+}
