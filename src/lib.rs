@@ -70,7 +70,7 @@
 //! |---|---|
 //! | [`LeakTest`] | runs a closure over and over, and tells warm-up, bounded caches and leaks apart |
 //! | [`assert_budget`], [`budget`] | compare what a closure or a block did with the limits in `heapledger.toml` |
-//! | [`deny_alloc`] | a scope that must not allocate |
+//! | [`deny_alloc`], [`permit`] | a scope that must not allocate, and a part of it that may |
 //!
 //! [`Scope::fail_nth`] and [`Scope::fail_fraction`] make allocations of one operation fail, to test what a program does
 //! then. The command `cargo heapledger` judges the budgets of a whole test run; its manual is `docs/ci-budgets.md`.
@@ -127,7 +127,7 @@ pub mod command;
 pub use front::monitor;
 pub use front::{Budget, assert_budget, assert_budget_async, budget};
 pub use front::{Capture, capture, symbolize};
-pub use front::{DenyAlloc, deny_alloc};
+pub use front::{DenyAlloc, deny_alloc, permit};
 pub use front::{LeakReport, LeakTest};
 pub use front::{MeasuredFuture, measure_async};
 pub use front::{Name, Operation, Scope, current, is_installed, measure, track};

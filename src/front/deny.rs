@@ -1,30 +1,35 @@
-//! `deny_alloc`: an operation that must not allocate, and the panic when it does. The scope counts; this file reads
-//! before and after it, and has it judged when it ends. `judging` says what the readings mean, and `render` writes the
-//! message.
+//! `deny_alloc`: an operation that must not allocate, and the panic when it does. The recorder takes down what happens
+//! in it; this file has it judged when the scope ends. `render` writes the message.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
+use std::sync::{Mutex, PoisonError};
 use std::thread::panicking;
 
 use super::name::Name;
 use super::process;
 use super::scope::{Scope, track};
 use crate::judging::budget::Denied;
-use crate::judging::{Allocated, Violation, allocated_between};
-use crate::record::{self, Own};
-use crate::words::{Counts, LEDGER, Node, OperationId, Tally};
+use crate::judging::{FirstOffender, Offences, Violation, worst_first};
+use crate::reading::{CallStackKind, addresses_of};
+use crate::record::{self, Denial, Offence, Own, StackId};
+use crate::symbols::{CallFrame, Origin, symbolize};
+use crate::words::{Node, OTHER, OperationId, Site, Tally};
 use crate::{registry, render};
 
 /// Enters the operation `name` within the active one, and denies it allocations until the guard is dropped. Dropping
 /// the guard panics if this thread allocated or resized a block meanwhile, in the operation or in any scope begun
 /// inside it.
 ///
-/// The panic comes when the scope has ended, so that no work is cut short, and its message says how much, where, and
-/// which operations did it. Frees are allowed, and so is what other threads do. A guard that is dropped while its
-/// thread panics stays silent.
+/// The panic comes when the scope has ended, so that no work is cut short. Its message says how much, which operations
+/// did it, and the line of the first one, taken as it happened. Frees are allowed, unless [`frees`](DenyAlloc::frees)
+/// denies them too. So is what [`permit`] runs, and what other threads do. A guard that is dropped while its thread
+/// panics stays silent.
 ///
-/// Costs what [`track`] does, and a copy of the thread's counters, at the ledger's own expense.
+/// Entering costs some hundred nanoseconds, and some microseconds on a thread's first time; inside, an allocation or a
+/// free costs some nanoseconds more. Lines are looked up when the guard panics: some tenths of a second, once for each
+/// call stack.
 ///
 /// What the optimizer removes is not allocated: release builds may pass where debug builds do not.
 ///
@@ -50,18 +55,39 @@ use crate::{registry, render};
 ///     vec![0u8; 1_000]
 /// });
 /// let said = denied.unwrap_err().downcast::<String>().unwrap();
-/// assert!(said.starts_with("deny_alloc \"encode\": 1 allocation of 1000 B, where none may be\n"), "{said}");
+/// assert!(said.contains("): 1 allocation of 1000 B, where none may be\n  first    1 allocation of 1000 B in encode"));
 /// ```
 #[track_caller]
 pub fn deny_alloc(name: impl Name) -> DenyAlloc {
     process::must_see();
+    let has_stacks = registry::prepare_stacks();
     let scope = track(name);
-    assert!(scope.opened.is_some(), "no memory is left to see allocations with");
+    let denies = scope.opened.is_some_and(record::Opened::deny);
+    assert!(denies, "no memory is left to see allocations with");
     let node = record::active();
     process::denies(node);
-    // Read inside the scope, because a thread that ends may have taken its shard for this scope alone.
-    let before = Own::new(allocated_by_operation);
-    DenyAlloc { scope: Some(scope), node, before, allowed: 0, caller: Location::caller() }
+    DenyAlloc { scope: Some(scope), node, allowed: 0, denies_frees: false, has_stacks, caller: Location::caller() }
+}
+
+/// Runs `work`, in which this thread may allocate, resize and free although a [`deny_alloc`] around it denies that:
+/// logging, an error's message, a buffer that grows once. What it does counts for its operation as ever, and for no
+/// guard around it. A guard begun inside denies what it denies, for itself alone.
+///
+/// Does nothing else where nothing is denied. Where it is, it costs what a scope does.
+///
+/// # Panics
+/// When `work` does; what comes then is denied again.
+///
+/// ```
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let _none = heapledger::deny_alloc("mix").frees();
+/// let warning = heapledger::permit(|| format!("{} samples are missing", 12));
+/// # assert_eq!(warning.len(), 22);
+/// heapledger::permit(|| drop(warning));
+/// ```
+pub fn permit<R>(work: impl FnOnce() -> R) -> R {
+    let _permit = Permit::begin();
+    work()
 }
 
 /// An operation that must not allocate, active on this thread until this is dropped. Made by [`deny_alloc`].
@@ -79,14 +105,15 @@ pub struct DenyAlloc {
     /// `None` when it has been judged.
     scope: Option<Scope>,
     node: &'static Node,
-    /// What the thread had allocated in each operation when the scope began.
-    before: Own<BTreeMap<OperationId, Allocated>>,
     allowed: u64,
+    denies_frees: bool,
+    /// Whether call stacks can be taken.
+    has_stacks: bool,
     caller: &'static Location<'static>,
 }
 
 impl DenyAlloc {
-    /// Permits up to `allocs` allocations and resizes, counted together.
+    /// Permits up to `calls` allocations and resizes, and frees where they are denied, counted together.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -94,15 +121,38 @@ impl DenyAlloc {
     /// let numbers = vec![1, 2, 3];
     /// # drop(numbers);
     /// ```
-    pub fn allowing(mut self, allocs: u64) -> Self {
-        self.allowed = allocs;
+    pub fn allowing(mut self, calls: u64) -> Self {
+        self.allowed = calls;
+        if let Some(denial) = self.denial() {
+            denial.allow(calls);
+        }
+        self
+    }
+
+    /// Denies frees too, from now on: for code that must not wait for an allocator at all, as on a real-time thread.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let spent = vec![0u8; 512];
+    /// let denied = std::panic::catch_unwind(|| {
+    ///     let _none = heapledger::deny_alloc("mix").frees();
+    ///     drop(spent);
+    /// });
+    /// let said = denied.unwrap_err().downcast::<String>().unwrap();
+    /// assert!(said.contains("): 1 free of 512 B, where none may be\n"));
+    /// ```
+    pub fn frees(mut self) -> Self {
+        self.denies_frees = true;
+        if let Some(denial) = self.denial() {
+            denial.deny_frees();
+        }
         self
     }
 
     /// Ends the operation and says what this thread did in it, as [`Scope::finish`] does.
     ///
     /// # Panics
-    /// When more was allocated than is allowed, unless the thread panics already.
+    /// When more was done than is allowed, unless the thread panics already.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -122,6 +172,7 @@ impl DenyAlloc {
     fn end(&mut self) -> Tally {
         let violation = self.violation_so_far();
         let tally = self.scope.take().map_or_else(Tally::default, Scope::finish);
+        record::look_again();
         if let Some(violation) = violation {
             process::denied(|| denied_of(&violation));
             if !panicking() {
@@ -131,43 +182,105 @@ impl DenyAlloc {
         tally
     }
 
-    /// What the scope did so far that it must not; `None` if it did no such thing.
+    /// What the scope saw; `None` if it has ended.
+    fn denial(&self) -> Option<&'static Denial> {
+        self.scope.as_ref()?.opened?.denial()
+    }
+
+    /// What was done in the scope so far that must not be; `None` if no such thing was done, or nobody will be told.
     fn violation_so_far(&self) -> Option<Own<Violation>> {
-        let did = Allocated::of(&self.scope.as_ref()?.so_far()?.activity.counts());
-        if did.calls() <= self.allowed {
+        let denial = self.denial()?;
+        let is_told = || !panicking() || process::is_reported();
+        if denial.seen() <= self.allowed || !is_told() {
             return None;
         }
-        let Self { node, allowed, caller, .. } = *self;
+        let Self { node, denies_frees, allowed, has_stacks, caller, .. } = *self;
         Some(Own::new(|| {
-            let path_of = |id: &OperationId| registry::find_by_id(*id).map(Node::path);
-            let by = allocated_between(&self.before, &allocated_by_operation(), path_of);
-            Violation { path: node.path(), caller, did, allowed, by }
+            let mut did = Vec::new();
+            denial.for_each(|id, counts| did.push((path_of(id), Offences::of(&counts))));
+            let first = denial.first().map(|first| FirstOffender {
+                did: only(first.offence),
+                path: path_of(first.operation),
+                stack: has_stacks.then(|| frames_of(first.stack, caller)),
+            });
+            Violation { path: node.path(), caller, denies_frees, allowed, first, by: worst_first(did) }
         }))
     }
 }
 
+fn path_of(id: OperationId) -> String {
+    registry::find_by_id(id).unwrap_or(&OTHER).path()
+}
+
+fn only(offence: Offence) -> Offences {
+    match offence {
+        Offence::Alloc(size) => Offences { allocs: 1, bytes: size as u64, ..Offences::default() },
+        Offence::Resize(size) => Offences { reallocs: 1, bytes: size as u64, ..Offences::default() },
+        Offence::Free(size) => Offences { frees: 1, freed_bytes: size as u64, ..Offences::default() },
+    }
+}
+
+/// The functions on a call stack. They are looked up once: a loop may be denied the same a million times.
+fn frames_of(stack: StackId, caller: &Location<'static>) -> (CallStackKind, Vec<CallFrame>) {
+    static KNOWN: Mutex<BTreeMap<StackId, Vec<CallFrame>>> = Mutex::new(BTreeMap::new());
+    registry::look_at_modules();
+    let (kind, addresses) = addresses_of(stack);
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = known().get(&stack).cloned();
+    let frames = found.unwrap_or_else(|| {
+        let frames = symbolize(&[addresses], &[caller.file()]).first().cloned().unwrap_or_default();
+        known().insert(stack, frames.clone());
+        frames
+    });
+    (kind, frames)
+}
+
 /// What the process reports of a violation when it ends.
 fn denied_of(violation: &Violation) -> Denied {
-    let Violation { path, caller, did, .. } = violation;
-    Denied { path: path.clone(), allocs: did.calls(), allocated_bytes: did.bytes, site: Some((*caller).into()) }
+    let did = violation.did();
+    let stack = violation.first.as_ref().and_then(|first| first.stack.as_ref());
+    let frames = stack.into_iter().flat_map(|(_, frames)| frames);
+    let of_user = frames.filter(|frame| frame.origin == Origin::Workspace).find_map(|frame| {
+        Some(Site { file: frame.file.clone()?.into(), line: frame.line?, column: frame.column.unwrap_or(1) })
+    });
+    Denied {
+        path: violation.path.clone(),
+        allocs: did.allocs + did.reallocs,
+        allocated_bytes: did.bytes,
+        frees: did.frees,
+        freed_bytes: did.freed_bytes,
+        first: violation.first.as_ref().map(render::first_offender),
+        denied_at: violation.caller.into(),
+        site: of_user,
+    }
+}
+
+/// While it lives, allocations of this thread are denied by no guard around it.
+struct Permit(Option<Scope>);
+
+impl Permit {
+    fn begin() -> Self {
+        Self(record::is_denied().then(|| {
+            let scope = Scope::resume(record::active(), 0);
+            scope.opened.inspect(|opened| opened.permit());
+            scope
+        }))
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(scope) = self.0.take() {
+            drop(scope);
+            record::look_again();
+        }
+    }
 }
 
 impl Drop for DenyAlloc {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-/// What this thread has allocated so far in each operation, by id.
-fn allocated_by_operation() -> BTreeMap<OperationId, Allocated> {
-    let mut all: BTreeMap<OperationId, Counts> = BTreeMap::new();
-    record::for_each_account_here(|account, read| {
-        let id = registry::owner_of(account);
-        if id != LEDGER.id {
-            all.entry(id).or_default().add(&read.counts);
-        }
-    });
-    all.into_iter().map(|(id, counts)| (id, Allocated::of(&counts))).collect()
 }
 
 impl fmt::Display for Violation {

@@ -36,7 +36,7 @@ mod turn;
 
 pub use budget::{Budget, assert_budget, assert_budget_async, budget};
 pub use capture::{Capture, capture, symbolize};
-pub use deny::{DenyAlloc, deny_alloc};
+pub use deny::{DenyAlloc, deny_alloc, permit};
 pub use future::{Track, Tracked};
 pub use leak_test::{LeakReport, LeakTest};
 pub use measured_future::{MeasuredFuture, measure_async};

@@ -166,9 +166,14 @@ impl Reporter {
     }
 }
 
+/// Whether findings of this process are to be reported.
+pub(crate) fn is_reported() -> bool {
+    reporter().is_some_and(|reporter| reporter.process == std::process::id())
+}
+
 /// Notes a finding, if it is to be reported.
 fn note(add: impl FnOnce(&mut Log)) {
-    if reporter().is_some_and(|reporter| reporter.process == std::process::id()) {
+    if is_reported() {
         record::quietly(|| add(&mut LOG.lock().unwrap_or_else(PoisonError::into_inner)));
     }
 }

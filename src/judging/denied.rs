@@ -1,68 +1,84 @@
-//! A scope that must not allocate, and did: as plain values, and which operations did it. Reading counters is for
-//! `front`.
+//! A scope that must not allocate, and did: as plain values, and which operations did it. What happened is for `front`
+//! to know.
 
 use std::collections::BTreeMap;
 use std::panic::Location;
 
+use crate::reading::CallStackKind;
+use crate::symbols::CallFrame;
 use crate::words::Counts;
 
-/// Allocations and resizes, and the bytes of both.
+/// Allocations and resizes, and the bytes of both; frees, and their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Allocated {
+pub(crate) struct Offences {
     pub(crate) allocs: u64,
     pub(crate) reallocs: u64,
     pub(crate) bytes: u64,
+    pub(crate) frees: u64,
+    pub(crate) freed_bytes: u64,
 }
 
-impl Allocated {
+impl Offences {
+    /// What was counted, if the old size of resizes was not.
     pub(crate) fn of(counts: &Counts) -> Self {
-        Self { allocs: counts.allocs, reallocs: counts.reallocs, bytes: counts.allocated_bytes }
+        let Counts { allocs, reallocs, allocated_bytes: bytes, frees, freed_bytes, .. } = *counts;
+        Self { allocs, reallocs, bytes, frees, freed_bytes }
     }
 
-    /// How many allocations and resizes there were, together.
-    pub(crate) fn calls(self) -> u64 {
-        self.allocs.saturating_add(self.reallocs)
-    }
-
-    /// What was allocated since `earlier`. Counters that wrapped around in between still differ by what was counted.
-    fn since(self, earlier: Self) -> Self {
+    fn plus(self, other: Self) -> Self {
         Self {
-            allocs: self.allocs.wrapping_sub(earlier.allocs),
-            reallocs: self.reallocs.wrapping_sub(earlier.reallocs),
-            bytes: self.bytes.wrapping_sub(earlier.bytes),
+            allocs: self.allocs + other.allocs,
+            reallocs: self.reallocs + other.reallocs,
+            bytes: self.bytes + other.bytes,
+            frees: self.frees + other.frees,
+            freed_bytes: self.freed_bytes + other.freed_bytes,
         }
     }
 }
 
-/// An operation that allocated more than it may.
+/// An operation that did more than it may.
 #[derive(Debug)]
 pub(crate) struct Violation {
     pub(crate) path: String,
     /// Who denied it.
     pub(crate) caller: &'static Location<'static>,
-    /// What the thread did in the scope, everything inside it included.
-    pub(crate) did: Allocated,
-    /// How many allocations and resizes were allowed.
+    /// Whether frees are denied too.
+    pub(crate) denies_frees: bool,
+    /// How much was allowed: allocations, resizes, and frees if they are denied.
     pub(crate) allowed: u64,
+    /// The first that was too much; `None` where all was allowed as it happened, and later no more.
+    pub(crate) first: Option<FirstOffender>,
     /// The operations that did it, each alone, the largest first.
-    pub(crate) by: Vec<(String, Allocated)>,
+    pub(crate) by: Vec<(String, Offences)>,
 }
 
-/// Operations that allocated between two readings, each alone: the one with the most allocations first, then with the
-/// most bytes, then with the most resizes, then by path. One without a path is left out.
-pub(crate) fn allocated_between<Id: Ord>(
-    before: &BTreeMap<Id, Allocated>,
-    after: &BTreeMap<Id, Allocated>,
-    path_of: impl Fn(&Id) -> Option<String>,
-) -> Vec<(String, Allocated)> {
-    let did = |id, after: &Allocated| after.since(before.get(id).copied().unwrap_or_default());
-    let changed = after.iter().map(|(id, after)| (id, did(id, after))).filter(|(_, did)| *did != Allocated::default());
-    let mut by: Vec<_> = changed.filter_map(|(id, did)| Some((path_of(id)?, did))).collect();
-    by.sort_by(|(one, did), (other, does)| {
-        (does.allocs, does.bytes, does.reallocs)
-            .cmp(&(did.allocs, did.bytes, did.reallocs))
-            .then_with(|| one.cmp(other))
-    });
+/// What was the first to be too much, and where.
+#[derive(Debug)]
+pub(crate) struct FirstOffender {
+    pub(crate) did: Offences,
+    /// The operation that was active.
+    pub(crate) path: String,
+    /// The functions that lead there, innermost first; `None` where call stacks cannot be known.
+    pub(crate) stack: Option<(CallStackKind, Vec<CallFrame>)>,
+}
+
+impl Violation {
+    /// What was done in all.
+    pub(crate) fn did(&self) -> Offences {
+        self.by.iter().fold(Offences::default(), |sum, (_, did)| sum.plus(*did))
+    }
+}
+
+/// What operations did, those with one path added up: the one with the most allocations first, then with the most
+/// bytes, then with the most resizes, then with the most frees, then by path.
+pub(crate) fn worst_first(all: impl IntoIterator<Item = (String, Offences)>) -> Vec<(String, Offences)> {
+    let mut by_path: BTreeMap<String, Offences> = BTreeMap::new();
+    for (path, did) in all {
+        let sum = by_path.entry(path).or_default();
+        *sum = sum.plus(did);
+    }
+    let mut by = Vec::from_iter(by_path);
+    by.sort_by_key(|(_, did)| std::cmp::Reverse((did.allocs, did.bytes, did.reallocs, did.frees)));
     by
 }
 
@@ -70,63 +86,37 @@ pub(crate) fn allocated_between<Id: Ord>(
 mod tests {
     use super::*;
 
-    fn allocated(allocs: u64, reallocs: u64, bytes: u64) -> Allocated {
-        Allocated { allocs, reallocs, bytes }
-    }
-
-    /// What each operation, whose path is its letter, allocated between two readings.
-    fn between(before: &[(char, Allocated)], after: &[(char, Allocated)]) -> Vec<(String, Allocated)> {
-        let path_of = |id: &char| (*id != '?').then(|| id.to_string());
-        allocated_between(&before.iter().copied().collect(), &after.iter().copied().collect(), path_of)
+    fn did(allocs: u64, reallocs: u64, bytes: u64, frees: u64) -> Offences {
+        Offences { allocs, reallocs, bytes, frees, freed_bytes: 10 * frees }
     }
 
     #[test]
-    fn only_what_changed_between_two_readings_is_told() {
-        let before = [('a', allocated(5, 1, 100)), ('b', allocated(2, 2, 20)), ('z', allocated(1, 1, 1))];
-        let after = [
-            ('a', allocated(5, 1, 100)),
-            ('b', allocated(4, 3, 50)),
-            ('c', allocated(1, 0, 8)),
-            ('d', Allocated::default()),
-            ('?', allocated(9, 9, 9)),
+    fn the_largest_comes_first_by_allocations_then_bytes_then_resizes_then_frees_then_path() {
+        let all = [
+            ('a', did(1, 9, 99, 9)),
+            ('b', did(2, 0, 10, 0)),
+            ('c', did(2, 0, 11, 0)),
+            ('d', did(2, 1, 10, 0)),
+            ('f', did(1, 0, 5, 0)),
+            ('e', did(1, 0, 5, 0)),
+            ('g', did(1, 0, 5, 1)),
         ];
-        let expected = [("b".to_string(), allocated(2, 1, 30)), ("c".to_string(), allocated(1, 0, 8))];
-        assert_eq!(between(&before, &after), expected);
+        let paths: String =
+            worst_first(all.map(|(path, did)| (path.into(), did))).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(paths, "cdbagef");
     }
 
     #[test]
-    fn each_kind_of_change_alone_is_told() {
-        for did in [allocated(1, 0, 0), allocated(0, 1, 0), allocated(0, 0, 1)] {
-            assert_eq!(between(&[], &[('a', did)]), [("a".to_string(), did)]);
-        }
+    fn what_has_one_path_is_added_up() {
+        let all = [("a", did(1, 2, 3, 4)), ("b", did(1, 0, 0, 0)), ("a", did(10, 20, 30, 40))];
+        let expected = [("a".to_string(), did(11, 22, 33, 44)), ("b".to_string(), did(1, 0, 0, 0))];
+        assert_eq!(worst_first(all.map(|(path, did)| (path.into(), did))), expected);
     }
 
     #[test]
-    fn the_largest_comes_first_by_allocations_then_bytes_then_resizes_then_path() {
-        let after = [
-            ('a', allocated(1, 9, 99)),
-            ('b', allocated(2, 0, 10)),
-            ('c', allocated(2, 0, 11)),
-            ('d', allocated(2, 1, 10)),
-            ('f', allocated(1, 0, 5)),
-            ('e', allocated(1, 0, 5)),
-        ];
-        let paths: String = between(&[], &after).into_iter().map(|(path, _)| path).collect();
-        assert_eq!(paths, "cdbaef");
-    }
-
-    #[test]
-    fn counters_that_wrapped_around_differ_by_what_was_counted() {
-        let most = allocated(u64::MAX, u64::MAX, u64::MAX);
-        let expected = [("a".to_string(), allocated(3, 1, 2))];
-        assert_eq!(between(&[('a', most)], &[('a', allocated(2, 0, 1))]), expected);
-    }
-
-    #[test]
-    fn allocations_and_resizes_count_together() {
-        let counts = Counts { allocs: 2, reallocs: 3, allocated_bytes: 7, freed_bytes: 9, ..Counts::default() };
-        assert_eq!(Allocated::of(&counts), allocated(2, 3, 7));
-        assert_eq!(Allocated::of(&counts).calls(), 5);
-        assert_eq!(allocated(u64::MAX, 1, 0).calls(), u64::MAX);
+    fn each_counter_is_read_from_its_own() {
+        let counts =
+            Counts { allocs: 1, reallocs: 2, allocated_bytes: 3, frees: 4, freed_bytes: 40, ..Counts::default() };
+        assert_eq!(Offences::of(&counts), did(1, 2, 3, 4));
     }
 }

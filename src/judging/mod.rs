@@ -7,4 +7,4 @@ mod denied;
 /// Readings over iterations, and what they say.
 pub(crate) mod leak;
 
-pub(crate) use denied::{Allocated, Violation, allocated_between};
+pub(crate) use denied::{FirstOffender, Offences, Violation, worst_first};

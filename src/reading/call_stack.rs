@@ -58,19 +58,24 @@ pub enum CallStackKind {
     NotCaptured,
 }
 
+/// How much is known of a stack that was taken, and its return addresses, from the innermost frame out.
+pub(crate) fn addresses_of(stack: StackId) -> (CallStackKind, Vec<usize>) {
+    let mut addresses = Vec::new();
+    let kind = match stack {
+        StackId::OTHER => CallStackKind::Other,
+        stack => match record::read_stack(stack, |address| addresses.push(address as usize)) {
+            StackExtent::Complete => CallStackKind::Complete,
+            StackExtent::Incomplete => CallStackKind::Incomplete,
+            StackExtent::Unloaded => CallStackKind::Unloaded,
+        },
+    };
+    (kind, addresses)
+}
+
 impl CallStack {
     /// What `sums` say of a stack, or of what was not captured.
     pub(super) fn new(stack: Option<StackId>, sums: &LineSums) -> Self {
-        let mut addresses = Vec::new();
-        let kind = match stack {
-            None => CallStackKind::NotCaptured,
-            Some(StackId::OTHER) => CallStackKind::Other,
-            Some(stack) => match record::read_stack(stack, |address| addresses.push(address as usize)) {
-                StackExtent::Complete => CallStackKind::Complete,
-                StackExtent::Incomplete => CallStackKind::Incomplete,
-                StackExtent::Unloaded => CallStackKind::Unloaded,
-            },
-        };
+        let (kind, addresses) = stack.map_or((CallStackKind::NotCaptured, Vec::new()), addresses_of);
         let LineSums { allocs, allocated_bytes, live_blocks, live_bytes } = *sums;
         Self { allocs, allocated_bytes, live_blocks, live_bytes, kind, addresses }
     }

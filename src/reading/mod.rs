@@ -38,6 +38,7 @@ pub use row::Row;
 pub use size_class::SizeClass;
 pub use snapshot::{Snapshot, snapshot};
 
+pub(crate) use call_stack::addresses_of;
 pub(crate) use environment::Environment;
 pub(crate) use moves::Move;
 pub(crate) use moves::{Moves, moves};

@@ -9,6 +9,7 @@ use std::ptr;
 use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::denial::Offence;
 use super::{count, tag};
 use crate::words::Tag;
 
@@ -147,12 +148,15 @@ unsafe fn count_or_fail<A: GlobalAlloc>(inner: &A, block: *mut u8, size: usize, 
     if NAME.load(Relaxed).is_null() {
         NAME.store(type_name::<A> as fn() -> &'static str as *mut (), Relaxed);
     }
-    if count::may_fail() && count::fails_now() {
-        // SAFETY: the inner allocator just made a block of this size, and alignments are powers of two.
-        let tagged = unsafe { Layout::from_size_align_unchecked(size + tag::SIZE, align) };
-        // SAFETY: the caller's promise; nobody else has the block.
-        unsafe { inner.dealloc(block, tagged) };
-        return ptr::null_mut();
+    if count::looks_closely() {
+        if count::fails_now() {
+            // SAFETY: the inner allocator just made a block of this size, and alignments are powers of two.
+            let tagged = unsafe { Layout::from_size_align_unchecked(size + tag::SIZE, align) };
+            // SAFETY: the caller's promise; nobody else has the block.
+            unsafe { inner.dealloc(block, tagged) };
+            return ptr::null_mut();
+        }
+        count::noticed(Offence::Alloc(size));
     }
     // SAFETY: the block is as large, by the caller's promise.
     unsafe { tag::write(block, size, count::allocated_slowly(size)) }
@@ -246,7 +250,11 @@ impl<A: GlobalAlloc + 'static> Allocator<A> {
             return ptr::null_mut();
         }
         // SAFETY: the caller's own promise.
-        unsafe { self.resize(block, layout, new_size) }
+        let moved = unsafe { self.resize(block, layout, new_size) };
+        if !moved.is_null() {
+            count::noticed(Offence::Resize(new_size));
+        }
+        moved
     }
 }
 
@@ -310,7 +318,7 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for Allocator<A> {
             // SAFETY: the caller's own promise.
             return unsafe { self.inner.realloc(block, layout, new_size) };
         }
-        if count::may_fail() {
+        if count::looks_closely() {
             // SAFETY: the caller's own promise.
             return unsafe { self.realloc_watched(block, layout, new_size) };
         }

@@ -11,6 +11,13 @@ use super::slot::Slot;
 use super::stacks;
 use crate::words::{AccountId, ClassId, Tag};
 
+/// Prepares for call stacks to be taken from now on. `false` where none can be. Not to be called from inside the
+/// allocator.
+pub(crate) fn prepare_stacks() -> bool {
+    stacks::begin();
+    stacks::is_possible()
+}
+
 /// Prepares for what is allocated to be captured from now on. `false` where nothing can be: the system is out of
 /// memory. Not to be called from inside the allocator.
 pub(crate) fn prepare_capture() -> bool {
@@ -93,8 +100,7 @@ impl Slot {
     /// Counts the free of a block that carried `tag`, if that is an account of the active operation which was used
     /// lately. The level has been moved.
     #[inline(always)]
-    pub(super) fn freed_of_recent(&self, tag: Tag, size: usize) -> bool {
-        let shard = self.shard.get();
+    pub(super) fn freed_of_recent(&self, shard: &'static Shard, tag: Tag, size: usize) -> bool {
         let own = self.account.get().tag();
         let account = shard.recent.get().and_then(|recent| recent.account(tag, own));
         if let Some(account) = account {
@@ -108,10 +114,10 @@ impl Slot {
     #[cold]
     #[inline(never)]
     pub(super) fn freed_of_line(&self, tag: Tag, size: usize) {
-        if self.freed_of_recent(tag, size) {
+        let shard = self.shard.get();
+        if self.freed_of_recent(shard, tag, size) {
             return;
         }
-        let shard = self.shard.get();
         let own = self.account.get();
         let owner = owner_of(tag);
         let account = shard.accounts.of(owner);

@@ -1,11 +1,13 @@
 //! The hot path: an allocation, a free or a resize, counted in the active operation's account; and the slow halves of
-//! each, for a thread without a shard, a new peak, a block of another operation, and what may fail on purpose.
+//! each, for a thread without a shard, a new peak, a block of another operation, and what may fail on purpose or is
+//! denied.
 
+use super::denial::Offence;
 use super::overflow::OVERFLOW;
 use super::owners::own_account_in;
-use super::shard::UNATTACHED;
 use super::slot::{SLOT, Slot};
-use crate::words::{AccountId, Tag};
+use super::stacks::{self, StackId};
+use crate::words::Tag;
 
 /// Counts a block of `size` bytes that was allocated, if that is quick, and returns its owner's tag. After `None` the
 /// caller must call [`allocated_slowly`].
@@ -49,15 +51,21 @@ pub(super) fn resized(tag: Tag, old: usize, new: usize) -> Tag {
     })
 }
 
-/// Whether [`fails_now`] may return `true`: only where every call takes the slow path.
+/// Whether [`fails_now`] may return `true`, or [`noticed`] have something to do: only where every call takes the slow
+/// path.
 #[inline]
-pub(super) fn may_fail() -> bool {
-    SLOT.with(|slot| std::ptr::eq(slot.hot.get(), &UNATTACHED.level))
+pub(super) fn looks_closely() -> bool {
+    SLOT.with(Slot::looks_closely)
 }
 
 /// Whether the allocation or resize that is asked for now is to fail on purpose. If so, counts it as failed.
 pub(super) fn fails_now() -> bool {
     SLOT.with(Slot::fails_now)
+}
+
+/// Takes down what happened, where a scope denies it.
+pub(super) fn noticed(offence: Offence) {
+    SLOT.with(|slot| slot.noticed(offence));
 }
 
 /// Counts an allocation that [`allocated`] did not: one past the peak, one on a thread without a shard, or one that was
@@ -91,16 +99,22 @@ impl Slot {
 
     #[inline(never)]
     fn freed_slowly(&self, tag: Tag, size: usize) {
-        let own = self.account.get().tag() == tag;
-        if !own && self.is_watched() {
+        if self.is_watched() {
             return self.freed_watched(tag, size);
         }
-        // For a block of the active account, `freed` has moved the level already, that of the shard or of its stand-in.
-        // For a block of another account, the level moves here.
+        // For a block of the active account, `freed` has moved the level already. For a block of another account, the
+        // level moves here.
+        let own = self.account.get().tag() == tag;
         let settled = !own && self.hot.get().fall(size as i64);
         if !settled && self.settled(|level| level.fall(size as i64)).is_none() {
             return OVERFLOW.freed(self.base.get().account(), tag, size);
         }
+        self.freed_of_any(tag, size);
+    }
+
+    /// Counts a free. The level has been moved.
+    #[inline(always)]
+    fn freed_of_any(&self, tag: Tag, size: usize) {
         let account = self.account.get();
         if account.tag() == tag {
             return account.counters.activity.freed(size);
@@ -119,16 +133,20 @@ impl Slot {
         }
     }
 
-    /// Counts a free of a block that another account owns, where every call takes the slow path: most likely it is one
-    /// of the same operation.
+    /// Counts a free where every call takes the slow path: most likely it is one of a call stack of the same operation.
     #[inline(never)]
     fn freed_watched(&self, tag: Tag, size: usize) {
+        if self.looks_closely() {
+            self.noticed(Offence::Free(size));
+        }
         let shard = self.shard.get();
         if !shard.level.fall(size as i64) {
             shard.level.settle();
         }
-        if !self.freed_of_recent(tag, size) {
-            self.freed_of_other(tag, size);
+        if !self.freed_of_recent(shard, tag, size) {
+            // `freed` may have moved the stand-in's level.
+            self.hot.get().forget();
+            self.freed_of_any(tag, size);
         }
     }
 
@@ -144,12 +162,26 @@ impl Slot {
         let innermost = shard.stack.innermost();
         let fails = innermost.fails_now();
         if !innermost.is_armed() {
-            self.hot.set(&shard.level);
+            self.hot.set(self.usual.get());
             if self.active.get().is_captured() {
                 self.block();
             }
         }
         fails
+    }
+
+    /// Takes down what happened, where a scope denies it, with the call stack of the first time.
+    #[cold]
+    #[inline(never)]
+    fn noticed(&self, offence: Offence) {
+        let shard = self.shard.get();
+        // The ledger's own work is denied to nobody.
+        if !self.is_watched() || shard.level.is_quiet() {
+            return;
+        }
+        let stack = || shard.recent.get().map_or(StackId::OTHER, |recent| stacks::here(self.bounds.get(), recent));
+        let operation = self.active.get().id;
+        shard.stack.denials().for_each(|denial| denial.note(offence, operation, stack));
     }
 }
 
@@ -176,9 +208,4 @@ fn resized_slowly(slot: &Slot, tag: Tag, old: usize, new: usize) -> Tag {
         None => OVERFLOW.gave_away(owner, old),
     }
     account.tag()
-}
-
-/// Calls `see` with what this thread did for each account.
-pub(crate) fn for_each_account_here(see: impl FnMut(AccountId, super::account::AccountReading)) {
-    SLOT.with(|slot| slot.shard.get().for_each_account(see));
 }

@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use super::account::{Account, Alone, Peak};
+use super::denial::Denial;
 use super::memory::{Link, zeroed};
-use super::plan::{Failures, Plan};
+use super::plan::{Failures, Plan, Stance};
 use super::shared_level::{BOUND, SharedLevel};
 use crate::words::{Activity, Node};
 
@@ -26,7 +27,7 @@ pub(crate) struct Frame {
     before: Activity<Alone>,
     /// The level it shares with the threads spawned in it.
     shared: Link<SharedLevel>,
-    /// Which allocations are to fail while it is the innermost.
+    /// Which allocations are to fail while it is the innermost, or whether it denies them.
     plan: Plan,
     /// The frame around it; of an unused frame, the next unused one; of the base, none.
     pub(super) below: Link<Frame>,
@@ -158,6 +159,25 @@ impl Frame {
     #[cfg(heapledger_interpose)]
     pub(super) fn share(&self, level: &'static SharedLevel) {
         self.shared.set(Some(level));
+    }
+
+    /// Denies allocations from now on. `false` when the system is out of memory.
+    pub(super) fn deny(&self) -> bool {
+        self.plan.deny()
+    }
+
+    /// What it saw of what it denies.
+    pub(super) fn denial(&self) -> Option<&'static Denial> {
+        self.plan.denial()
+    }
+
+    /// Permits allocations, whatever a scope around it says.
+    pub(super) fn permit(&self) {
+        self.plan.permit();
+    }
+
+    pub(super) fn stance(&self) -> Option<Stance> {
+        self.plan.stance()
     }
 
     /// Whether an allocation may fail on purpose while it is the innermost.

@@ -58,7 +58,7 @@ fn probe() -> bool {
         drop(black_box(Box::new(black_box(Layout::new::<u8>()))));
         let served = slot.phase.get() == Phase::Served;
         slot.phase.set(phase);
-        slot.shard.set(shard);
+        slot.move_to(shard);
         slot.hot.set(hot);
         slot.base.set(base);
         Some(served)

@@ -16,6 +16,8 @@ mod c_heap;
 mod captured;
 /// The hot path: one call counted, and the slow halves.
 mod count;
+/// What scopes that deny allocations saw of them.
+mod denial;
 /// One open scope.
 mod frame;
 /// Whether the ledger serves `std::alloc` in this program.
@@ -63,15 +65,15 @@ pub use allocator::Allocator;
 pub(crate) use account::{AccountReading, Peak};
 pub(crate) use allocator::allocator_name;
 pub(crate) use c_heap::c_heap;
-pub(crate) use captured::prepare_capture;
-pub(crate) use count::for_each_account_here;
+pub(crate) use captured::{prepare_capture, prepare_stacks};
+pub(crate) use denial::{Denial, Offence};
 pub(crate) use frame::ScopeReading;
 pub(crate) use installed::{installed, installed_after};
 #[cfg(heapledger_interpose)]
 pub(crate) use interpose::is_active as interposes;
 pub(crate) use lines::{LineKey, index_of as line_index, issued as lines, line, operation_of};
 pub(crate) use memory::{Link, List, Listed, TAKEN};
-pub(crate) use opened::{Opened, active, adopt, look_again, open};
+pub(crate) use opened::{Opened, active, adopt, is_denied, look_again, open};
 pub(crate) use overflow::OVERFLOW;
 pub(crate) use owners::issue;
 pub(crate) use plan::{Failures, WHOLE};

@@ -1,5 +1,6 @@
 //! An open scope as `front/` holds it, and the operation that is active on this thread.
 
+use super::denial::Denial;
 use super::frame::{Frame, ScopeReading};
 use super::plan::Failures;
 #[cfg(heapledger_interpose)]
@@ -43,9 +44,9 @@ impl Slot {
         let frame = shard.stack.open(self.account.get(), serial, (node, account), carried, &shard.level)?;
         self.account.set(account);
         self.active.set(node);
-        self.hot.set(&shard.level);
+        self.hot.set(self.usual.get());
         if node.is_captured() {
-            self.watch_captured(frame);
+            self.watch_captured();
         }
         Some(Opened { frame, serial })
     }
@@ -93,12 +94,30 @@ impl Opened {
 
     /// Makes allocations fail, as `failures` says, while the scope is the innermost.
     pub(crate) fn fail(self, failures: Failures) {
-        SLOT.with(|slot| {
-            if let Some(shard) = slot.shard_now() {
-                self.frame.plan(self.serial, failures);
-                slot.watch(shard.stack.innermost(), slot.active.get());
-            }
-        });
+        self.frame.plan(self.serial, failures);
+        look_again();
+    }
+
+    /// Takes down what is allocated in the scope from now on, and where that begins. `false` when the system is out of
+    /// memory. When the scope has ended, [`look_again`] is to be called.
+    pub(crate) fn deny(self) -> bool {
+        let denies = self.frame.deny();
+        SLOT.with(Slot::prepare_stacks);
+        look_again();
+        denies
+    }
+
+    /// What it saw of what it denies; `None` if the scope has ended.
+    pub(crate) fn denial(self) -> Option<&'static Denial> {
+        let is_open = SLOT.with(|slot| slot.shard_now().is_some()) && self.frame.is_open(self.serial);
+        self.frame.denial().filter(|_| is_open)
+    }
+
+    /// Lets scopes around it, which has just begun, see nothing of what is allocated in it. When it has ended,
+    /// [`look_again`] is to be called.
+    pub(crate) fn permit(self) {
+        self.frame.permit();
+        look_again();
     }
 
     /// How many allocations failed on purpose in it; `None` if the scope has ended.
@@ -144,14 +163,15 @@ pub(crate) fn adopt(node: &'static Node) {
     });
 }
 
-/// Looks whether the operation that is active on this thread is captured: it may have changed. Not to be called from
-/// inside the allocator.
+/// Whether a scope of this thread denies what happens now.
+pub(crate) fn is_denied() -> bool {
+    SLOT.with(|slot| slot.shard_now().is_some_and(|shard| shard.stack.denials().next().is_some()))
+}
+
+/// Looks whether the operation that is active on this thread is captured, whether something may fail, and whether
+/// anything is denied: it may have changed. Not to be called from inside the allocator.
 pub(crate) fn look_again() {
-    SLOT.with(|slot| {
-        if let Some(shard) = slot.shard_now() {
-            slot.watch(shard.stack.innermost(), slot.active.get());
-        }
-    });
+    SLOT.with(Slot::watch_anew);
 }
 
 /// The shared level in which a thread spawned now by this one starts; `None` where no open scope asked for that.

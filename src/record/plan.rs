@@ -1,10 +1,12 @@
-//! Which allocations of a scope are to fail, as a test planned it. Only the scope's own thread reads and advances a
-//! plan. It never allocates. A frame without planned failures has a plan in which no allocation fails.
+//! What a test planned for the allocations of a scope: which are to fail, or that none may be. Only the scope's own
+//! thread reads and advances a plan. It never allocates. A frame for which nothing was planned has a plan in which no
+//! allocation fails, and none is denied.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use super::memory::zeroed;
+use super::denial::Denial;
+use super::memory::{Link, linked_or_new, zeroed};
 
 /// Which allocations are to fail.
 #[derive(Clone, Copy, Debug)]
@@ -26,59 +28,108 @@ const MIX_2: u64 = 0x94d0_49bb_1331_11eb;
 /// A frame's failures, and how far they have come.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// Whether something may still fail. A scope without a plan looks at this alone.
-    armed: AtomicBool,
+    /// What is planned. A scope without a plan looks at this alone.
+    state: AtomicU32,
     /// How many allocations until one fails, that one included; zero where the share decides.
     left: AtomicU64,
     /// How many of [`WHOLE`] fail.
     share: AtomicU64,
     /// Where the pseudo-random sequence is.
-    state: AtomicU64,
+    draws: AtomicU64,
     /// How many have failed.
     failed: AtomicU64,
+    /// What it saw of allocations that it denies. Made when it first denies them, and kept for later scopes.
+    denial: Link<Denial>,
 }
 
-zeroed!(Plan { armed, left, share, state, failed });
+zeroed!(Plan { state, left, share, draws, failed, denial });
+
+/// Values of a plan's state: there is none; something may still fail; nothing may any more; all is denied; all is
+/// permitted.
+const NONE: u32 = 0;
+const ARMED: u32 = 1;
+const SPENT: u32 = 2;
+const DENIES: u32 = 3;
+const PERMITS: u32 = 4;
+
+/// What a scope says of allocations, its own and those of scopes inside it that say nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stance {
+    Denies(&'static Denial),
+    Permits,
+}
 
 impl Plan {
     pub(super) const fn none() -> Self {
         Self {
-            armed: AtomicBool::new(false),
+            state: AtomicU32::new(NONE),
             left: AtomicU64::new(0),
             share: AtomicU64::new(0),
-            state: AtomicU64::new(0),
+            draws: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            denial: Link::none(),
         }
     }
 
     /// Plans no failure and counts none, for a frame that is used again.
     #[inline]
     pub(super) fn clear(&self) {
-        self.armed.store(false, Relaxed);
-        self.failed.store(0, Relaxed);
+        self.state.store(NONE, Relaxed);
     }
 
     /// Plans `failures`, in place of those planned before.
     pub(super) fn set(&self, failures: Failures) {
-        let (left, share, state) = match failures {
+        if self.state.load(Relaxed) == NONE {
+            self.failed.store(0, Relaxed);
+        }
+        let (left, share, seed) = match failures {
             Failures::Nth(number) => (number, 0, 0),
             Failures::Share { share, seed } => (0, share, seed),
         };
         self.left.store(left, Relaxed);
         self.share.store(share, Relaxed);
-        self.state.store(state, Relaxed);
-        self.armed.store(left | share != 0, Relaxed);
+        self.draws.store(seed, Relaxed);
+        self.arm(left | share != 0);
+    }
+
+    /// Denies allocations, in place of what was planned before. `false` when the system is out of memory.
+    pub(super) fn deny(&self) -> bool {
+        let Some(denial) = linked_or_new(&self.denial) else { return false };
+        denial.begin();
+        self.state.store(DENIES, Relaxed);
+        true
+    }
+
+    /// Permits allocations, in place of what was planned before.
+    pub(super) fn permit(&self) {
+        self.state.store(PERMITS, Relaxed);
+    }
+
+    pub(super) fn denial(&self) -> Option<&'static Denial> {
+        self.denial.get()
+    }
+
+    pub(super) fn stance(&self) -> Option<Stance> {
+        match self.state.load(Relaxed) {
+            DENIES => self.denial().map(Stance::Denies),
+            PERMITS => Some(Stance::Permits),
+            _ => None,
+        }
+    }
+
+    fn arm(&self, armed: bool) {
+        self.state.store(if armed { ARMED } else { SPENT }, Relaxed);
     }
 
     /// Whether an allocation may still fail.
     #[inline]
     pub(super) fn is_armed(&self) -> bool {
-        self.armed.load(Relaxed)
+        self.state.load(Relaxed) == ARMED
     }
 
     /// How many have failed.
     pub(super) fn failed(&self) -> u64 {
-        self.failed.load(Relaxed)
+        if self.state.load(Relaxed) == NONE { 0 } else { self.failed.load(Relaxed) }
     }
 
     /// Whether the allocation that is asked for now is to fail. Advances the plan.
@@ -96,7 +147,7 @@ impl Plan {
         if fails {
             self.failed.store(self.failed.load(Relaxed) + 1, Relaxed);
             // The n-th allocation is the only one to fail; a share goes on.
-            self.armed.store(self.share.load(Relaxed) != 0, Relaxed);
+            self.arm(self.share.load(Relaxed) != 0);
         }
         fails
     }
@@ -104,8 +155,8 @@ impl Plan {
     /// The next number below [`WHOLE`], by SplitMix64, for which every seed is good. The shifts by 30, 27 and 31 are
     /// its own too.
     fn draw(&self) -> u64 {
-        let state = self.state.load(Relaxed).wrapping_add(GOLDEN_GAMMA);
-        self.state.store(state, Relaxed);
+        let state = self.draws.load(Relaxed).wrapping_add(GOLDEN_GAMMA);
+        self.draws.store(state, Relaxed);
         let mixed = (state ^ (state >> 30)).wrapping_mul(MIX_1);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(MIX_2);
         (mixed ^ (mixed >> 31)) >> (u64::BITS - WHOLE.trailing_zeros())

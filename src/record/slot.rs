@@ -33,8 +33,11 @@ pub(super) enum Phase {
 
 pub(super) struct Slot {
     /// What the hot path writes: the shard's level; or one that never has room, where every call is to take the slow
-    /// path: that of [`UNATTACHED`] where something may fail on purpose, else the shard's own.
+    /// path: that of [`UNATTACHED`] where something may fail on purpose or is denied, else the shard's own.
     pub(super) hot: Cell<&'static Level>,
+    /// What `hot` is where the innermost scope and its operation ask for nothing: the shard's level; that of
+    /// [`UNATTACHED`] where a scope denies allocations.
+    pub(super) usual: Cell<&'static Level>,
     /// The active operation's account in that shard.
     pub(super) account: Cell<&'static Account>,
     /// The thread's shard; [`UNATTACHED`] where it has none.
@@ -57,6 +60,7 @@ thread_local! {
     pub(super) static SLOT: Slot = const {
         Slot {
             hot: Cell::new(&UNATTACHED.level),
+            usual: Cell::new(&UNATTACHED.level),
             account: Cell::new(&UNUSED),
             shard: Cell::new(&UNATTACHED),
             active: Cell::new(&UNATTRIBUTED),
@@ -80,44 +84,78 @@ impl Drop for Retire {
 
 impl Slot {
     /// Whether every call takes the slow path although the thread has a shard, because something may fail on purpose or
-    /// the active operation is captured.
+    /// is denied, or the active operation is captured.
     #[inline]
     pub(super) fn is_watched(&self) -> bool {
         !std::ptr::eq(self.hot.get(), &self.shard.get().level)
     }
 
-    /// Sends every call to the slow path if something may fail in `innermost` or `node`, its operation, is captured,
-    /// and otherwise only those that must go there.
+    /// Sends every call to the slow path if something may fail in `innermost` or is denied, or if `node`, its
+    /// operation, is captured; and otherwise only those that must go there.
     #[inline]
     pub(super) fn watch(&self, innermost: &Frame, node: &Node) {
-        self.hot.set(if innermost.is_armed() { &UNATTACHED.level } else { &self.shard.get().level });
+        self.hot.set(self.usual.get());
+        if innermost.is_armed() || node.is_captured() {
+            self.watch_closely(innermost, node);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn watch_closely(&self, innermost: &Frame, node: &Node) {
+        if innermost.is_armed() {
+            self.hot.set(&UNATTACHED.level);
+        }
         if node.is_captured() {
-            self.watch_captured(innermost);
+            self.watch_captured();
+        }
+    }
+
+    /// Looks anew at all that sends calls to the slow path. Not to be called from inside the allocator.
+    pub(super) fn watch_anew(&self) {
+        if let Some(shard) = self.shard_now() {
+            let denies = shard.stack.denials().next().is_some();
+            self.usual.set(if denies { &UNATTACHED.level } else { &shard.level });
+            self.watch(shard.stack.innermost(), self.active.get());
         }
     }
 
     /// Sends every call to the slow path, in a captured operation. Not to be called from inside the allocator.
     #[cold]
     #[inline(never)]
-    pub(super) fn watch_captured(&self, innermost: &Frame) {
-        self.learn_bounds();
-        // Without memory for it, nothing is captured on this thread.
-        let _ = linked_or_new(&self.shard.get().recent);
-        if !innermost.is_armed() {
-            self.block();
-        }
+    pub(super) fn watch_captured(&self) {
+        self.prepare_stacks();
+        self.block();
     }
 
-    /// Sends every call to the slow path.
+    /// Prepares for call stacks to be taken on this thread. Not to be called from inside the allocator.
+    pub(super) fn prepare_stacks(&self) {
+        self.learn_bounds();
+        // Without memory for it, none is taken.
+        let _ = linked_or_new(&self.shard.get().recent);
+    }
+
+    /// Sends every call to the slow path, if it does not go there to be looked at already.
     pub(super) fn block(&self) {
+        if self.looks_closely() {
+            return;
+        }
         let blocked = &self.shard.get().blocked;
         blocked.forget();
         self.hot.set(blocked);
     }
 
+    /// Whether every call is looked at, because something may fail on purpose or is denied. Also on a thread without a
+    /// shard.
+    #[inline]
+    pub(super) fn looks_closely(&self) -> bool {
+        std::ptr::eq(self.hot.get(), &UNATTACHED.level)
+    }
+
     /// Makes `shard` the thread's own.
     pub(super) fn move_to(&self, shard: &'static Shard) {
         self.shard.set(shard);
+        self.usual.set(&shard.level);
         self.hot.set(&shard.level);
     }
 

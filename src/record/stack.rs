@@ -9,9 +9,11 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32, fence};
 
 use super::account::{Account, Alone, Peak};
+use super::denial::Denial;
 use super::frame::{Frame, ScopeReading};
 use super::level::Level;
 use super::memory::{Link, new_permanent, zeroed};
+use super::plan::Stance;
 use super::shared_level::SharedLevel;
 use super::strangers;
 use crate::words::{Activity, LEDGER, Node, Register};
@@ -250,16 +252,23 @@ impl Stack {
         self.spare.set(Some(frame));
     }
 
+    /// Its frames, from the innermost down to the base. Only the thread itself looks.
+    fn frames(&'static self) -> impl Iterator<Item = &'static Frame> {
+        std::iter::successors(Some(self.innermost()), |frame| frame.below.get())
+    }
+
     /// The level of the innermost scope that shares one.
     pub(super) fn innermost_shared(&'static self) -> Option<&'static SharedLevel> {
-        let mut frame = Some(self.innermost());
-        while let Some(here) = frame {
-            if let Some(shared) = here.shared() {
-                return Some(shared);
-            }
-            frame = here.below.get();
-        }
-        None
+        self.frames().find_map(Frame::shared)
+    }
+
+    /// What denies what happens now: the scopes that deny allocations, from the innermost out, as far as none permits
+    /// them.
+    pub(super) fn denials(&'static self) -> impl Iterator<Item = &'static Denial> {
+        self.frames().filter_map(Frame::stance).map_while(|stance| match stance {
+            Stance::Denies(denial) => Some(denial),
+            Stance::Permits => None,
+        })
     }
 
     /// Makes `node` the thread's base operation; `active` is what its innermost one is then.

@@ -38,6 +38,12 @@ pub(crate) fn end_capture(id: CaptureId) {
     });
 }
 
+/// Prepares for call stacks to be taken from now on. `false` where none can be.
+pub(crate) fn prepare_stacks() -> bool {
+    record::takes_stacks()
+        || cfg!(heapledger_lines) && record::quietly(|| record::lock_over_forks(record::prepare_stacks))
+}
+
 /// Learns which modules the program unloaded, before stacks are read.
 pub(crate) fn look_at_modules() {
     record::quietly(|| record::lock_over_forks(record::look_at_modules));

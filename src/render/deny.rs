@@ -1,9 +1,12 @@
-//! What an operation allocated although it must not, for people: the figures, the place, and which operations did it.
+//! What an operation did although it must not, for people: the figures, the first one and its lines, and which
+//! operations did it.
 
 use std::fmt::{self, Write};
 
-use crate::judging::{Allocated, Violation};
-use crate::words::{Bytes, counted, exact, printable};
+use super::amounts::bytes;
+use super::stacks::stack_line;
+use crate::judging::{FirstOffender, Offences, Violation};
+use crate::words::{counted, exact, printable};
 
 /// How many operations are shown of a list that may be long.
 const SHOWN: usize = 8;
@@ -14,37 +17,52 @@ pub(crate) fn violation(found: &Violation, out: &mut impl Write) -> fmt::Result 
         0 => "none may be".into(),
         allowed => format!("at most {} may be", exact(allowed.into())),
     };
-    writeln!(out, "deny_alloc \"{}\": {}, where {may}", printable(&found.path), in_full(found.did))?;
-    writeln!(out, "  at       {}", found.caller)?;
+    let place = printable(&format!("{}:{}", found.caller.file(), found.caller.line()));
+    writeln!(out, "deny_alloc \"{}\" ({place}): {}, where {may}", printable(&found.path), in_full(found.did()))?;
+    if let Some(first) = &found.first {
+        writeln!(out, "  first    {}", first_offender(first))?;
+    }
     let by = found.by.iter().take(SHOWN).map(|(path, did)| format!("{}: {}", printable(path), in_short(*did)));
     let by = by.collect::<Vec<_>>().join("; ");
     let more = found.by.len().saturating_sub(SHOWN);
     let more = if more > 0 { format!("; and {}", counted(more as u64, "more operation")) } else { String::new() };
     writeln!(out, "  by       {by}{more}")?;
-    write!(out, "  next     reuse a buffer, or reserve before the scope; frees are allowed")
+    let next = match found.denies_frees {
+        true => "reuse a buffer, reserve before the scope, and drop behind it",
+        false => "reuse a buffer, or reserve before the scope; frees are allowed",
+    };
+    write!(out, "  next     {next}; `permit` lets a part of it allocate")
 }
 
-/// `3 allocations of 1.20 KiB (1,234 B), 1 resize`; the bytes are those of both.
-fn in_full(did: Allocated) -> String {
-    /// From here on `Bytes` shows three digits and a unit, so the exact number is added.
-    const SMALLEST_UNIT: u64 = 1 << 10;
-    let bytes = match did.bytes {
-        ..SMALLEST_UNIT => Bytes(did.bytes.into()).to_string(),
-        bytes => format!("{} ({} B)", Bytes(bytes.into()), exact(bytes.into())),
+/// `1 allocation of 100 B in parse/tokens  src/parse.rs:41 tokens <- src/lib.rs:7 parse`.
+pub(crate) fn first_offender(first: &FirstOffender) -> String {
+    let lines = match &first.stack {
+        Some((kind, frames)) => stack_line(*kind, frames),
+        None => "where is not known: call stacks need x86-64 Linux, and the feature `lines`".into(),
     };
-    match (did.allocs, did.reallocs) {
-        (0, resizes) => format!("{} of {bytes}", counted(resizes, "resize")),
-        (allocs, 0) => format!("{} of {bytes}", counted(allocs, "allocation")),
-        (allocs, resizes) => format!("{} of {bytes}, {}", counted(allocs, "allocation"), counted(resizes, "resize")),
-    }
+    format!("{} in {}  {lines}", in_full(first.did), printable(&first.path))
+}
+
+/// `3 allocations of 1.20 KiB (1,234 B), 1 resize, 2 frees of 64 B`; the first bytes are those of allocations and
+/// resizes.
+fn in_full(did: Offences) -> String {
+    in_words(did, |count, bytes_of| format!("{count} of {}", bytes(bytes_of)))
 }
 
 /// `1 allocation, 1,034 B, 1 resize`.
-fn in_short(did: Allocated) -> String {
-    let bytes = format!("{} B", exact(did.bytes.into()));
-    match (did.allocs, did.reallocs) {
-        (0, resizes) => format!("{}, {bytes}", counted(resizes, "resize")),
-        (allocs, 0) => format!("{}, {bytes}", counted(allocs, "allocation")),
-        (allocs, resizes) => format!("{}, {bytes}, {}", counted(allocs, "allocation"), counted(resizes, "resize")),
-    }
+fn in_short(did: Offences) -> String {
+    in_words(did, |count, bytes| format!("{count}, {} B", exact(bytes.into())))
+}
+
+fn in_words(did: Offences, with_bytes: impl Fn(String, u64) -> String) -> String {
+    let allocs = || with_bytes(counted(did.allocs, "allocation"), did.bytes);
+    let resizes = counted(did.reallocs, "resize");
+    let allocated = match (did.allocs, did.reallocs) {
+        (0, 0) => None,
+        (0, _) => Some(with_bytes(resizes, did.bytes)),
+        (_, 0) => Some(allocs()),
+        _ => Some(format!("{}, {resizes}", allocs())),
+    };
+    let freed = (did.frees > 0).then(|| with_bytes(counted(did.frees, "free"), did.freed_bytes));
+    allocated.into_iter().chain(freed).collect::<Vec<_>>().join(", ")
 }

@@ -19,7 +19,7 @@ pub(crate) mod report;
 /// Call stacks by what they leave.
 mod stacks;
 
-pub(crate) use deny::violation;
+pub(crate) use deny::{first_offender, violation};
 pub(crate) use leak::{leak, leak_so_far, sentence, warnings};
 pub(crate) use look::{DEFAULT_WIDTH, Look};
 pub(crate) use stacks::stack_line;

@@ -9,7 +9,7 @@ use super::judge::{Case, judge_operation};
 use super::measured::{Denied, LeakTested, LeakVerdict, Measured, Observed};
 use super::run::{Blind, Part};
 use crate::reading::Data;
-use crate::words::Tally;
+use crate::words::{Tally, counted};
 
 /// Judges every figure that the policy limits: operations by path, their figures by name.
 pub(crate) fn judge(case: &Case<'_>, part: &Part) -> Vec<Finding> {
@@ -52,14 +52,20 @@ fn found_leak(test: &LeakTested) -> Option<Finding> {
 }
 
 fn found_denied(denied: &Denied) -> Finding {
-    let did = match denied.allocs {
-        1 => "1 allocation or resize".into(),
-        allocs => format!("{allocs} allocations and resizes"),
+    let Denied { path, allocs, allocated_bytes, frees, freed_bytes, first, site, denied_at } = denied;
+    let shown = |bytes: &u64| Figure::AllocatedBytes.shown(clamped(*bytes));
+    let allocated = match allocs {
+        0 => None,
+        1 => Some(format!("1 allocation or resize of {}", shown(allocated_bytes))),
+        _ => Some(format!("{allocs} allocations and resizes of {}", shown(allocated_bytes))),
     };
-    let bytes = Figure::AllocatedBytes.shown(clamped(denied.allocated_bytes));
-    let note = format!("{did} of {bytes} where none may be");
-    let found = Finding::of(&denied.path, Some(Figure::Allocs), Status::Breach).noting(note);
-    Finding { value: Some(clamped(denied.allocs)), site: denied.site.clone(), ..found }
+    let freed = (*frees > 0).then(|| format!("{} of {}", counted(*frees, "free"), shown(freed_bytes)));
+    let did = allocated.into_iter().chain(freed).collect::<Vec<_>>().join(" and ");
+    let first = first.as_ref().map_or(String::new(), |first| format!("; the first: {first}"));
+    let note = format!("{did} where none may be, denied at {denied_at}{first}");
+    let found = Finding::of(path, Some(Figure::Allocs), Status::Breach).noting(note);
+    let site = site.as_ref().unwrap_or(denied_at);
+    Finding { value: Some(clamped(*allocs)), site: Some(site.clone()), ..found }
 }
 
 /// What the ledger itself could not keep.

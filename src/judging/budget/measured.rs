@@ -71,9 +71,18 @@ pub(crate) enum LeakVerdict {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Denied {
     pub(crate) path: String,
+    /// Allocations and resizes.
     pub(crate) allocs: u64,
     pub(crate) allocated_bytes: u64,
+    /// Frees, where they are denied.
+    pub(crate) frees: u64,
+    pub(crate) freed_bytes: u64,
+    /// What was the first, and the functions that lead there, in words.
+    pub(crate) first: Option<String>,
+    /// Where that is in the user's own code, if that is known.
     pub(crate) site: Option<Site>,
+    /// Who denied it.
+    pub(crate) denied_at: Site,
 }
 
 #[cfg(feature = "serde")]
