@@ -101,11 +101,11 @@ mod record;
 /// Names to operations, and back.
 mod registry;
 
-/// The counters at one moment, as plain values.
-mod reading;
-
 /// From return addresses to lines of source code.
 mod symbols;
+
+/// The counters at one moment, as plain values.
+mod reading;
 
 /// Values in, findings out.
 mod judging;
@@ -133,6 +133,7 @@ pub use front::{MeasuredFuture, measure_async};
 pub use front::{Name, Operation, Scope, current, is_installed, measure, track};
 pub use front::{Track, Tracked};
 pub use judging::leak::Verdict;
-pub use reading::{CallStack, CallStackKind, Report, Row, SizeClass, Snapshot, report, snapshot};
+pub use reading::{CallStack, CallStackKind, Report, ReportedStack, Row, SizeClass, Snapshot, report, snapshot};
 pub use record::Allocator;
+pub use symbols::{CallFrame, InModule, Origin};
 pub use words::{Error, Site, Tally};

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release --example code_search                  # the sources that cargo unpacked for this project
 //! cargo run --release --example code_search -- FOLDER        # the text files of a folder
+//! cargo run --release --example code_search -- --capture index_build   # and which lines allocated what it took
 //! ```
 //!
 //! What a program needs for that is in this file: the allocator, and a report at the end. The engine names what it
@@ -32,6 +33,10 @@ struct Cli {
     #[command(flatten)]
     options: app::Options,
 
+    /// Also show which lines allocated what the operation NAME took: a path or a glob, such as `search/*`.
+    #[arg(long, value_name = "NAME")]
+    capture: Option<String>,
+
     /// Also write the report to FILE, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -45,6 +50,8 @@ fn main() -> ExitCode {
 fn demo(cli: &Cli) -> anyhow::Result<()> {
     // Before the work, so that a file that cannot be written is not found out after it.
     let json = cli.json.as_deref().map(JsonFile::create).transpose()?;
+
+    let _capture = cli.capture.as_deref().map(heapledger::capture);
 
     // The index stays open while the report is made: `live` is what a running search engine holds.
     let done = app::run(&cli.options)?;

@@ -25,6 +25,11 @@ mod row;
 mod size_class;
 /// The counters of every operation at one moment, and the difference of two.
 mod snapshot;
+/// The call stacks of a report.
+mod stacks;
+/// The call stacks of a report as JSON, and back.
+#[cfg(feature = "serde")]
+mod stacks_json;
 /// What the accounts of one operation add up to.
 mod sums;
 /// The walk over everything that is recorded.
@@ -37,6 +42,7 @@ pub use report::{Report, report};
 pub use row::Row;
 pub use size_class::SizeClass;
 pub use snapshot::{Snapshot, snapshot};
+pub use stacks::ReportedStack;
 
 pub(crate) use call_stack::addresses_of;
 pub(crate) use environment::Environment;

@@ -1,8 +1,13 @@
 //! A report: what a snapshot says, arranged for people and for files. Plain values; rendering is elsewhere.
 
+use std::collections::{BTreeSet, HashSet};
+
 use super::arrange::{arrange, merge_by_path};
+#[cfg(doc)]
+use super::call_stack::CallStackKind;
 use super::row::Row;
 use super::snapshot::{Snapshot, snapshot};
+use super::stacks::{ReportedStack, Stacks};
 use crate::record::{BOUND, Own, quietly};
 use crate::words::{Cause, Error, LEDGER, Node, Tally, UNATTRIBUTED};
 
@@ -43,6 +48,8 @@ pub(crate) struct Data {
     pub(crate) shards: u64,
     pub(crate) shard_bytes: u64,
     pub(crate) rows: Vec<Row>,
+    /// Of operations that were captured.
+    pub(crate) stacks: Stacks,
 }
 
 /// Reads the counters of every operation and arranges them: `snapshot().report()`.
@@ -78,6 +85,8 @@ impl Snapshot {
             let mut rows = merge_by_path(rows).unwrap_or_default();
             arrange(&mut rows);
             let problem = self.check().err();
+            let sources = BTreeSet::from_iter(rows.iter().filter_map(|row| Some(&*row.site.as_ref()?.file)));
+            let stacks = Stacks::of(&self.charged_to_stacks(&wanted), &Vec::from_iter(sources));
             Data {
                 processes: 1,
                 difference: self.is_difference(),
@@ -92,6 +101,7 @@ impl Snapshot {
                 shards: self.shards(),
                 shard_bytes: self.outside(),
                 rows,
+                stacks,
             }
         }))
     }
@@ -122,6 +132,26 @@ impl Report {
     /// ```
     pub fn operation(&self, path: &str) -> Option<&Row> {
         self.0.rows.iter().find(|row| row.path == path)
+    }
+
+    /// Which call stacks allocated what the operations at and below `path` own and have allocated, with their functions
+    /// and lines; those that own the most first. Adds up exactly to [`Row::total`] of that path.
+    ///
+    /// Stacks are known of what was allocated or resized while a [`capture`](crate::capture) went on; the rest is one
+    /// entry of the kind [`NotCaptured`](CallStackKind::NotCaptured). Functions are looked up when the report is made,
+    /// once for the whole of it.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let _capture = heapledger::capture("index_build");
+    /// let (kept, _) = heapledger::measure("index_build", || [vec![0u8; 4096], vec![0u8; 64]]);
+    /// let report = heapledger::report();
+    /// let stacks = report.stacks("index_build");
+    /// assert_eq!(stacks.iter().map(|stack| stack.live_bytes).sum::<i64>(), 4096 + 64);
+    /// # drop(kept);
+    /// ```
+    pub fn stacks(&self, path: &str) -> Vec<ReportedStack<'_>> {
+        self.0.stacks(path)
     }
 
     /// The sum of all operations; its peak is the process's own.
@@ -236,7 +266,21 @@ impl Data {
             shards: one.shards.checked_add(other.shards)?,
             shard_bytes: one.shard_bytes.checked_add(other.shard_bytes)?,
             rows,
+            stacks: one.stacks.plus(&other.stacks)?,
         })
+    }
+
+    /// The outermost operations of which stacks are known, in reading order.
+    pub(crate) fn outermost_captured(&self) -> impl Iterator<Item = &str> {
+        let outermost = HashSet::<&str>::from_iter(self.stacks.outermost());
+        self.rows.iter().map(|row| row.path.as_str()).filter(move |path| outermost.contains(path))
+    }
+
+    /// What [`Report::stacks`] says.
+    pub(crate) fn stacks(&self, path: &str) -> Vec<ReportedStack<'_>> {
+        let row = self.rows.iter().find(|row| row.path == path);
+        let is_within = |one: &str| one.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        row.map(|row| self.stacks.within(&row.total, is_within)).unwrap_or_default()
     }
 }
 

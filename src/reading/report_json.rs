@@ -1,6 +1,6 @@
 //! The report as JSON, with a schema version, and back. The JSON of what a run measured has the same frame.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::de::DeserializeOwned;
 use serde::ser::Serialize;
@@ -8,6 +8,8 @@ use serde::ser::Serialize;
 use super::arrange::arrange;
 use super::report::{Data, Report};
 use super::row::Row;
+use super::stacks::Stacks;
+use super::sums::LineSums;
 use crate::record::{Own, quietly};
 use crate::words::{Cause, Error, MAX_DEPTH, MAX_NAME, Tally, json_object};
 
@@ -15,7 +17,9 @@ use crate::words::{Cause, Error, MAX_DEPTH, MAX_NAME, Tally, json_object};
 const MAX_PATH: usize = MAX_DEPTH as usize * (MAX_NAME + 1);
 
 /// Raised when a reader of the old form would misread the new one. New fields do not raise it.
-pub(crate) const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
+/// The oldest that is read: schema 1 has no call stacks.
+const OLDEST: u32 = 1;
 
 json_object!(Data {
     processes,
@@ -31,6 +35,7 @@ json_object!(Data {
     shards,
     shard_bytes,
     rows,
+    stacks or Stacks::default(),
 });
 
 json_object!(Row { path, scopes, threads, peak_error, site or None, own, total });
@@ -47,7 +52,7 @@ impl Report {
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-    /// assert!(heapledger::report().to_json().starts_with(r#"{"schema":1,"#));
+    /// assert!(heapledger::report().to_json().starts_with(r#"{"schema":2,"#));
     /// ```
     pub fn to_json(&self) -> String {
         text_of(&*self.0)
@@ -103,9 +108,9 @@ fn unreadable(what: String) -> Error {
 pub(crate) fn parsed<D: DeserializeOwned>(what: &str, text: &str) -> Result<D, Error> {
     let not_ours = |error: serde_json::Error| unreadable(format!("not a heapledger {what}: {error}"));
     let Version { schema } = serde_json::from_str(text).map_err(not_ours)?;
-    if schema != SCHEMA {
+    if !(OLDEST..=SCHEMA).contains(&schema) {
         let what = format!(
-            "the {what} has schema {schema}, and this heapledger ({}) reads schema {SCHEMA}: use the heapledger that wrote it",
+            "the {what} has schema {schema}, and this heapledger ({}) reads schemas {OLDEST} to {SCHEMA}: use the heapledger that wrote it",
             env!("CARGO_PKG_VERSION"),
         );
         return Err(Error(Cause::OtherSchema { what }));
@@ -160,6 +165,22 @@ pub(crate) fn check(data: &mut Data) -> Result<(), Error> {
         row.own = row.own.counts().tally(row.own.peak_bytes);
     }
     add_up(&data.rows)?;
+    check_stacks(data)?;
     arrange(&mut data.rows);
+    Ok(())
+}
+
+/// Refuses stacks of an operation that is not there, or that allocated more than it.
+fn check_stacks(data: &Data) -> Result<(), Error> {
+    let rows: HashMap<&str, &Row> = data.rows.iter().map(|row| (row.path.as_str(), row)).collect();
+    for (path, stacks) in &data.stacks.operations {
+        let wrong = |what: &str| unreadable(format!("the report's stacks of operation {:?} {what}", beginning(path)));
+        let row = rows.get(path.as_str()).ok_or_else(|| wrong("belong to no row"))?;
+        let sum = stacks.values().try_fold(LineSums::default(), |sum, one| sum.checked_plus(one));
+        let sum = sum.ok_or_else(|| wrong("overflow when they are added up"))?;
+        if sum.allocs > row.own.allocs || sum.allocated_bytes > row.own.allocated_bytes {
+            return Err(wrong("allocated more than the operation"));
+        }
+    }
     Ok(())
 }

@@ -210,13 +210,10 @@ impl Snapshot {
 
     /// The same of the operations that are `wanted`.
     pub(crate) fn stacks_of(&self, wanted: impl Fn(&Node) -> bool) -> Vec<CallStack> {
-        registry::look_at_modules();
         let own = self.0.nodes.iter().filter(|node| wanted(node)).map(|node| LineSums::of(&self.own(node).counts));
         let mut rest = own.fold(LineSums::default(), |sum, own| sum.plus(&own));
-        // Where no stack can be taken, all of them are the other ones.
-        let captured = self.lines_of(wanted).filter(|(line, _)| line.stack != StackId::OTHER || record::takes_stacks());
         let mut stacks: BTreeMap<StackId, LineSums> = BTreeMap::new();
-        for (line, sums) in captured {
+        for (line, sums) in self.stack_lines_of(wanted) {
             let known = stacks.entry(line.stack).or_default();
             *known = known.plus(sums);
             rest = rest.minus(sums);
@@ -267,6 +264,20 @@ impl Snapshot {
         let lines = self.0.pass.lines.iter().enumerate();
         let lines = lines.filter_map(|(at, sums)| Some((record::line(at)?, sums)));
         lines.filter(move |(line, _)| wanted.get(line.operation.index()) == Some(&true))
+    }
+
+    /// What was charged to lines of the operations that are `wanted`, and to stacks with it.
+    fn stack_lines_of(&self, wanted: impl Fn(&Node) -> bool) -> impl Iterator<Item = (LineKey, &LineSums)> {
+        registry::look_at_modules();
+        // Where no stack can be taken, all of them are the other ones.
+        self.lines_of(wanted).filter(|(line, _)| line.stack != StackId::OTHER || record::takes_stacks())
+    }
+
+    /// What was charged to stacks and moved, of the operations that are `wanted`: each with the operation's path.
+    pub(super) fn charged_to_stacks(&self, wanted: impl Fn(&Node) -> bool) -> Vec<(String, StackId, LineSums)> {
+        let charged = self.stack_lines_of(wanted).filter(|(_, sums)| **sums != LineSums::default());
+        let path = |line: LineKey| Some(self.0.nodes.get(line.operation.index())?.path());
+        charged.filter_map(|(line, sums)| Some((path(line)?, line.stack, *sums))).collect()
     }
 
     /// The whole process: every operation, the unattributed and the ledger's own included. Its peak is the process's

@@ -22,9 +22,22 @@ impl LineSums {
 
     /// The figures of a whole operation: within it, what moved cancels out.
     pub(super) fn of(counts: &Counts) -> Self {
-        let tally = counts.tally(None);
-        let Tally { allocs, allocated_bytes, live_blocks, live_bytes, .. } = tally;
+        Self::of_tally(&counts.tally(None))
+    }
+
+    pub(super) fn of_tally(tally: &Tally) -> Self {
+        let Tally { allocs, allocated_bytes, live_blocks, live_bytes, .. } = *tally;
         Self { allocs, allocated_bytes, live_blocks, live_bytes }
+    }
+
+    /// The sum; `None` where it overflows.
+    pub(super) fn checked_plus(&self, other: &Self) -> Option<Self> {
+        Some(Self {
+            allocs: self.allocs.checked_add(other.allocs)?,
+            allocated_bytes: self.allocated_bytes.checked_add(other.allocated_bytes)?,
+            live_blocks: self.live_blocks.checked_add(other.live_blocks)?,
+            live_bytes: self.live_bytes.checked_add(other.live_bytes)?,
+        })
     }
 
     pub(super) fn plus(&self, other: &Self) -> Self {

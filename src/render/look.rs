@@ -3,6 +3,8 @@
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
+use crate::words::{Bytes, Count, exact};
+
 /// How a text is to look. The caller decides; nothing is asked of a terminal here.
 pub(crate) struct Look {
     /// In columns of a terminal.
@@ -16,6 +18,15 @@ pub(crate) struct Look {
 }
 
 impl Look {
+    /// So many bytes, with a unit unless they are exact.
+    pub(super) fn size(&self, bytes: i128) -> String {
+        if self.exact { exact(bytes) } else { Bytes(bytes).to_string() }
+    }
+
+    pub(super) fn count(&self, count: u64) -> String {
+        if self.exact { exact(count.into()) } else { Count(count.into()).to_string() }
+    }
+
     /// The text in that style, where colours are wanted.
     pub(super) fn paint(&self, style: Style, text: &str) -> String {
         if self.colour { format!("{style}{text}{style:#}") } else { text.into() }

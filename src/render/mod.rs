@@ -18,6 +18,8 @@ mod look;
 pub(crate) mod report;
 /// Call stacks by what they leave.
 mod stacks;
+/// Texts that go on in the next line.
+mod wrap;
 
 pub(crate) use deny::{first_offender, violation};
 pub(crate) use leak::{leak, leak_so_far, sentence, warnings};

@@ -1,31 +1,58 @@
 //! What is known of one function on a call stack, as plain values that anybody may make up. Nothing is looked up here.
 
-/// One function on a stack. A return address stands for several if functions were inlined into one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CallFrame {
+/// One function on a call stack, as [`Report::stacks`](crate::Report::stacks) tells of it. A return address stands for
+/// several if functions were inlined into one.
+///
+/// ```
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let _capture = heapledger::capture("index_build");
+/// let (kept, _) = heapledger::measure("index_build", || vec![0u8; 4096]);
+/// for stack in heapledger::report().stacks("index_build") {
+///     let own = stack.frames.iter().find(|frame| frame.origin == heapledger::Origin::Workspace);
+///     if let Some((file, line)) = own.and_then(|frame| frame.file.as_ref().zip(frame.line)) {
+///         println!("{} B at {file}:{line}", stack.live_bytes);
+///     }
+/// }
+/// # drop(kept);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct CallFrame {
     /// Demangled, whole, without the hash. Debug information that holds lines alone has no more than the last part for
     /// an inlined function.
-    pub(crate) function: Option<String>,
+    pub function: Option<String>,
     /// The path that people read: relative to the workspace, to the crate's folder or to that of std; else as it is.
-    pub(crate) file: Option<String>,
+    pub file: Option<String>,
     /// Counted from one.
-    pub(crate) line: Option<u32>,
+    pub line: Option<u32>,
     /// Counted from one.
-    pub(crate) column: Option<u32>,
-    pub(crate) origin: Origin,
+    pub column: Option<u32>,
+    /// Whose code it is.
+    pub origin: Origin,
     /// Where the code stands, if the module has no symbol for it: whoever has its symbols can look it up later.
-    pub(crate) unresolved: Option<InModule>,
+    pub unresolved: Option<InModule>,
 }
 
 /// Whose code a function is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
+///
+/// ```
+/// let tantivy = heapledger::Origin::Crate { name: "tantivy".into(), version: Some("0.27.0".into()) };
+/// assert!(tantivy != heapledger::Origin::Workspace);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Origin {
     /// The user's own.
     Workspace,
     /// A package outside the workspace, used by its path.
     PathDependency,
     /// From a registry, or from a repository, which has a revision for a version. Vendored code may have neither.
-    Crate { name: String, version: Option<String> },
+    Crate {
+        /// As in `Cargo.toml`.
+        name: String,
+        /// Its version, or the start of the revision.
+        version: Option<String>,
+    },
     /// The standard library, what it is made of, and the test harness.
     Std,
     /// The ledger itself, and the functions through which `std::alloc` reaches the allocator.
@@ -34,13 +61,22 @@ pub(crate) enum Origin {
     Unknown,
 }
 
-/// A place in a file of machine code.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct InModule {
+/// A place in a file of machine code: where a function stands of which the program has no symbol.
+///
+/// ```
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let report = heapledger::report();
+/// let stacks = report.stacks("(unattributed)");
+/// let places = stacks.iter().flat_map(|stack| &stack.frames).filter_map(|frame| frame.unresolved.as_ref());
+/// places.for_each(|place| println!("{}+{:#x} of build {:?}", place.module, place.offset, place.build_id));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct InModule {
     /// The file's name without folders, or what the system calls the mapping. Empty if nothing is mapped there.
-    pub(crate) module: String,
-    /// In the file. The address itself if nothing is mapped there.
-    pub(crate) offset: u64,
+    pub module: String,
+    /// In the file, of the call itself. The address if nothing is mapped there.
+    pub offset: u64,
     /// In hexadecimal digits.
-    pub(crate) build_id: Option<String>,
+    pub build_id: Option<String>,
 }

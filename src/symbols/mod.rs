@@ -29,5 +29,6 @@ mod tests;
 /// Where the workspace lies on this machine.
 mod workspace;
 
-pub(crate) use call_frame::{CallFrame, InModule, Origin};
-pub(crate) use symbolize::symbolize;
+pub use call_frame::{CallFrame, InModule, Origin};
+
+pub(crate) use symbolize::{symbolize, symbolized};

@@ -17,22 +17,39 @@ pub(crate) fn symbolize(stacks: &[impl AsRef<[usize]>], sources: &[&str]) -> Own
     Own::new(|| symbolize_in(&ModuleFiles::of_this_process(), stacks, sources))
 }
 
+/// The functions at each of these return addresses, innermost first: what [`symbolize`] does, for whoever keeps the
+/// functions of an address once, however many stacks it is on.
+pub(crate) fn symbolized(
+    addresses: impl IntoIterator<Item = usize>,
+    sources: &[&str],
+) -> BTreeMap<usize, Vec<CallFrame>> {
+    symbolized_in(&ModuleFiles::of_this_process(), addresses, sources)
+}
+
 /// The same for any process.
 pub(super) fn symbolize_in(
     modules: &ModuleFiles,
     stacks: &[impl AsRef<[usize]>],
     sources: &[&str],
 ) -> Vec<Vec<CallFrame>> {
+    let frames = symbolized_in(modules, stacks.iter().flat_map(AsRef::as_ref).copied(), sources);
+    let frames_of = |stack: &[usize]| stack.iter().filter_map(|at| frames.get(at)).flatten().cloned().collect();
+    stacks.iter().map(AsRef::as_ref).map(frames_of).collect()
+}
+
+fn symbolized_in(
+    modules: &ModuleFiles,
+    addresses: impl IntoIterator<Item = usize>,
+    sources: &[&str],
+) -> BTreeMap<usize, Vec<CallFrame>> {
+    let addresses = BTreeSet::from_iter(addresses);
     // A call may be the last instruction of a function: what is behind it belongs to another one.
     let code = |address: &usize| (*address as u64).saturating_sub(1);
-    let addresses = BTreeSet::from_iter(stacks.iter().flat_map(AsRef::as_ref).map(code));
-    let found = look_up(modules, &addresses);
+    let mut found = look_up(modules, &addresses.iter().map(code).collect());
     let files = found.values().flatten().filter_map(|looked| looked.file.as_deref());
     let files = BTreeSet::from_iter(files.filter(|file| of_others(file).is_none()));
     let ground = Ground { workspace: workspace::root(&files, sources) };
-    let frames = BTreeMap::from_iter(
-        found.into_iter().map(|(at, looked)| (at, Vec::from_iter(looked.into_iter().map(|one| ground.frame(one))))),
-    );
-    let frames_of = |stack: &[usize]| stack.iter().filter_map(|at| frames.get(&code(at))).flatten().cloned().collect();
-    stacks.iter().map(AsRef::as_ref).map(frames_of).collect()
+    let mut frames =
+        |address| found.remove(&code(&address)).into_iter().flatten().map(|one| ground.frame(one)).collect();
+    addresses.into_iter().map(|address| (address, frames(address))).collect()
 }

@@ -25,9 +25,6 @@ mod markdown;
 mod table;
 /// The words that all outputs share.
 mod words;
-/// Texts that go on in the next line.
-#[cfg(feature = "cli")]
-mod wrap;
 
 #[cfg(feature = "cli")]
 pub(crate) use cells::detail_lines;

@@ -9,9 +9,9 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::cells::{TITLES, cells, detail_line, details, is_quiet, summary};
-use super::wrap::wrapped;
 use crate::judging::budget::{Finding, Status};
 use crate::render::look::{BAD, FAINT, GOOD, HEADER, Look, padded};
+use crate::render::wrap::wrapped;
 use crate::words::printable;
 
 /// The least width of names, in columns: shorter names could not be told apart.

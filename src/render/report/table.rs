@@ -7,7 +7,8 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::reading::{Data, Row};
 use crate::render::look::{BAD, FAINT, GOOD, HEADER, Look, padded};
-use crate::words::{Bytes, Count, LEDGER, Tally, counted, exact, printable};
+use crate::render::stacks::stacks_of_report;
+use crate::words::{Bytes, LEDGER, Tally, counted, exact, printable};
 
 /// The least width of names, in columns, however narrow the table: shorter names could not be told apart.
 const NARROWEST_NAME: usize = 16;
@@ -119,9 +120,9 @@ fn lines(data: &Data) -> Vec<Line> {
 }
 
 fn columns(lines: &[Line], look: &Look) -> Vec<Column> {
-    let size = |bytes: i128| if look.exact { exact(bytes) } else { Bytes(bytes).to_string() };
+    let size = |bytes: i128| look.size(bytes);
     let signed = |bytes: i64| format!("{}{}", if bytes > 0 { "+" } else { "" }, size(bytes.into()));
-    let count = |count: u64| if look.exact { exact(count.into()) } else { Count(count.into()).to_string() };
+    let count = |count: u64| look.count(count);
     let of_row = |line: &Line, field: fn(&Row) -> u64| match &line.row {
         Some(row) if field(row) > 0 => count(field(row)),
         _ => String::new(),
@@ -194,6 +195,8 @@ fn footer(data: &Data, total: &Tally, look: &Look, out: &mut impl Write) -> fmt:
     for note in notes {
         write!(out, "\n{note}")?;
     }
+
+    stacks_of_report(data, look, out)?;
 
     let problems = [
         (data.misnested, "scope", "ended before a scope begun after it (held across .await?)"),

@@ -50,11 +50,12 @@ pub(super) struct Folded<'a> {
 }
 
 /// The functions nearest to the user, of any that are there, and the code of others in which they allocated.
-pub(super) fn folded(frames: &[CallFrame]) -> Folded<'_> {
+pub(super) fn folded<'a>(frames: impl IntoIterator<Item = &'a CallFrame>) -> Folded<'a> {
+    let frames = Vec::from_iter(frames);
     // Who calls the closure of a leak test, and what is around that, leaks nothing.
-    let end = frames.iter().position(is_leak_test).unwrap_or(frames.len());
+    let end = frames.iter().position(|frame| is_leak_test(frame)).unwrap_or(frames.len());
     let frames = &frames[..end];
-    let best = frames.iter().map(nearness).min().unwrap_or(Nearness::Machinery);
+    let best = frames.iter().copied().map(nearness).min().unwrap_or(Nearness::Machinery);
     let most = match best {
         // Of nothing but machinery the innermost function says what there is to say.
         Nearness::Machinery => 1,
@@ -62,12 +63,12 @@ pub(super) fn folded(frames: &[CallFrame]) -> Folded<'_> {
         Nearness::Unnamed => MOST_UNNAMED,
         _ => MOST,
     };
-    let nearest = frames.iter().filter(|frame| nearness(frame) == best);
+    let nearest = frames.iter().copied().filter(|frame| nearness(frame) == best);
     let mut shown = Vec::from_iter(nearest.map(|frame| (words(frame), frame)));
     shown.dedup_by(|one, other| one.0 == other.0);
     let is_cut = shown.len() > most && best != Nearness::Machinery;
     shown.truncate(most);
-    let innermost = frames.iter().find(|frame| nearness(frame) <= Nearness::Crate);
+    let innermost = frames.iter().copied().find(|frame| nearness(frame) <= Nearness::Crate);
     let inner = innermost.filter(|frame| nearness(frame) > best).map(words);
     Folded { shown, is_cut, inner }
 }

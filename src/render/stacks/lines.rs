@@ -1,16 +1,16 @@
 //! Stacks that look the same are one line, the largest first; and what sizes there are. A function of values: nothing
 //! is looked up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use super::fold::{Folded, folded};
+use super::fold::folded;
+use super::hints::hints;
 use super::look::look;
 use super::sizes::sizes_line;
 use crate::judging::leak::{LeakLines, Live, Rate, StackGrowth};
 use crate::render::amounts::per_iteration;
-use crate::symbols::{CallFrame, Origin};
-use crate::words::{counted, printable};
+use crate::words::counted;
 
 /// Lines shown; what more there is stands in one line.
 const MOST: usize = 5;
@@ -30,7 +30,8 @@ pub(crate) fn stacks(lines: &LeakLines, out: &mut impl Write) -> fmt::Result {
         None => writeln!(out, "{NOT_KNOWN}: call stacks need x86-64 Linux, and the feature `lines`")?,
     }
     sizes_line(sizes, *iterations, out)?;
-    hints(stacks.as_deref().unwrap_or_default(), out)
+    let hints = hints(stacks.iter().flatten().map(|stack| folded(&stack.frames)));
+    hints.iter().try_for_each(|hint| writeln!(out, "  lines    {hint}"))
 }
 
 fn by_stack(
@@ -72,24 +73,4 @@ fn share(part: Live, total: Live) -> String {
         ..=0 => String::new(),
         total => format!(" ({:.1} % of the leak)", 100.0 * part.bytes as f64 / total as f64),
     }
-}
-
-/// What would tell more than these lines can.
-fn hints(found: &[StackGrowth], out: &mut impl Write) -> fmt::Result {
-    let folded = Vec::from_iter(found.iter().map(|stack| folded(&stack.frames)));
-    let shown = || folded.iter().flat_map(Folded::frames);
-    if shown().any(is_name_alone) {
-        let setting = "debug = \"line-tables-only\"";
-        writeln!(out, "  lines    are not in the program: with `{setting}` in its profile they are")?;
-    }
-    let modules = shown().filter_map(|frame| frame.unresolved.as_ref());
-    let ids = BTreeSet::from_iter(modules.filter_map(|at| Some((&at.module, at.build_id.as_ref()?))));
-    for (module, build_id) in ids {
-        writeln!(out, "  lines    {} has no symbols; its build id is {build_id}", printable(module))?;
-    }
-    Ok(())
-}
-
-fn is_name_alone(frame: &CallFrame) -> bool {
-    frame.origin == Origin::Unknown && frame.function.is_some() && frame.file.is_none()
 }

@@ -5,7 +5,7 @@ use crate::reading::CallStackKind;
 use crate::symbols::CallFrame;
 
 /// `src/cache.rs:41 ResultCache::insert <- src/search.rs:88 Searcher::run`.
-pub(crate) fn look(kind: CallStackKind, frames: &[CallFrame]) -> String {
+pub(crate) fn look<'a>(kind: CallStackKind, frames: impl IntoIterator<Item = &'a CallFrame>) -> String {
     match kind {
         CallStackKind::NotCaptured => "(blocks of which no call stack was captured)".into(),
         CallStackKind::Other => "(stacks for which there was no room)".into(),

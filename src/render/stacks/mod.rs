@@ -2,10 +2,14 @@
 
 /// What of a stack is shown.
 mod fold;
+/// What would tell more.
+mod hints;
 /// Stacks that look the same are one line, the largest first.
 mod lines;
 /// A stack in one line.
 mod look;
+/// The call stacks of a report.
+mod of_report;
 /// What stacks have of a figure.
 mod shares;
 /// Names of functions, short enough to be read.
@@ -17,4 +21,5 @@ mod tests;
 
 pub(crate) use lines::stacks;
 pub(crate) use look::look as stack_line;
+pub(crate) use of_report::stacks_of_report;
 pub(crate) use shares::shares;

@@ -37,6 +37,7 @@ fn part(measured: &[(&str, Measured)], rows: Vec<Row>) -> Part {
         shards: 1,
         shard_bytes: 0,
         rows,
+        stacks: Default::default(),
     };
     Part {
         environment: Environment::default(),

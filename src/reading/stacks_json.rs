@@ -1,0 +1,257 @@
+//! The call stacks of a report as JSON, and back: one object with a table for each kind of thing, in which others name
+//! it by its place. `null` where there are none.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::call_stack::CallStackKind;
+use super::stacks::{FrameList, Stacks};
+use super::sums::LineSums;
+use crate::symbols::{CallFrame, InModule, Origin};
+use crate::words::json_object;
+
+/// The tables.
+#[derive(Default)]
+struct Tables {
+    /// Names of functions and paths of files.
+    strings: Vec<String>,
+    /// Whose code there is.
+    origins: Vec<OriginEntry>,
+    /// Files of machine code of which symbols are missing.
+    modules: Vec<ModuleEntry>,
+    frames: Vec<FrameEntry>,
+    stacks: Vec<StackEntry>,
+    operations: Vec<OperationEntry>,
+}
+
+json_object!(Tables { strings, origins, modules, frames, stacks, operations });
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct OriginEntry {
+    kind: String,
+    /// Only of a crate.
+    name: Option<String>,
+    version: Option<String>,
+}
+
+json_object!(OriginEntry { kind, name or None, version or None });
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct ModuleEntry {
+    name: String,
+    build_id: Option<String>,
+}
+
+json_object!(ModuleEntry { name, build_id or None });
+
+struct FrameEntry {
+    /// In `strings`.
+    function: Option<u32>,
+    /// In `strings`.
+    file: Option<u32>,
+    line: Option<u32>,
+    column: Option<u32>,
+    /// In `origins`.
+    origin: u32,
+    /// Where it stands, if its module has no symbol for it.
+    place: Option<PlaceEntry>,
+}
+
+json_object!(FrameEntry { function or None, file or None, line or None, column or None, origin, place or None });
+
+struct PlaceEntry {
+    /// In `modules`.
+    module: u32,
+    /// In the module's file.
+    offset: u64,
+}
+
+json_object!(PlaceEntry { module, offset });
+
+struct StackEntry {
+    kind: String,
+    /// In `frames`, innermost first.
+    frames: Vec<u32>,
+}
+
+json_object!(StackEntry { kind, frames });
+
+struct OperationEntry {
+    path: String,
+    stacks: Vec<ChargedEntry>,
+}
+
+json_object!(OperationEntry { path, stacks });
+
+/// What an operation alone did on one stack.
+struct ChargedEntry {
+    /// In `stacks`.
+    stack: u32,
+    allocs: u64,
+    allocated_bytes: u64,
+    live_blocks: i64,
+    live_bytes: i64,
+}
+
+json_object!(ChargedEntry { stack, allocs, allocated_bytes, live_blocks, live_bytes });
+
+impl Serialize for Stacks {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.operations.is_empty() {
+            true => serializer.serialize_none(),
+            false => Tables::of(self).serialize(serializer),
+        }
+    }
+}
+
+impl<'text> Deserialize<'text> for Stacks {
+    fn deserialize<D: Deserializer<'text>>(deserializer: D) -> Result<Self, D::Error> {
+        let tables: Option<Tables> = Option::deserialize(deserializer)?;
+        tables.map_or(Ok(Self::default()), |tables| tables.stacks().map_err(D::Error::custom))
+    }
+}
+
+/// Values, each once, in the order in which they came.
+struct Once<T>(HashMap<T, u32>, Vec<T>);
+
+impl<T: Clone + Eq + Hash> Once<T> {
+    fn place(&mut self, value: T) -> u32 {
+        *self.0.entry(value).or_insert_with_key(|value| {
+            self.1.push(value.clone());
+            self.1.len() as u32 - 1
+        })
+    }
+}
+
+impl<T> Default for Once<T> {
+    fn default() -> Self {
+        Self(HashMap::new(), Vec::new())
+    }
+}
+
+impl Tables {
+    fn of(of: &Stacks) -> Self {
+        let (mut strings, mut origins, mut modules) = (Once::default(), Once::default(), Once::default());
+        let frames = of.frames.iter().map(|frame| FrameEntry {
+            function: frame.function.clone().map(|function| strings.place(function)),
+            file: frame.file.clone().map(|file| strings.place(file)),
+            line: frame.line,
+            column: frame.column,
+            origin: origins.place(OriginEntry::of(&frame.origin)),
+            place: frame.unresolved.as_ref().map(|at| {
+                let module = ModuleEntry { name: at.module.clone(), build_id: at.build_id.clone() };
+                PlaceEntry { module: modules.place(module), offset: at.offset }
+            }),
+        });
+        let frames = frames.collect();
+        let stacks = of.stacks.iter();
+        let stacks =
+            stacks.map(|stack| StackEntry { kind: kind_name(stack.kind).into(), frames: stack.frames.clone() });
+        let charged = |(&stack, sums): (&u32, &LineSums)| {
+            let LineSums { allocs, allocated_bytes, live_blocks, live_bytes } = *sums;
+            ChargedEntry { stack, allocs, allocated_bytes, live_blocks, live_bytes }
+        };
+        let operations = of
+            .operations
+            .iter()
+            .map(|(path, stacks)| OperationEntry { path: path.clone(), stacks: stacks.iter().map(charged).collect() });
+        Self {
+            frames,
+            stacks: stacks.collect(),
+            operations: operations.collect(),
+            strings: strings.1,
+            origins: origins.1,
+            modules: modules.1,
+        }
+    }
+
+    /// What the tables say; an error says where one names what is not there.
+    fn stacks(self) -> Result<Stacks, String> {
+        let origins = self.origins.into_iter().map(OriginEntry::origin).collect::<Result<Vec<_>, _>>()?;
+        let frame = |frame: FrameEntry| {
+            let string = |at: Option<u32>| at.map(|at| found(&self.strings, "string", at).cloned()).transpose();
+            let place = |place: PlaceEntry| {
+                let module = found(&self.modules, "module", place.module)?.clone();
+                Ok::<_, String>(InModule { module: module.name, offset: place.offset, build_id: module.build_id })
+            };
+            Ok::<_, String>(CallFrame {
+                function: string(frame.function)?,
+                file: string(frame.file)?,
+                line: frame.line,
+                column: frame.column,
+                origin: found(&origins, "origin", frame.origin)?.clone(),
+                unresolved: frame.place.map(place).transpose()?,
+            })
+        };
+        let frames = self.frames.into_iter().map(frame).collect::<Result<Vec<_>, _>>()?;
+        let stack = |stack: StackEntry| {
+            stack.frames.iter().try_for_each(|at| found(&frames, "frame", *at).map(drop))?;
+            Ok::<_, String>(FrameList { kind: kind_named(&stack.kind)?, frames: stack.frames })
+        };
+        let stacks = self.stacks.into_iter().map(stack).collect::<Result<Vec<_>, _>>()?;
+        let mut operations = BTreeMap::new();
+        for OperationEntry { path, stacks: charged } in self.operations {
+            let mut of = BTreeMap::new();
+            for ChargedEntry { stack, allocs, allocated_bytes, live_blocks, live_bytes } in charged {
+                found(&stacks, "stack", stack)?;
+                let sums = LineSums { allocs, allocated_bytes, live_blocks, live_bytes };
+                if of.insert(stack, sums).is_some() {
+                    return Err(format!("operation {path:?} has stack {stack} twice"));
+                }
+            }
+            if operations.insert(path.clone(), of).is_some() {
+                return Err(format!("the stacks of operation {path:?} are there twice"));
+            }
+        }
+        let stacks = Stacks { frames, stacks, operations };
+        stacks.arranged().ok_or_else(|| "the figures of stacks overflow when they are added up".into())
+    }
+}
+
+fn found<'a, T>(table: &'a [T], what: &str, at: u32) -> Result<&'a T, String> {
+    table.get(at as usize).ok_or_else(|| format!("{what} {at} is named, and there are {}", table.len()))
+}
+
+impl OriginEntry {
+    fn of(origin: &Origin) -> Self {
+        let plain = |kind: &str| Self { kind: kind.into(), name: None, version: None };
+        match origin {
+            Origin::Workspace => plain("workspace"),
+            Origin::PathDependency => plain("path_dependency"),
+            Origin::Crate { name, version } => {
+                Self { name: Some(name.clone()), version: version.clone(), ..plain("crate") }
+            }
+            Origin::Std => plain("std"),
+            Origin::Heapledger => plain("heapledger"),
+            Origin::Unknown => plain("unknown"),
+        }
+    }
+
+    fn origin(self) -> Result<Origin, String> {
+        Ok(match (self.kind.as_str(), self.name) {
+            ("workspace", _) => Origin::Workspace,
+            ("path_dependency", _) => Origin::PathDependency,
+            ("crate", Some(name)) => Origin::Crate { name, version: self.version },
+            ("std", _) => Origin::Std,
+            ("heapledger", _) => Origin::Heapledger,
+            ("unknown", _) => Origin::Unknown,
+            (kind, _) => return Err(format!("an origin is of the kind {kind:?}, which cannot be")),
+        })
+    }
+}
+
+/// The kinds of stacks that are in a table. Of what was not captured there is no stack.
+const KINDS: [(&str, CallStackKind); 3] =
+    [("complete", CallStackKind::Complete), ("incomplete", CallStackKind::Incomplete), ("other", CallStackKind::Other)];
+
+fn kind_name(kind: CallStackKind) -> &'static str {
+    KINDS.iter().find(|(_, one)| *one == kind).map_or("other", |(name, _)| name)
+}
+
+fn kind_named(name: &str) -> Result<CallStackKind, String> {
+    let kind = KINDS.iter().find(|(one, _)| *one == name);
+    kind.map(|(_, kind)| *kind).ok_or_else(|| format!("a stack is of the kind {name:?}, which cannot be"))
+}

@@ -1,0 +1,27 @@
+//! What would tell more of stacks than what is shown of them can.
+
+use std::collections::BTreeSet;
+
+use super::fold::Folded;
+use crate::symbols::{CallFrame, Origin};
+use crate::words::printable;
+
+/// Each hint as the rest of a sentence that begins with "lines".
+pub(super) fn hints<'a>(shown: impl IntoIterator<Item = Folded<'a>>) -> Vec<String> {
+    let frames = Vec::from_iter(shown.into_iter().flat_map(|folded| Vec::from_iter(folded.frames())));
+    let mut hints = Vec::new();
+    if frames.iter().any(|frame| is_name_alone(frame)) {
+        let setting = "debug = \"line-tables-only\"";
+        hints.push(format!("are not in the program: with `{setting}` in its profile they are"));
+    }
+    let modules = frames.iter().filter_map(|frame| frame.unresolved.as_ref());
+    let ids = BTreeSet::from_iter(modules.filter_map(|at| Some((&at.module, at.build_id.as_ref()?))));
+    for (module, build_id) in ids {
+        hints.push(format!("{} has no symbols; its build id is {}", printable(module), printable(build_id)));
+    }
+    hints
+}
+
+fn is_name_alone(frame: &CallFrame) -> bool {
+    frame.origin == Origin::Unknown && frame.function.is_some() && frame.file.is_none()
+}

@@ -1,0 +1,105 @@
+//! The call stacks of a report below its table: of every operation that was captured, those that own the most and those
+//! that allocated the most.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+
+use unicode_width::UnicodeWidthStr;
+
+use super::fold::folded;
+use super::hints::hints;
+use super::look::look as look_of;
+use crate::reading::{Data, ReportedStack};
+use crate::render::look::{FAINT, HEADER, Look};
+use crate::render::wrap::wrapped;
+use crate::words::{counted, printable};
+
+/// So many are shown for what they own, and as many more for what they allocated. All others stand in one line.
+const MOST: usize = 3;
+/// Operations shown, not counting those within them.
+const MOST_OPERATIONS: usize = 8;
+/// Of so many stacks it is asked whether they look the same.
+const COMPARED: usize = 4096;
+/// The least width of a stack, in columns.
+const NARROWEST: usize = 40;
+
+/// The figures of stacks that look the same.
+#[derive(Clone, Copy, Default)]
+struct StackSum {
+    live_bytes: i64,
+    allocated_bytes: u64,
+    allocs: u64,
+}
+
+impl StackSum {
+    fn of(stack: &ReportedStack) -> Self {
+        Self { live_bytes: stack.live_bytes, allocated_bytes: stack.allocated_bytes, allocs: stack.allocs }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            live_bytes: self.live_bytes.saturating_add(other.live_bytes),
+            allocated_bytes: self.allocated_bytes.saturating_add(other.allocated_bytes),
+            allocs: self.allocs.saturating_add(other.allocs),
+        }
+    }
+
+    fn cells(self, look: &Look) -> [String; 3] {
+        [look.size(self.live_bytes.into()), look.size(self.allocated_bytes.into()), look.count(self.allocs)]
+    }
+}
+
+/// The stacks of all operations that were captured; nothing where none was.
+pub(crate) fn stacks_of_report(data: &Data, look: &Look, out: &mut impl Write) -> fmt::Result {
+    let captured = Vec::from_iter(data.outermost_captured());
+    for path in captured.iter().take(MOST_OPERATIONS) {
+        operation(path, &data.stacks(path), look, out)?;
+    }
+    match captured.len().saturating_sub(MOST_OPERATIONS) {
+        0 => Ok(()),
+        more => write!(out, "\n\ncall stacks of {} are in the report too", counted(more as u64, "other operation")),
+    }
+}
+
+fn operation(path: &str, stacks: &[ReportedStack], look: &Look, out: &mut impl Write) -> fmt::Result {
+    let (compared, others) = stacks.split_at(stacks.len().min(COMPARED));
+    let mut by_look: BTreeMap<String, StackSum> = BTreeMap::new();
+    for stack in compared {
+        let known = by_look.entry(look_of(stack.kind, stack.frames.iter().copied())).or_default();
+        *known = known.plus(StackSum::of(stack));
+    }
+    let mut rest = Vec::from_iter(by_look);
+    rest.sort_by_key(|(_, figures)| Reverse((figures.live_bytes, figures.allocated_bytes)));
+    let owning = rest.iter().take(MOST).take_while(|(_, figures)| figures.live_bytes > 0).count();
+    let mut rows = Vec::from_iter(rest.drain(..owning));
+    rest.sort_by_key(|(_, figures)| Reverse((figures.allocated_bytes, figures.live_bytes)));
+    rows.extend(rest.drain(..rest.len().min(MOST)));
+    let more = (rest.len() + others.len()) as u64;
+    if more > 0 {
+        let rest = rest.into_iter().map(|(_, figures)| figures).chain(others.iter().map(StackSum::of));
+        rows.push((counted(more, "other stack"), rest.fold(StackSum::default(), StackSum::plus)));
+    }
+    let titles = ["live", "allocated", "allocs"].map(String::from);
+    let lines = rows.iter().map(|(stack, figures)| (figures.cells(look), stack.clone()));
+    let lines = Vec::from_iter([(titles, format!("call stacks of {}", printable(path)))].into_iter().chain(lines));
+    let width = |column: usize| lines.iter().map(|(cells, _)| cells[column].width()).max().unwrap_or(0);
+    let widths = [0, 1, 2].map(width);
+    let indent = widths.iter().map(|width| width + 2).sum::<usize>();
+    writeln!(out)?;
+    for (at, (cells, stack)) in lines.iter().enumerate() {
+        let mut figures = String::new();
+        for (cell, width) in cells.iter().zip(widths) {
+            write!(figures, "{}{cell}  ", " ".repeat(width - cell.width()))?;
+        }
+        let style = |text: &str| if at == 0 { look.paint(HEADER, text) } else { text.into() };
+        for (part, text) in wrapped(stack, look.width.saturating_sub(indent).max(NARROWEST)).iter().enumerate() {
+            let before = if part == 0 { style(&figures) } else { " ".repeat(indent) };
+            write!(out, "\n{before}{}", style(text))?;
+        }
+    }
+    for hint in hints(stacks.iter().take(2 * MOST).map(|stack| folded(stack.frames.iter().copied()))) {
+        write!(out, "\n{}", look.paint(FAINT, &format!("lines {hint}")))?;
+    }
+    Ok(())
+}

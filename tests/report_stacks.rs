@@ -1,0 +1,216 @@
+//! Call stacks in reports: what they say, how they are stored, and that nothing of a file is believed.
+
+#![cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+
+mod common;
+
+use std::hint::black_box;
+
+use common::alone;
+use heapledger::{CallStackKind, Origin, Report, ReportedStack, capture, measure, report, snapshot};
+use serde_json::{Value, json};
+
+#[global_allocator]
+static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+
+/// Where [`block`] allocates.
+const LINE: u32 = line!() + 5;
+
+/// One place where blocks are allocated.
+#[inline(never)]
+fn block(size: usize) -> Vec<u8> {
+    black_box(Vec::with_capacity(black_box(size)))
+}
+
+fn figures(stack: &ReportedStack) -> (u64, u64, i64, i64) {
+    (stack.allocs, stack.allocated_bytes, stack.live_blocks, stack.live_bytes)
+}
+
+/// The innermost function of this file on a stack.
+fn own_line(stack: &ReportedStack) -> Option<(String, u32)> {
+    let own = stack.frames.iter().find(|frame| frame.origin == Origin::Workspace && frame.file.is_some())?;
+    Some((own.file.clone()?, own.line?))
+}
+
+/// The same report after it was stored.
+fn stored(report: &Report) -> Report {
+    let json = report.to_json();
+    let read = Report::from_json(&json).unwrap_or_else(|error| panic!("{error}\n{json}"));
+    assert_eq!(read.to_json(), json);
+    read
+}
+
+#[test]
+fn a_report_says_by_line_what_its_snapshot_says_by_address() {
+    let _alone = alone();
+    let kept = {
+        let _capture = capture("said");
+        [measure("said", || block(300)).0, measure("said/below", || block(5_000)).0]
+    };
+    let (last, _) = measure("said", || block(7));
+    let snapshot = snapshot();
+    for report in [snapshot.report(), stored(&snapshot.report())] {
+        for path in ["said", "said/below", "(unattributed)", "never/ran"] {
+            let said = Vec::from_iter(report.stacks(path).iter().map(figures));
+            let by_address = snapshot.stacks(path);
+            let by_address = by_address
+                .iter()
+                .map(|stack| (stack.allocs, stack.allocated_bytes, stack.live_blocks, stack.live_bytes));
+            let expected = if path == "never/ran" { Vec::new() } else { by_address.collect() };
+            assert_eq!(said, expected, "{path}");
+        }
+        let said = report.stacks("said");
+        let kinds = Vec::from_iter(said.iter().map(|stack| stack.kind));
+        assert_eq!(kinds, [CallStackKind::Complete, CallStackKind::Complete, CallStackKind::NotCaptured]);
+        assert_eq!(figures(&said[2]), (1, 7, 1, 7));
+        for stack in &said[..2] {
+            assert_eq!(own_line(stack), Some(("tests/report_stacks.rs".into(), LINE)), "{stack:?}");
+        }
+        let text = format!("{report:#120}");
+        let line = text.lines().find(|line| line.contains("5,000 B") || line.contains(" 5,000 ")).map(str::trim);
+        let shown = format!("tests/report_stacks.rs:{LINE} block <- tests/report_stacks.rs:");
+        assert!(text.contains("call stacks of said\n") && text.contains(&shown), "{text}");
+        assert!(line.is_some(), "{text}");
+    }
+    drop((kept, last));
+}
+
+#[test]
+fn a_difference_has_the_stacks_of_what_happened_in_between() {
+    let _alone = alone();
+    let _capture = capture("between");
+    let (first, _) = measure("between", || block(100));
+    let before = snapshot();
+    let (second, _) = measure("between", || block(20));
+    drop(first);
+    let report = (snapshot() - before).report();
+    let said = stored(&report);
+    let said = said.stacks("between");
+    assert_eq!(said.iter().map(|stack| stack.live_bytes).sum::<i64>(), 20 - 100);
+    assert_eq!(Vec::from_iter(said.iter().map(figures)), [(1, 20, 1, 20), (0, 0, -1, -100)]);
+    drop(second);
+}
+
+#[test]
+fn reports_of_processes_add_up_by_line() {
+    let _alone = alone();
+    let kept = {
+        let _capture = capture("merged");
+        measure("merged", || [block(10), block(30)]).0
+    };
+    let one = report();
+    let mut both = one.clone();
+    both.merge(&stored(&one)).expect("nothing overflows");
+    let twice = |stack: &ReportedStack| {
+        let (allocs, allocated_bytes, live_blocks, live_bytes) = figures(stack);
+        (2 * allocs, 2 * allocated_bytes, 2 * live_blocks, 2 * live_bytes)
+    };
+    let (one, both) = (one.stacks("merged"), both.stacks("merged"));
+    assert_eq!((both.len(), one.len()), (2, 2));
+    assert_eq!(Vec::from_iter(both.iter().map(figures)), Vec::from_iter(one.iter().map(twice)));
+    assert_eq!(both[0].frames, one[0].frames);
+    drop(kept);
+}
+
+#[test]
+fn a_report_of_schema_1_is_read_and_has_no_stacks() {
+    let (kept, _) = measure("old", || block(64));
+    let mut old: Value = serde_json::from_str(&report().to_json()).expect("a report is JSON");
+    old["schema"] = json!(1);
+    old.as_object_mut().expect("it is an object").remove("stacks");
+    let read = Report::from_json(&old.to_string()).expect("it can be read");
+    let stacks = read.stacks("old");
+    assert_eq!((stacks.len(), stacks[0].kind, stacks[0].live_bytes), (1, CallStackKind::NotCaptured, 64));
+    drop(kept);
+}
+
+/// A report in which `count` operations have one stack each, and no two stacks are alike.
+fn large(count: u32) -> String {
+    let mut file: Value = serde_json::from_str(&report().to_json()).expect("a report is JSON");
+    let row = |at: u32| {
+        let mut own = serde_json::to_value(heapledger::Tally::default()).expect("a tally is JSON");
+        (own["allocs"], own["allocated_bytes"]) = (json!(1), json!(64));
+        json!({ "path": format!("large/{at}"), "scopes": 1, "threads": 1, "peak_error": 0, "own": own, "total": own })
+    };
+    let frame =
+        |at: u32| json!({ "function": at % 1_000, "file": 1_000 + at % 50, "line": at + 1, "column": 9, "origin": 0 });
+    file["rows"] = (0..count).map(row).collect();
+    file["stacks"] = json!({
+        "strings": (0..1_050).map(|at| format!("app::module::function_{at}")).collect::<Value>(),
+        "origins": [{ "kind": "workspace" }],
+        "modules": [],
+        "frames": (0..count).map(frame).collect::<Value>(),
+        "stacks": (0..count).map(|at| json!({
+            "kind": "complete",
+            "frames": (0..20).map(|depth| (at * 7 + depth * 31) % count).collect::<Value>(),
+        })).collect::<Value>(),
+        "operations": (0..count).map(|at| json!({
+            "path": format!("large/{at}"),
+            "stacks": [{ "stack": at, "allocs": 1, "allocated_bytes": 64, "live_blocks": 0, "live_bytes": 0 }],
+        })).collect::<Value>(),
+    });
+    file.to_string()
+}
+
+#[test]
+fn what_it_takes_to_store_and_read_stacks_grows_with_their_number_alone() {
+    let _alone = alone();
+    let [few, many] = [1_000, 10_000].map(|count| {
+        let text = large(count);
+        let before = snapshot();
+        let began = std::time::Instant::now();
+        let report = Report::from_json(&text).expect("it can be read");
+        let read = began.elapsed();
+        let json = report.to_json();
+        println!("{count} stacks: {} bytes, read in {read:?}, with writing {:?}", json.len(), began.elapsed());
+        let own = (snapshot() - before).operation("(heapledger)").expect("it is always there").own;
+        assert_eq!(report.stacks("large").len(), count as usize + 1);
+        (json.len() as u64, own.allocated_bytes)
+    });
+    // Ten times as much, and what capacities that double add to it.
+    assert!(many.0 <= 11 * few.0 && many.1 <= 21 * few.1, "{few:?} {many:?}");
+}
+
+#[test]
+fn what_cannot_be_in_a_report_is_an_error_that_says_what() {
+    let _alone = alone();
+    let kept = {
+        let _capture = capture("hostile");
+        measure("hostile", || [block(10), block(30)]).0
+    };
+    let good: Value = serde_json::from_str(&report().to_json()).expect("a report is JSON");
+    let at = good["stacks"]["operations"].as_array().expect("they are a list");
+    let at = at.iter().position(|one| one["path"] == "hostile").expect("it was captured");
+    let charged = format!("/stacks/operations/{at}/stacks");
+    let own = |name: &str| good["stacks"].pointer(name).expect("it is there").clone();
+    for (place, value, complaint) in [
+        ("/stacks", json!(7), "invalid type"),
+        ("/stacks/strings", json!([]), "string 0 is named, and there are 0"),
+        ("/stacks/frames/0/file", json!(u32::MAX), "string 4294967295 is named"),
+        ("/stacks/frames/0/origin", json!(99), "origin 99 is named"),
+        ("/stacks/frames/0/place", json!({ "module": 99, "offset": 1 }), "module 99 is named"),
+        ("/stacks/frames/0/line", json!(-1), "invalid value"),
+        (&format!("{charged}/0/live_bytes"), json!(i64::MAX), "\"hostile\" overflow when they are added up"),
+        ("/stacks/origins/0/kind", json!("crate"), "of the kind \"crate\", which cannot be"),
+        ("/stacks/stacks/0/frames/0", json!(1 << 20), "frame 1048576 is named"),
+        ("/stacks/stacks/0/kind", json!("not_captured"), "of the kind \"not_captured\", which cannot be"),
+        (&format!("{charged}/0/stack"), json!(1 << 20), "stack 1048576 is named"),
+        (&format!("{charged}/0/stack"), own(&format!("{}/1/stack", &charged[7..])), "twice"),
+        (&format!("{charged}/0/allocs"), json!(3), "\"hostile\" allocated more than the operation"),
+        (&format!("{charged}/0/allocated_bytes"), json!(41), "\"hostile\" allocated more than the operation"),
+        (&format!("{charged}/0/allocs"), json!(u64::MAX), "\"hostile\" overflow when they are added up"),
+        (&format!("/stacks/operations/{at}/path"), json!("nowhere"), "\"nowhere\" belong to no row"),
+    ] {
+        let mut file = good.clone();
+        *file.pointer_mut(place).unwrap_or_else(|| panic!("there is no {place}")) = value;
+        let error = Report::from_json(&file.to_string()).map(|read| read.to_json()).expect_err(place).to_string();
+        assert!(error.contains(complaint), "{place}: {error}");
+    }
+    // Whatever the file says of what lives: all of it together is what the operation owns.
+    let mut lie = good.clone();
+    *lie.pointer_mut(&format!("{charged}/0/live_bytes")).expect("it is there") = json!(1_i64 << 40);
+    let read = Report::from_json(&lie.to_string()).expect("it can be read");
+    let sum = read.stacks("hostile").iter().fold(0_i64, |sum, stack| sum.wrapping_add(stack.live_bytes));
+    assert_eq!(sum, 40);
+    drop(kept);
+}
