@@ -244,14 +244,32 @@ impl OriginEntry {
 }
 
 /// The kinds of stacks that are in a table. Of what was not captured there is no stack.
-const KINDS: [(&str, CallStackKind); 3] =
-    [("complete", CallStackKind::Complete), ("incomplete", CallStackKind::Incomplete), ("other", CallStackKind::Other)];
+const KINDS: [CallStackKind; 4] =
+    [CallStackKind::Complete, CallStackKind::Incomplete, CallStackKind::Unloaded, CallStackKind::Other];
 
 fn kind_name(kind: CallStackKind) -> &'static str {
-    KINDS.iter().find(|(_, one)| *one == kind).map_or("other", |(name, _)| name)
+    match kind {
+        CallStackKind::Complete => "complete",
+        CallStackKind::Incomplete => "incomplete",
+        CallStackKind::Unloaded => "unloaded",
+        CallStackKind::Other | CallStackKind::NotCaptured => "other",
+    }
 }
 
 fn kind_named(name: &str) -> Result<CallStackKind, String> {
-    let kind = KINDS.iter().find(|(one, _)| *one == name);
-    kind.map(|(_, kind)| *kind).ok_or_else(|| format!("a stack is of the kind {name:?}, which cannot be"))
+    let kind = KINDS.into_iter().find(|kind| kind_name(*kind) == name);
+    kind.ok_or_else(|| format!("a stack is of the kind {name:?}, which cannot be"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_stack_is_read_back_as_it_was() {
+        for kind in KINDS {
+            assert_eq!(kind_named(kind_name(kind)), Ok(kind));
+        }
+        assert!(kind_named("hidden").is_err_and(|said| said.contains("\"hidden\"")));
+    }
 }
