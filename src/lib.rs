@@ -60,7 +60,7 @@
 //! | [`current`]`()`, then [`Operation::run`] or [`enter`](Operation::enter) | for work that you send elsewhere |
 //! | [`Operation::adopt`] | for a thread that works for one operation all its life |
 //! | [`Track::tracked`] | for a future: active on every poll and when it is dropped |
-//! | `Scope::with_threads` | for threads that a library spawns itself, such as tantivy's (feature `threads`) |
+//! | `Scope::with_threads` | for threads that a library spawns itself, such as tantivy's |
 //!
 //! # Judging
 //!
@@ -77,12 +77,20 @@
 //!
 //! # Features
 //!
-//! - `lines` (on by default): [`capture`] and failing leak tests say which lines of the program allocated what stays.
-//!   Stacks are captured on x86-64 Linux. Elsewhere, and without the feature, it compiles and captures sizes alone.
-//! - `threads`: `Scope::with_threads()`. Interposes `pthread_create`, so it is for programs and test binaries on Linux
-//!   with a dynamic glibc. Elsewhere the call does not compile.
-//! - `serde`: `Report::to_json` and `Report::from_json`, and reports of test processes for `cargo heapledger`.
+//! A plain dependency has all that tests need. No feature changes what is counted, or what counting costs.
+//!
+//! - `testing` (on by default): [`LeakTest`], budgets, [`deny_alloc`], and what test processes tell `cargo heapledger`.
+//!   Brings the next two.
+//! - `lines`: [`capture`] and failing leak tests say which lines of the program allocated what stays, on x86-64 Linux.
+//!   Elsewhere it compiles, and captures nothing but the sizes of blocks.
+//! - `json`: `Report::to_json` and `Report::from_json`.
+//! - `threads` (on by default): `Scope::with_threads()`. Interposes `pthread_create` in programs and test binaries on
+//!   Linux with a dynamic glibc. Elsewhere it does nothing, and the call does not compile.
+//! - `compressed`: lines are also read where the linker compressed debug information.
 //! - `cli`: the command `cargo heapledger`, for `cargo install`.
+//!
+//! With `default-features = false` remain the allocator, operations, futures, snapshots, the report as a table, and
+//! [`monitor`]: for production programs, and for libraries that name their steps.
 //!
 //! # Without the allocator
 //!
@@ -91,6 +99,11 @@
 //! [`monitor::MemoryMonitor::new`] panic. A check that cannot see must not pass. The same holds in a plug-in (cdylib)
 //! that brings a second copy of this crate, and under Miri unless `--cfg heapledger_miri` and Tree Borrows ask for the
 //! real thing.
+
+#![cfg_attr(
+    not(feature = "testing"),
+    allow(dead_code, unused_imports, unused_macros, reason = "what most of it is for, judging, is missing")
+)]
 
 /// What things are called, in code and in every output.
 mod words;
@@ -108,6 +121,7 @@ mod symbols;
 mod reading;
 
 /// Values in, findings out.
+#[cfg(feature = "testing")]
 mod judging;
 
 /// Values to text.
@@ -125,13 +139,18 @@ mod front;
 pub mod command;
 
 pub use front::monitor;
+#[cfg(feature = "testing")]
 pub use front::{Budget, assert_budget, assert_budget_async, budget};
+#[cfg(feature = "lines")]
 pub use front::{Capture, capture, symbolize};
+#[cfg(feature = "testing")]
 pub use front::{DenyAlloc, deny_alloc, permit};
+#[cfg(feature = "testing")]
 pub use front::{LeakReport, LeakTest};
 pub use front::{MeasuredFuture, measure_async};
 pub use front::{Name, Operation, Scope, current, is_installed, measure, track};
 pub use front::{Track, Tracked};
+#[cfg(feature = "testing")]
 pub use judging::leak::Verdict;
 pub use reading::{CallStack, CallStackKind, Report, ReportedStack, Row, SizeClass, Snapshot, report, snapshot};
 pub use record::Allocator;

@@ -528,12 +528,12 @@ fn what_cannot_be_seen_never_passes() {
 }
 
 #[test]
-fn without_the_feature_serde_the_command_says_what_is_missing() {
-    let project = Project::with_features("no-serde", "");
+fn without_the_feature_testing_the_command_says_what_is_missing() {
+    let project = Project::with_dependency("no-testing", ", default-features = false");
     project.write("heapledger.toml", "schema = 1\n[operation.\"seen\"]\nallocs = { max = 5 }\n");
     project.append("tests/budgets.rs", "#[test] fn it() { drop(heapledger::track(\"seen\")); }\n");
     let said = project.heapledger(&["test", "--all"]);
-    said.exits(6).prints("it is built without heapledger's feature `serde`, so it cannot report: add");
+    said.exits(6).prints("it is built without heapledger's feature `testing`, so it cannot report: add");
     said.prints("\nbudgets-").prints(" not active\n");
 }
 
@@ -926,7 +926,7 @@ fn members_of_a_workspace_share_one_policy() {
     project.write("Cargo.toml", "[workspace]\nmembers = [\"one\", \"two\"]\nresolver = \"3\"\n");
     project.lock();
     for name in ["one", "two"] {
-        project.package(&format!("{name}/"), &format!("workspace-{name}"), "\"serde\"");
+        project.package(&format!("{name}/"), &format!("workspace-{name}"), "");
         let test = format!(
             "#[test] fn it() {{ heapledger::assert_budget(\"{name}\", || std::hint::black_box(vec![1u8; 10])); }}\n"
         );

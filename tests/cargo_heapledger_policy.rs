@@ -54,7 +54,7 @@ error: heapledger.toml:3:10: \"150%\" is a tolerance of more than the figure, wh
 most \"100%\", or a ceiling such as \"12 k\"
 heapledger.toml:4:1: duplicate key `allocs`: it stands at heapledger.toml:3:1 already
 heapledger.toml:5:1: unknown key `peek_bytes`: did you mean `peak_bytes`?
-heapledger.toml:6:13: string values must be quoted, expected literal string
+heapledger.toml:6:13: no value stands here: write one behind the `=`
 ";
     said.exits(1);
     assert_eq!((&*said.out, &*said.err), ("", expected));

@@ -74,7 +74,7 @@ fn every_snippet_of_the_documents_compiles() {
     fs::copy(root.join("fixtures/documents/prelude.rs"), folder.join("src/prelude.rs")).expect("it can be copied");
     let manifest = format!(
         "[package]\nname = \"documents\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
-         heapledger = {{ path = {:?}, features = [\"serde\", \"threads\"] }}\n",
+         heapledger = {{ path = {:?} }}\n",
         root.display().to_string()
     );
     fs::write(folder.join("Cargo.toml"), manifest).expect("it can be written");

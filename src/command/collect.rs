@@ -19,8 +19,8 @@ const LARGEST: u64 = 1 << 30;
 /// What is said of a process whose report is missing.
 const MISSING: &str = "it ended without a report: it was killed, or aborted, or could not write (is the disk full?)";
 /// What is said of a process that has no way to report.
-const UNABLE: &str = "it is built without heapledger's feature `serde`, so it cannot report: add \
-                      `features = [\"serde\"]` to the dependency";
+const UNABLE: &str = "it is built without heapledger's feature `testing`, so it cannot report: add \
+                      `features = [\"testing\"]` to the dependency";
 
 /// What a run of the tests brought.
 pub(super) struct Ran {

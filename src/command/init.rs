@@ -74,7 +74,7 @@ pub(super) fn init(project: &Project, asked: &InitOptions) -> anyhow::Result<Exi
     let Ok(book) = Book::open(path) else {
         bail!(
             "no operation was seen, so there is nothing to limit: make heapledger the global allocator of the test binaries, \
-             enter operations with `track`, and give the dependency the feature `serde`"
+             and enter operations with `track`"
         );
     };
     record_all(&book, &ran.run)?;

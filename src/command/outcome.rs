@@ -102,7 +102,7 @@ impl Outcome {
                 return Some(
                     "heapledger was not active: no test process that has it as its global allocator entered an operation. Put\n\
                      \n    #[global_allocator]\n    static ALLOC: heapledger::Allocator = heapledger::Allocator::system();\n\
-                     \ninto the test binaries, `track(\"..\")` into what they test, and `features = [\"serde\"]` to the dependency"
+                     \ninto the test binaries, and `track(\"..\")` into what they test"
                         .into(),
                 );
             }

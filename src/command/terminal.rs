@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::github::{on_github, without_commands};
 use crate::front::wants_colours;
+use crate::record::terminal_width;
 use crate::render::Look;
 use crate::words::printable;
 
@@ -43,9 +44,7 @@ impl When {
 
 /// How tables are to look here.
 pub(super) fn look(colour: bool) -> Look {
-    // A terminal that does not know its width says 0.
-    let known = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
-    let known = known.filter(|width| *width > 0);
+    let known = terminal_width(std::io::stdout());
     Look { width: known.unwrap_or(WIDTH_ELSEWHERE), wraps: known.is_some(), colour, exact: false }
 }
 

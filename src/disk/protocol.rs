@@ -24,11 +24,11 @@ pub(crate) const RECORDING: &str = "HEAPLEDGER_RECORDING";
 /// Ends the name of a file that announces a process. It holds the program's name.
 const BEGUN: &str = "begun";
 /// Ends the name of a report.
-#[cfg(feature = "serde")]
+#[cfg(feature = "testing")]
 const REPORT: &str = "json";
-/// Ends the name of a file that stands for a report which could not be written, because the feature `serde` is missing.
+/// Ends the name of a file that stands for a report which could not be written: the feature `testing` is missing.
 /// It holds the program's name.
-#[cfg(any(feature = "cli", not(feature = "serde")))]
+#[cfg(any(feature = "cli", not(feature = "testing")))]
 const UNABLE: &str = "unable";
 
 /// Stands for the name of a program where it is not known.
@@ -59,13 +59,13 @@ impl Announced {
     }
 
     /// Writes the report in the place of the announcement: a run as JSON.
-    #[cfg(feature = "serde")]
+    #[cfg(feature = "testing")]
     pub(crate) fn report(&self, run: &str) -> io::Result<()> {
         self.replace_announcement(REPORT, run)
     }
 
     /// Says in the place of the announcement that `program` cannot write a report.
-    #[cfg(not(feature = "serde"))]
+    #[cfg(not(feature = "testing"))]
     pub(crate) fn report_unable(&self, program: &str) -> io::Result<()> {
         self.replace_announcement(UNABLE, program)
     }

@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use super::name::Name;
+use super::operation::Operation;
 use super::process;
-use crate::judging::budget::glob;
 use crate::reading::CallStack;
 use crate::registry::{self, CaptureId};
-use crate::words::Node;
+use crate::words::{Node, glob};
 use crate::{record, render, symbols};
 
 /// Charges what the operation `name`, and every operation below it, allocates and resizes to call stacks too, on all
@@ -26,7 +26,7 @@ use crate::{record, render, symbols};
 /// Costs nothing where it is not used. Where it is, an allocation and its free cost some 400 instructions more, and a
 /// stack that was not seen before some thousands, once. What is kept of stacks is bounded: 65,536 of them, in 32 MiB.
 ///
-/// It needs the feature `lines`, which is on by default, and x86-64 Linux; it works without frame pointers and without
+/// It needs x86-64 Linux, and the feature `lines`, which is on by default; it works without frame pointers and without
 /// debug information. Elsewhere it compiles, captures nothing but sizes, and [`Capture::is_possible`] says so.
 ///
 /// # Panics
@@ -57,6 +57,30 @@ pub fn capture(name: impl Name) -> Capture {
     })
 }
 
+impl Operation {
+    /// Charges what the operation and every operation below it allocates to call stacks too, as
+    /// [`capture`](crate::capture) does for a name.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let _op = heapledger::track("index_build");
+    /// let capture = heapledger::current().capture();
+    /// let kept = vec![0u8; 512];
+    /// let stacks = heapledger::snapshot().stacks("index_build");
+    /// assert_eq!(stacks[0].addresses().is_empty(), !capture.is_possible());
+    /// # drop(kept);
+    /// ```
+    ///
+    /// # Panics
+    /// Where heapledger is not the global allocator.
+    #[track_caller]
+    pub fn capture(self) -> Capture {
+        process::must_be_installed();
+        let root = self.0;
+        Capture::of(move |node| node.is_within(root))
+    }
+}
+
 /// A capture of call stacks that goes on until this is dropped, on whatever thread.
 ///
 /// ```
@@ -77,9 +101,9 @@ impl Capture {
     }
 
     /// Whether stacks can be captured here. If not, all that the operations allocate counts as
-    /// [`NotCaptured`](crate::CallStackKind::NotCaptured): the feature `lines` is off, the target is not x86-64 Linux,
-    /// or the system was out of memory. [`Snapshot::size_classes`](crate::Snapshot::size_classes) tells sizes all the
-    /// same, but for lack of memory.
+    /// [`NotCaptured`](crate::CallStackKind::NotCaptured): the target is not x86-64 Linux, or the system was out of
+    /// memory. [`Snapshot::size_classes`](crate::Snapshot::size_classes) tells sizes all the same, but for lack of
+    /// memory.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -111,7 +135,7 @@ impl Drop for Capture {
 /// and heapledger are left out.
 ///
 /// Without debug information (`debug = "line-tables-only"` in a profile is enough) it is functions alone; of a stripped
-/// program it is places in its file; and without the feature `lines` it is addresses.
+/// program it is places in its file.
 ///
 /// Reads the debug information of the program, as the ledger's own work, and forgets it: some tenths of a second and
 /// 50 MiB for a large program, however many stacks there are. So call it once, for those that you want to see.

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::panicking;
 
 use super::name::Name;
-use super::process;
 use super::scope::{Scope, track};
+use super::{found, process};
 use crate::judging::budget::Denied;
 use crate::judging::{FirstOffender, Offences, Violation, worst_first};
 use crate::reading::{CallStackKind, addresses_of};
@@ -65,7 +65,7 @@ pub fn deny_alloc(name: impl Name) -> DenyAlloc {
     let denies = scope.opened.is_some_and(record::Opened::deny);
     assert!(denies, "no memory is left to see allocations with");
     let node = record::active();
-    process::denies(node);
+    found::denies(node);
     DenyAlloc { scope: Some(scope), node, allowed: 0, denies_frees: false, has_stacks, caller: Location::caller() }
 }
 
@@ -174,7 +174,7 @@ impl DenyAlloc {
         let tally = self.scope.take().map_or_else(Tally::default, Scope::finish);
         record::look_again();
         if let Some(violation) = violation {
-            process::denied(|| denied_of(&violation));
+            found::denied(|| denied_of(&violation));
             if !panicking() {
                 panic!("{}", *violation);
             }
@@ -190,7 +190,7 @@ impl DenyAlloc {
     /// What was done in the scope so far that must not be; `None` if no such thing was done, or nobody will be told.
     fn violation_so_far(&self) -> Option<Own<Violation>> {
         let denial = self.denial()?;
-        let is_told = || !panicking() || process::is_reported();
+        let is_told = || !panicking() || found::is_reported();
         if denial.seen() <= self.allowed || !is_told() {
             return None;
         }

@@ -1,16 +1,27 @@
 //! What users call, and what a process reports when it ends.
 
 /// Budgets in tests.
+#[cfg(feature = "testing")]
 pub(crate) mod budget;
 /// Call stacks of what operations allocate.
+#[cfg(feature = "lines")]
 mod capture;
 /// An operation that must not allocate.
+#[cfg(feature = "testing")]
 mod deny;
 /// Allocations that fail on purpose.
 mod failing;
+/// What was found, until the process ends.
+#[cfg(feature = "testing")]
+mod found;
+/// Nothing is judged: there is nothing to report.
+#[cfg(not(feature = "testing"))]
+#[path = "without_testing.rs"]
+mod found;
 /// Operations that are active whenever a future is polled.
 mod future;
 /// Leak tests.
+#[cfg(feature = "testing")]
 pub(crate) mod leak_test;
 /// Futures that are measured.
 mod measured_future;
@@ -25,6 +36,7 @@ mod print;
 /// What a process reports when it ends, and the gate for everything that judges.
 mod process;
 /// What the public types promise of threads.
+#[cfg(feature = "testing")]
 mod promises;
 /// Entering operations.
 mod scope;
@@ -34,10 +46,14 @@ mod threads;
 /// Turns for other tasks.
 mod turn;
 
+#[cfg(feature = "testing")]
 pub use budget::{Budget, assert_budget, assert_budget_async, budget};
+#[cfg(feature = "lines")]
 pub use capture::{Capture, capture, symbolize};
+#[cfg(feature = "testing")]
 pub use deny::{DenyAlloc, deny_alloc, permit};
 pub use future::{Track, Tracked};
+#[cfg(feature = "testing")]
 pub use leak_test::{LeakReport, LeakTest};
 pub use measured_future::{MeasuredFuture, measure_async};
 pub use name::Name;

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::capture::Capture;
-use super::process;
 use super::scope::Scope;
 use crate::record;
 use crate::words::Node;
@@ -91,31 +89,6 @@ impl Operation {
         if record::installed() {
             record::adopt(self.0);
         }
-    }
-}
-
-/// Capturing call stacks.
-impl Operation {
-    /// Charges what the operation and every operation below it allocates to call stacks too, as
-    /// [`capture`](crate::capture) does for a name.
-    ///
-    /// ```
-    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-    /// let _op = heapledger::track("index_build");
-    /// let capture = heapledger::current().capture();
-    /// let kept = vec![0u8; 512];
-    /// let stacks = heapledger::snapshot().stacks("index_build");
-    /// assert_eq!(stacks[0].addresses().is_empty(), !capture.is_possible());
-    /// # drop(kept);
-    /// ```
-    ///
-    /// # Panics
-    /// Where heapledger is not the global allocator.
-    #[track_caller]
-    pub fn capture(self) -> Capture {
-        process::must_be_installed();
-        let root = self.0;
-        Capture::of(move |node| node.is_within(root))
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::{self, IsTerminal};
 
 use crate::reading::Report;
-use crate::record::Own;
+use crate::record::{Own, terminal_width};
 use crate::render::report::table;
 use crate::render::{DEFAULT_WIDTH, Look};
 
@@ -34,7 +34,7 @@ impl Report {
     /// ```
     pub fn print(&self) -> io::Result<()> {
         let out = io::stdout();
-        let text = self.for_terminal(out.is_terminal(), terminal_size::terminal_size_of(&out));
+        let text = self.for_terminal(out.is_terminal(), terminal_width(&out));
         writeln(&mut out.lock(), &text)
     }
 
@@ -51,13 +51,13 @@ impl Report {
     /// ```
     pub fn eprint(&self) -> io::Result<()> {
         let out = io::stderr();
-        let text = self.for_terminal(out.is_terminal(), terminal_size::terminal_size_of(&out));
+        let text = self.for_terminal(out.is_terminal(), terminal_width(&out));
         writeln(&mut out.lock(), &text)
     }
 
-    fn for_terminal(&self, terminal: bool, size: Option<(terminal_size::Width, terminal_size::Height)>) -> Own<String> {
+    fn for_terminal(&self, terminal: bool, width: Option<usize>) -> Own<String> {
         let colour = wants_colours(terminal);
-        let width = size.map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0));
+        let width = width.unwrap_or(DEFAULT_WIDTH);
         self.rendered(&Look { width, wraps: false, colour, exact: false })
     }
 

@@ -1,21 +1,17 @@
-//! What a process reports when it ends: everything it measured, written for `cargo heapledger` into the folder that an
-//! environment variable names. The file that announces a process stays until the report is written, so a process that
-//! left no report is seen to be missing. Reports are written whole or not at all.
+//! When a process reports what it found, and the gate for everything that judges. A report is for the command: it goes
+//! into the folder that an environment variable names. The file that announces a process stays until the report is
+//! written, so a process that left no report is seen to be missing. Reports are written whole or not at all.
 
-use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 
 use once_cell::race::OnceBox;
 
+use super::found;
 use crate::disk::{Announced, FOLDER, UNNAMED};
-#[cfg(feature = "serde")]
-use crate::judging::budget::{Blind, Part, Run};
-use crate::judging::budget::{Denied, LeakTested, Measured};
 use crate::record;
-use crate::words::{Cause, Error, Node, OperationId};
+use crate::words::{Cause, Error};
 
 /// Whether the process could not announce itself: then its report would not be missed.
 static UNANNOUNCED: AtomicBool = AtomicBool::new(false);
@@ -23,24 +19,13 @@ static UNANNOUNCED: AtomicBool = AtomicBool::new(false);
 static ASSERTED_BLINDLY: AtomicBool = AtomicBool::new(false);
 /// The reporter of this process; holds `None` if no report is asked for.
 static REPORTER: OnceBox<Option<Reporter>> = OnceBox::new();
-static LOG: Mutex<Log> =
-    Mutex::new(Log { measured: Vec::new(), leak_tests: Vec::new(), denied: Vec::new(), denying: BTreeSet::new() });
 
 /// A process that is to report what it measured.
 struct Reporter {
     announced: Announced,
     program: String,
-    /// The process that announced itself. A child that it forks has its figures, and must not report them.
+    /// The process that announced itself. A child that it forks must not report for it.
     process: u32,
-}
-
-/// What assertions found, until it is reported. The ledger's own memory.
-struct Log {
-    measured: Vec<(String, Measured)>,
-    leak_tests: Vec<LeakTested>,
-    denied: Vec<Denied>,
-    /// A hot loop may deny the same operation a million times.
-    denying: BTreeSet<OperationId>,
 }
 
 /// Whether heapledger is the global allocator. Before this returns, the process has announced itself, if a report is
@@ -122,80 +107,15 @@ impl Reporter {
         if !record::at_exit(report_at_exit) {
             complain(&folder, "there is no place for work at the end of a process here");
         }
+        found::is_asked_of(process);
         Some(Self { announced, program, process })
     }
 
     /// Writes the report, or the note that there can be none.
     fn write_report(&self) {
-        #[cfg(feature = "serde")]
-        let written = self.announced.report(&Run { complete: false, clean: true, parts: vec![self.part()] }.to_json());
-        #[cfg(not(feature = "serde"))]
-        let written = self.announced.report_unable(&self.program);
-        if let Err(error) = written {
+        let asserted_blindly = ASSERTED_BLINDLY.load(Relaxed);
+        if let Err(error) = found::report(&self.announced, &self.program, asserted_blindly) {
             complain(self.announced.folder(), &error.to_string());
         }
     }
-
-    #[cfg(feature = "serde")]
-    fn part(&self) -> Part {
-        // A private operation is left out: the test that has it notes its figures itself.
-        let shared = crate::reading::snapshot().report_of(|node| !node.private);
-        let mut report = crate::reading::Data::clone(&shared.0);
-        let mut blind = Vec::new();
-        if !record::installed() {
-            report.processes = 0;
-            blind.push(Blind { program: self.program.clone(), asserted: ASSERTED_BLINDLY.load(Relaxed) });
-        }
-        let mut part = Part {
-            environment: crate::reading::Environment::here(),
-            blind,
-            measured: Default::default(),
-            leak_tests: Vec::new(),
-            denied: Vec::new(),
-            denying: Vec::new(),
-            report,
-        };
-        let mut log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
-        log.measured.drain(..).for_each(|(path, measured)| part.note(path, measured));
-        part.leak_tests.append(&mut log.leak_tests);
-        part.denied.append(&mut log.denied);
-        part.denying = log.denying.iter().filter_map(|id| crate::registry::find_by_id(*id)).map(Node::path).collect();
-        part.denying.sort();
-        part.denying.dedup();
-        part
-    }
-}
-
-/// Whether findings of this process are to be reported.
-pub(crate) fn is_reported() -> bool {
-    reporter().is_some_and(|reporter| reporter.process == std::process::id())
-}
-
-/// Notes a finding, if it is to be reported.
-fn note(add: impl FnOnce(&mut Log)) {
-    if is_reported() {
-        record::quietly(|| add(&mut LOG.lock().unwrap_or_else(PoisonError::into_inner)));
-    }
-}
-
-/// Notes what an assertion measured.
-pub(crate) fn measured(measured: &std::collections::BTreeMap<String, Measured>) {
-    note(|log| log.measured.extend(measured.iter().map(|(path, measured)| (path.clone(), measured.clone()))));
-}
-
-/// Notes what an asserted leak test found.
-pub(crate) fn leak_tested(found: impl FnOnce() -> LeakTested) {
-    note(|log| log.leak_tests.push(found()));
-}
-
-/// Notes that an operation must not allocate.
-pub(crate) fn denies(node: &Node) {
-    note(|log| {
-        log.denying.insert(node.id);
-    });
-}
-
-/// Notes that a scope allocated although it must not.
-pub(crate) fn denied(found: impl FnOnce() -> Denied) {
-    note(|log| log.denied.push(found()));
 }

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use crate::record::allocator_name;
+#[cfg(feature = "json")]
+use crate::words::json_object;
 
 /// What `build.rs` puts between two `cfg`s: ASCII's unit separator.
 const CFG_SEPARATOR: char = '\u{1f}';
 
 /// What figures depend on besides the code: they are recorded separately for each environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Environment {
     /// The target triple.
     pub(crate) target: String,
@@ -22,6 +23,9 @@ pub(crate) struct Environment {
     /// The `cfg`s of the target, one as `unix` or `target_os="linux"`.
     pub(crate) cfg: Vec<String>,
 }
+
+#[cfg(feature = "json")]
+json_object!(Environment { target, profile, allocator, rustc, cfg });
 
 impl Environment {
     /// The environment of this process.

@@ -15,7 +15,7 @@ mod process;
 /// A snapshot arranged for people and for files.
 mod report;
 /// The report as JSON, and back.
-#[cfg(feature = "serde")]
+#[cfg(feature = "json")]
 mod report_json;
 /// Whether an operation is at rest, so that it may be used again.
 mod rest;
@@ -28,7 +28,7 @@ mod snapshot;
 /// The call stacks of a report.
 mod stacks;
 /// The call stacks of a report as JSON, and back.
-#[cfg(feature = "serde")]
+#[cfg(feature = "json")]
 mod stacks_json;
 /// What the accounts of one operation add up to.
 mod sums;
@@ -50,7 +50,7 @@ pub(crate) use moves::Move;
 pub(crate) use moves::{Moves, moves};
 pub(crate) use process::{Strangers, live_bytes_about};
 pub(crate) use report::Data;
-#[cfg(feature = "serde")]
+#[cfg(feature = "json")]
 pub(crate) use report_json::text_of;
 #[cfg(feature = "cli")]
 pub(crate) use report_json::{check, parsed, possible};

@@ -14,7 +14,7 @@ use crate::words::{Cause, Error, LEDGER, Node, Tally, UNATTRIBUTED};
 /// The counters of all operations, in the order in which people read them.
 ///
 /// [`Display`](std::fmt::Display) gives a table, as wide as `{:120}` says (100 by default), with exact bytes for
-/// `{:#}`; [`Report::print`] fits it to the terminal, in colour if it is one. With the feature `serde`, `to_json` and
+/// `{:#}`; [`Report::print`] fits it to the terminal, in colour if it is one. With the feature `json`, `to_json` and
 /// `from_json` store it and read it back. What each line means: `docs/reading-a-report.md`.
 ///
 /// ```

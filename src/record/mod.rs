@@ -84,4 +84,6 @@ pub(crate) use slot::is_mine;
 pub(crate) use stack::Running;
 pub(crate) use stacks::{StackExtent, StackId, is_possible as takes_stacks, look_at_modules, read as read_stack};
 pub(crate) use strangers::{begin_test, strangers};
-pub(crate) use system::{at_exit, lock_over_forks, trim};
+#[cfg(feature = "lines")]
+pub(crate) use system::mapped;
+pub(crate) use system::{at_exit, lock_over_forks, terminal_width, trim};

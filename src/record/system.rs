@@ -84,6 +84,34 @@ fn watch_forks() {
     }
 }
 
+/// How many columns a terminal has; `None` where it is no terminal, or does not know.
+#[cfg(all(unix, not(miri)))]
+pub(crate) fn terminal_width(terminal: impl std::os::fd::AsFd) -> Option<usize> {
+    use std::os::fd::AsRawFd;
+
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the file is open, and the request writes such a value, or nothing.
+    let failed = unsafe { libc::ioctl(terminal.as_fd().as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
+    Some(usize::from(size.ws_col)).filter(|&columns| failed == 0 && columns > 0)
+}
+
+#[cfg(windows)]
+pub(crate) fn terminal_width(terminal: impl std::os::windows::io::AsHandle) -> Option<usize> {
+    terminal_size::terminal_size_of(terminal).map(|(width, _)| usize::from(width.0))
+}
+
+#[cfg(not(any(all(unix, not(miri)), windows)))]
+pub(crate) fn terminal_width<T>(_: T) -> Option<usize> {
+    None
+}
+
+/// A file as bytes, of which the system brings into memory what is read.
+#[cfg(feature = "lines")]
+pub(crate) fn mapped(file: &std::fs::File) -> std::io::Result<memmap2::Mmap> {
+    // SAFETY: nobody writes into a file of machine code while it may be run: linkers make a new one.
+    unsafe { memmap2::Mmap::map(file) }
+}
+
 /// Asks the system's allocator to give free pages back to the system, where it has a way to.
 pub(crate) fn trim() {
     #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]

@@ -1,16 +1,22 @@
 //! Values to text, for people and for tools: nothing is read back, and nothing is asked of the terminal.
 
 /// How amounts of memory are said.
+#[cfg(feature = "testing")]
 mod amounts;
 /// A scope that must not allocate, and did.
+#[cfg(feature = "testing")]
 mod deny;
 /// Judged figures, one output a file.
+#[cfg(feature = "testing")]
 pub(crate) mod findings;
 /// Names of many things, the equal ones grouped.
+#[cfg(feature = "testing")]
 mod grouped;
 /// What a leak test found.
+#[cfg(feature = "testing")]
 mod leak;
 /// What a leak test found outside itself.
+#[cfg(feature = "testing")]
 mod leak_outside;
 /// Width, colour, and texts that fit.
 mod look;
@@ -21,7 +27,9 @@ mod stacks;
 /// Texts that go on in the next line.
 mod wrap;
 
+#[cfg(feature = "testing")]
 pub(crate) use deny::{first_offender, violation};
+#[cfg(feature = "testing")]
 pub(crate) use leak::{leak, leak_so_far, sentence, warnings};
 pub(crate) use look::{DEFAULT_WIDTH, Look};
 pub(crate) use stacks::stack_line;

@@ -4,11 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use addr2line::Loader;
-
 use super::call_frame::InModule;
 use super::headers::Headers;
 use super::looked::Looked;
+use super::machine_code::{MachineCode, Store};
 use super::modules::ModuleFiles;
 use super::raw_names::{demangled, name_of_outermost};
 
@@ -21,30 +20,33 @@ pub(super) fn look_up(modules: &ModuleFiles, addresses: &BTreeSet<u64>) -> BTree
     }
     let mut found = BTreeMap::new();
     for (path, places) in by_file {
-        let file = path.map(|path| MachineCode::open(&path)).unwrap_or_default();
-        found.extend(places.into_iter().map(|(address, place)| (address, file.look_up(place))));
+        let store = Store::default();
+        let module = path.as_deref().map(|path| OpenModule::open(path, &store)).unwrap_or_default();
+        found.extend(places.into_iter().map(|(address, place)| (address, module.look_up(place))));
     }
     found
 }
 
 /// A module, and what could be read of it.
 #[derive(Default)]
-struct MachineCode {
+struct OpenModule<'d> {
     headers: Headers,
-    loader: Option<Loader>,
+    code: Option<MachineCode<'d>>,
 }
 
-impl MachineCode {
-    fn open(path: &Path) -> Self {
-        Self { headers: Headers::read(path).unwrap_or_default(), loader: Loader::new(path).ok() }
+impl<'d> OpenModule<'d> {
+    fn open(path: &'d Path, store: &'d Store) -> Self {
+        Self { headers: Headers::read(path).unwrap_or_default(), code: MachineCode::open(path, store) }
     }
 
     fn look_up(&self, place: InModule) -> Vec<Looked> {
         let at = self.headers.address(place.offset);
-        let found = self.loader.as_ref().zip(at).map(|(loader, at)| frames(loader, at));
+        let found = self.code.as_ref().zip(at).map(|(code, at)| frames(code, at));
         let mut frames = found.unwrap_or_else(|| vec![Looked::default()]);
         let place = InModule { build_id: self.headers.build_id.clone(), ..place };
-        for frame in frames.iter_mut().filter(|frame| frame.function.is_none()) {
+        // What cannot be read here may be read by others.
+        let is_compressed = self.code.as_ref().is_some_and(|code| code.is_compressed);
+        for frame in frames.iter_mut().filter(|frame| frame.function.is_none() || is_compressed) {
             frame.unresolved = Some(place.clone());
         }
         frames
@@ -52,27 +54,24 @@ impl MachineCode {
 }
 
 /// At least one.
-fn frames(loader: &Loader, at: u64) -> Vec<Looked> {
+fn frames(code: &MachineCode<'_>, at: u64) -> Vec<Looked> {
     let mut frames = Vec::new();
-    if let Ok(mut found) = loader.find_frames(at) {
-        while let Ok(Some(frame)) = found.next() {
-            let name = frame.function.as_ref().and_then(|name| name.raw_name().ok());
-            let place = frame.location.as_ref();
-            frames.push(Looked {
-                function: name.map(|name| demangled(&name)),
-                file: place.and_then(|place| place.file).map(String::from),
-                line: place.and_then(|place| place.line).filter(|&line| line > 0),
-                column: place.and_then(|place| place.column).filter(|&column| column > 0),
-                unresolved: None,
-            });
-        }
-    }
-    let symbol = loader.find_symbol(at).map(demangled);
+    code.frames(at, |frame| {
+        let name = frame.function.as_ref().and_then(|name| name.raw_name().ok());
+        let place = frame.location.as_ref();
+        frames.push(Looked {
+            function: name.map(|name| demangled(&name)),
+            file: place.and_then(|place| place.file).map(String::from),
+            line: place.and_then(|place| place.line).filter(|&line| line > 0),
+            column: place.and_then(|place| place.column).filter(|&column| column > 0),
+            unresolved: None,
+        });
+    });
     if frames.is_empty() {
         frames.push(Looked::default());
     }
     if let Some(outermost) = frames.last_mut() {
-        outermost.function = name_of_outermost(outermost.function.take(), symbol);
+        outermost.function = name_of_outermost(outermost.function.take(), code.symbol(at).map(demangled));
     }
     frames
 }

@@ -15,6 +15,9 @@ mod lookup;
 #[cfg(not(feature = "lines"))]
 #[path = "without_lines.rs"]
 mod lookup;
+/// One file: debug information and symbols, mapped while they are asked.
+#[cfg(feature = "lines")]
+mod machine_code;
 /// The files whose code the process has mapped.
 mod modules;
 /// Whose code a function is, and its path as people read it.
@@ -24,7 +27,7 @@ mod origin;
 mod raw_names;
 /// From stacks of addresses to stacks of frames.
 mod symbolize;
-#[cfg(all(test, feature = "lines", target_os = "linux"))]
+#[cfg(all(test, target_os = "linux"))]
 mod tests;
 /// Where the workspace lies on this machine.
 mod workspace;

@@ -64,7 +64,30 @@ macro_rules! json_object {
     };
 }
 
-pub(crate) use json_object;
+/// Implements `Serialize` and `Deserialize` for an enum without fields: the word after `as`, also as a key of a map.
+macro_rules! json_word {
+    ($type:ident { $($variant:ident as $word:literal),+ $(,)? }) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(match self {
+                    $(Self::$variant => $word,)+
+                })
+            }
+        }
+
+        impl<'text> serde::Deserialize<'text> for $type {
+            fn deserialize<D: serde::Deserializer<'text>>(deserializer: D) -> Result<Self, D::Error> {
+                let word: String = serde::Deserialize::deserialize(deserializer)?;
+                match word.as_str() {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(serde::de::Error::unknown_variant(&word, &[$($word),+])),
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use {json_object, json_word};
 
 #[cfg(test)]
 mod tests {
@@ -76,6 +99,28 @@ mod tests {
     }
 
     json_object!(Shape { sides, name as "called" or None, closed or true });
+
+    #[derive(Debug, PartialEq, PartialOrd, Eq, Ord)]
+    enum Colour {
+        Red,
+        DarkBlue,
+    }
+
+    json_word!(Colour { Red as "red", DarkBlue as "dark_blue" });
+
+    #[test]
+    fn a_word_stands_for_itself_and_as_a_key() {
+        let text = r#"{"red":["dark_blue"]}"#;
+        let map = std::collections::BTreeMap::from([(Colour::Red, [Colour::DarkBlue])]);
+        assert_eq!(serde_json::to_string(&map).expect("it is text"), text);
+        assert_eq!(serde_json::from_str::<std::collections::BTreeMap<_, _>>(text).expect("it is the same"), map);
+        for (text, expected) in [
+            ("\"Red\"", "unknown variant `Red`, expected `red` or `dark_blue`"),
+            ("7", "invalid type: integer `7`, expected a string at line 1 column 1"),
+        ] {
+            assert_eq!(serde_json::from_str::<Colour>(text).expect_err(text).to_string(), expected);
+        }
+    }
 
     fn read(text: &str) -> Result<Shape, String> {
         serde_json::from_str(text).map_err(|error| error.to_string())

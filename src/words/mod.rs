@@ -5,12 +5,15 @@ mod account;
 /// What can go wrong, and the messages that people get.
 mod error;
 /// How a struct is written as a JSON object and read back.
-#[cfg(feature = "serde")]
+#[cfg(feature = "json")]
 mod json;
 /// Names as users give them.
 mod name;
 /// What an operation is, and how many there can be.
 mod operation;
+/// Globs: which paths of operations a pattern reaches.
+#[cfg(feature = "lines")]
+mod pattern;
 /// Places in source code.
 mod site;
 /// Sizes and counts as people read them.
@@ -28,13 +31,19 @@ pub use tally::Tally;
 
 pub(crate) use account::{AccountId, ID_BITS, Tag, Tid};
 pub(crate) use error::Cause;
-#[cfg(feature = "serde")]
-pub(crate) use json::json_object;
+#[cfg(feature = "json")]
+pub(crate) use json::{json_object, json_word};
 pub(crate) use name::{MAX_NAME, Written, segments};
 pub(crate) use operation::{
     BUILTIN, BUILTINS, FOREIGN, LEDGER, MAX_DEPTH, MAX_OPERATIONS, Node, OTHER, OperationId, UNATTRIBUTED,
 };
+#[cfg(feature = "lines")]
+pub(crate) use pattern::glob;
+#[cfg(feature = "testing")]
+pub(crate) use pattern::{Glob, Reach, normalized};
+#[cfg(test)]
+pub(crate) use pattern::{LONGEST_GLOB, MOST_SEGMENTS};
 pub(crate) use size::{Bytes, Count, counted, exact};
 pub(crate) use size_class::ClassId;
 pub(crate) use tally::{Activity, Counters, Counts, Register};
-pub(crate) use text::printable;
+pub(crate) use text::{printable, quoted, short};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 
-#[cfg(feature = "serde")]
+#[cfg(feature = "json")]
 use super::json::json_object;
 
 /// A place in source code: where an operation was first entered.
@@ -26,7 +26,7 @@ pub struct Site {
     pub column: u32,
 }
 
-#[cfg(feature = "serde")]
+#[cfg(feature = "json")]
 json_object!(Site { file, line, column });
 
 impl From<&'static Location<'static>> for Site {

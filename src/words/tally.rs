@@ -2,7 +2,7 @@
 //! or names counters derives from these two: a new counter is one line in the first, and its name in the events of the
 //! second. Plain values and code that is generic over where a counter stands; nothing in this file reads the ledger.
 
-#[cfg(feature = "serde")]
+#[cfg(feature = "json")]
 use super::json::json_object;
 
 /// A place that holds one counter.
@@ -50,7 +50,7 @@ macro_rules! counters {
             pub peak_bytes: Option<u64>,
         }
 
-        #[cfg(feature = "serde")]
+        #[cfg(feature = "json")]
         json_object!(Tally {
             $($active,)+
             $($owned,)+
@@ -147,7 +147,7 @@ macro_rules! counters {
 
         impl Tally {
             /// The counters, without what was computed from them.
-            #[cfg(feature = "serde")]
+            #[cfg(feature = "json")]
             pub(crate) fn counts(&self) -> Counts {
                 Counts { $($active: self.$active,)+ $($owned: self.$owned,)+ }
             }

@@ -18,3 +18,19 @@ pub(crate) fn printable(name: &str) -> String {
     }
     shown
 }
+
+/// The start of what people wrote, without anything that a terminal obeys.
+pub(crate) fn short(text: &str) -> String {
+    /// In characters: what remains of a line of a terminal beside the rest of the message.
+    const LONGEST: usize = 60;
+    let mut short = printable(&text.chars().take(LONGEST).collect::<String>());
+    if text.chars().nth(LONGEST).is_some() {
+        short.push('…');
+    }
+    short
+}
+
+/// As `short`, in quotes.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("\"{}\"", short(text))
+}

@@ -119,29 +119,29 @@ pub struct Project {
 }
 
 impl Project {
-    /// A package that has heapledger, with what it takes to report. No two projects may have the same name: what is
-    /// compiled of them goes to one folder.
+    /// A package that has heapledger. No two projects may have the same name: what is compiled of them goes to one
+    /// folder.
     pub fn new(name: &str) -> Self {
-        Self::with_features(name, "\"serde\"")
+        Self::with_dependency(name, "")
     }
 
-    /// A package that has heapledger with `features`, a list such as `"serde", "threads"`.
-    pub fn with_features(name: &str, features: &str) -> Self {
+    /// A package that has heapledger with more said of the dependency, such as `, default-features = false`.
+    pub fn with_dependency(name: &str, more: &str) -> Self {
         let project = Self::bare();
-        project.package("", name, features);
+        project.package("", name, more);
         project.lock();
         project
     }
 
     /// Writes a package into the folder `at`, which is empty or ends with `/`.
-    pub fn package(&self, at: &str, name: &str, features: &str) {
+    pub fn package(&self, at: &str, name: &str, more: &str) {
         let heapledger = env!("CARGO_MANIFEST_DIR");
         self.write(
             &format!("{at}Cargo.toml"),
             &format!(
                 "[package]\nname = {name:?}\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
                  [lib]\ntest = false\ndoctest = false\n\n\
-                 [dependencies]\nheapledger = {{ path = {heapledger:?}, features = [{features}] }}\n"
+                 [dependencies]\nheapledger = {{ path = {heapledger:?}{more} }}\n"
             ),
         );
         self.write(&format!("{at}src/lib.rs"), "");

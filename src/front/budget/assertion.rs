@@ -9,8 +9,8 @@ use super::doings::doings_of;
 use super::judge::Judge;
 use super::lines::CapturedRun;
 use crate::disk::RECORDING;
+use crate::front::found;
 use crate::front::measured_future::MeasuredFuture;
-use crate::front::process;
 use crate::front::scope::Scope;
 use crate::front::turn::turns;
 use crate::judging::budget::{
@@ -186,7 +186,7 @@ impl Assertion {
         Own::new(|| {
             let path = self.claim.node.path();
             let measured = self.state.runs.measured(&path, self.caller.into());
-            process::measured(&measured);
+            found::measured(&measured);
             let Some(judge) = self.state.judge else { return Judgement::default() };
             let mut findings = judge_assertion(&judge.case(), &path, &measured);
             findings.retain(|found| !matches!(found.status, Status::Within | Status::Unlisted | Status::NotRun));

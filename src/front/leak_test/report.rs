@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::front::process;
+use crate::front::found;
 use crate::judging::budget::{LeakTested, LeakVerdict};
 use crate::judging::leak::{Findings, Verdict};
 use crate::record::{self, Own};
@@ -81,7 +81,7 @@ impl LeakReport {
     /// Ends an assertion: panics unless the test passes, and says on standard error what it warns of if it does.
     #[track_caller]
     pub(super) fn end_assertion(&self) {
-        process::leak_tested(|| self.as_tested());
+        found::leak_tested(|| self.as_tested());
         assert!(self.passes(), "{self}");
         if !self.0.warnings.is_empty() {
             say(|| render::warnings(&self.0));

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::words::{Bytes, Tally, exact};
+use crate::words::{Bytes, Tally, exact, json_word};
 
 /// Which of several runs of the same work decides about a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +23,11 @@ macro_rules! figures {
     })+) => {
         /// What can be limited.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         pub(crate) enum Figure {
-            $($(#[doc = $doc])+ #[cfg_attr(feature = "serde", serde(rename = $name))] $figure,)+
+            $($(#[doc = $doc])+ $figure,)+
         }
+
+        json_word!(Figure { $($figure as $name),+ });
 
         impl Figure {
             /// All of them, in the order in which outputs list them.
@@ -147,7 +148,6 @@ mod tests {
     fn a_figure_has_one_name_in_all_files() {
         for figure in Figure::ALL {
             assert_eq!(Figure::named(figure.name()), Some(figure));
-            #[cfg(feature = "serde")]
             assert_eq!(serde_json::to_string(&figure).expect("it is a string"), format!("{:?}", figure.name()));
         }
         assert_eq!(Figure::named("Allocs"), None);

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::figure::Figure;
-use crate::words::Site;
+use crate::words::{Site, json_object, json_word};
 
 /// One operation as an assertion measured it.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Measured {
     pub(crate) values: BTreeMap<Figure, Observed>,
     pub(crate) site: Option<Site>,
@@ -15,9 +14,10 @@ pub(crate) struct Measured {
     pub(crate) inside: Option<String>,
 }
 
+json_object!(Measured { values, site, inside });
+
 /// A figure over the runs of one assertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Observed {
     /// What is judged.
     pub(crate) value: i64,
@@ -26,9 +26,10 @@ pub(crate) struct Observed {
     /// Every run but one said something else: the figure does not repeat itself.
     pub(crate) unstable: bool,
     /// There were several runs, and all said the same. A report without this tells of no such thing.
-    #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) same: bool,
 }
+
+json_object!(Observed { value, highest, unstable, same or false });
 
 impl Observed {
     /// A figure that only one run told.
@@ -44,7 +45,6 @@ impl Observed {
 
 /// What a leak test found.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct LeakTested {
     pub(crate) path: String,
     pub(crate) verdict: LeakVerdict,
@@ -54,10 +54,10 @@ pub(crate) struct LeakTested {
     pub(crate) site: Option<Site>,
 }
 
+json_object!(LeakTested { path, verdict, sentence, bytes_per_iteration, site });
+
 /// How an asserted leak test ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub(crate) enum LeakVerdict {
     Passed,
     /// It leaks, or kept more than was allowed.
@@ -66,9 +66,10 @@ pub(crate) enum LeakVerdict {
     Unstable,
 }
 
+json_word!(LeakVerdict { Passed as "passed", Leak as "leak", Unstable as "unstable" });
+
 /// A scope that must not allocate, and did.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Denied {
     pub(crate) path: String,
     /// Allocations and resizes.
@@ -85,7 +86,8 @@ pub(crate) struct Denied {
     pub(crate) denied_at: Site,
 }
 
-#[cfg(feature = "serde")]
+json_object!(Denied { path, allocs, allocated_bytes, frees, freed_bytes, first, site, denied_at });
+
 impl Measured {
     /// Keeps the higher one of each figure.
     pub(super) fn raise(&mut self, other: Self) {
@@ -100,7 +102,7 @@ impl Measured {
     }
 }
 
-#[cfg(all(test, feature = "serde"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

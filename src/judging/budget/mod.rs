@@ -1,7 +1,5 @@
 //! Budgets: what operations may keep and allocate, and whether they did.
 
-/// A key that stands in a table twice.
-mod duplicate;
 /// The one list of figures, which are what can be limited.
 mod figure;
 /// What was recorded before, one file for each environment: read and written.
@@ -26,10 +24,8 @@ mod policy;
 /// All that is wrong with a file, told at once.
 mod problem;
 /// What one or many processes measured.
-#[cfg(feature = "serde")]
 mod run;
 /// A run as JSON, and back.
-#[cfg(feature = "serde")]
 mod run_json;
 /// The runs of one assertion: what they add up to, and whether they agree.
 mod runs;
@@ -59,8 +55,7 @@ pub(crate) use limit::Unlisted;
 pub(crate) use measured::Observed;
 pub(crate) use measured::{Denied, LeakTested, LeakVerdict, Measured};
 pub(crate) use place::Place;
-pub(crate) use policy::{Policy, Rules, glob};
-#[cfg(feature = "serde")]
+pub(crate) use policy::{Policy, Rules};
 pub(crate) use run::{Blind, Part, Run};
 pub(crate) use runs::{Doing, Doings, Runs};
 pub(crate) use stack_share::{FigureByStack, StackShare, figure_with_lines};

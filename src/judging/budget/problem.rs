@@ -4,8 +4,9 @@
 use super::lines::Lines;
 use crate::words::{Cause, Error};
 
-/// The most that is told of one file: whoever has more will read the file again anyway.
-pub(super) const MOST: usize = 50;
+/// The most that is told of one file: whoever has more will read the file again anyway. TOML's parser tells of one
+/// more.
+const MOST: usize = 24;
 
 /// One thing that is wrong with a file, and what to do.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ mod tests {
         let text = "x".repeat(60);
         let problems = |count: usize| (0..count).rev().map(|at| Problem { at, what: format!("no {at}") }).collect();
         assert_eq!(error("a.toml", &text, problems(2)).to_string(), "a.toml:1:1: no 0\na.toml:1:2: no 1");
-        let all = error("a.toml", &text, problems(53)).to_string();
-        assert_eq!((all.lines().count(), all.lines().last()), (51, Some("and more: repair these first")));
+        let all = error("a.toml", &text, problems(25)).to_string();
+        assert_eq!((all.lines().count(), all.lines().last()), (25, Some("and more: repair these first")));
     }
 }

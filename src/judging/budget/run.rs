@@ -1,10 +1,11 @@
-//! What a run measured: one process, or many that were added up. Figures of different environments stay apart. Needed
-//! only where a process can tell of it, which takes the feature `serde`. How it is written is for `run_json`.
+//! What a run measured: one process, or many that were added up. Figures of different environments stay apart. How it
+//! is written is for `run_json`.
 
 use std::collections::BTreeMap;
 
 use super::measured::{Denied, LeakTested, Measured};
 use crate::reading::{Data, Environment};
+use crate::words::json_object;
 #[cfg(feature = "cli")]
 use crate::words::{Cause, Error};
 
@@ -19,7 +20,7 @@ pub(crate) struct Run {
 }
 
 /// What processes of one environment measured.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct Part {
     pub(crate) environment: Environment,
     /// Programs that do not have heapledger as their allocator, and asked it all the same. They do not count as
@@ -32,19 +33,22 @@ pub(crate) struct Part {
     /// What scopes that must not allocate allocated.
     pub(crate) denied: Vec<Denied>,
     /// The operations that must not allocate, whether they did or not; each once.
-    #[serde(default)]
     pub(crate) denying: Vec<String>,
     /// What every operation did over all.
     pub(crate) report: Data,
 }
 
+json_object!(Part { environment, blind, measured, leak_tests, denied, denying or Vec::new(), report });
+
 /// A program that does not have heapledger as its allocator.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Blind {
     pub(crate) program: String,
     /// It asserted something of operations; else it only entered them.
     pub(crate) asserted: bool,
 }
+
+json_object!(Blind { program, asserted });
 
 #[cfg(feature = "cli")]
 impl Run {

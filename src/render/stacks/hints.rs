@@ -10,11 +10,14 @@ use crate::words::printable;
 pub(super) fn hints<'a>(shown: impl IntoIterator<Item = Folded<'a>>) -> Vec<String> {
     let frames = Vec::from_iter(shown.into_iter().flat_map(|folded| Vec::from_iter(folded.frames())));
     let mut hints = Vec::new();
-    if frames.iter().any(|frame| is_name_alone(frame)) {
+    let alone = || frames.iter().filter(|frame| is_name_alone(frame));
+    if alone().any(|frame| frame.unresolved.is_some()) {
+        hints.push("are compressed in the program: with heapledger's feature `compressed` they are read".into());
+    } else if alone().next().is_some() {
         let setting = "debug = \"line-tables-only\"";
         hints.push(format!("are not in the program: with `{setting}` in its profile they are"));
     }
-    let modules = frames.iter().filter_map(|frame| frame.unresolved.as_ref());
+    let modules = frames.iter().filter(|frame| frame.function.is_none()).filter_map(|frame| frame.unresolved.as_ref());
     let ids = BTreeSet::from_iter(modules.filter_map(|at| Some((&at.module, at.build_id.as_ref()?))));
     for (module, build_id) in ids {
         hints.push(format!("{} has no symbols; its build id is {}", printable(module), printable(build_id)));

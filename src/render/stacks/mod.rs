@@ -5,21 +5,26 @@ mod fold;
 /// What would tell more.
 mod hints;
 /// Stacks that look the same are one line, the largest first.
+#[cfg(feature = "testing")]
 mod lines;
 /// A stack in one line.
 mod look;
 /// The call stacks of a report.
 mod of_report;
 /// What stacks have of a figure.
+#[cfg(feature = "testing")]
 mod shares;
 /// Names of functions, short enough to be read.
 mod short;
 /// Sizes of blocks in one line.
+#[cfg(feature = "testing")]
 mod sizes;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "testing")]
 pub(crate) use lines::stacks;
 pub(crate) use look::look as stack_line;
 pub(crate) use of_report::stacks_of_report;
+#[cfg(feature = "testing")]
 pub(crate) use shares::shares;

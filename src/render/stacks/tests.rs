@@ -194,7 +194,7 @@ fn where_lines_are_not_known_that_is_said() {
     let sizes = vec![SizeGrowth { min_size: 4096, live: total }];
     assert_eq!(
         written(&LeakLines::Found { stacks: None, others: (1, total), sizes, total, iterations: 10 }),
-        "  lines    are not known here: call stacks need x86-64 Linux, and the feature `lines`\n  \
+        "  lines    are not known here: call stacks need x86-64 Linux\n  \
            sizes    1 x 4..8 KiB per iteration\n"
     );
     let none = said(Vec::new(), (0, Live { bytes: 0, blocks: 0 }));

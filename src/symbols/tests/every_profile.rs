@@ -85,6 +85,20 @@ fn without_debug_information_functions_have_their_names_and_nothing_else() {
     }
 }
 
+#[cfg(not(feature = "compressed"))]
+#[test]
+fn compressed_debug_information_leaves_the_names_and_places_for_others_to_read() {
+    for Case { name, frames, .. } in super::programs::compressed() {
+        let first = frames.first().expect("something called the function that prints");
+        if name == "plain" {
+            assert_eq!(first.function.as_deref(), Some("program::shapes::plain"));
+        }
+        assert_eq!((&first.file, first.line), (&None, None));
+        let place = first.unresolved.as_ref().expect("its lines are there");
+        assert!(place.module == "program" && place.build_id.is_some(), "{place:?}");
+    }
+}
+
 #[test]
 fn a_stripped_program_has_places_in_its_file_and_a_build_id() {
     let cases = cases("stripped", &[]);

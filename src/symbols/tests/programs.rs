@@ -10,10 +10,17 @@ use crate::symbols::symbolize::symbolize_in;
 
 /// The stacks of the program in `fixtures/lines/`, in every profile that has lines.
 pub static WITH_LINES: LazyLock<Vec<(&str, Vec<Case>)>> = LazyLock::new(|| {
-    let profiles = ["dev", "tables", "thin-lto", "fat-lto"].map(|profile| (profile, cases(profile, &[])));
+    let profiles = ["dev", "tables", "thin-lto", "fat-lto", "packed", "unpacked"];
+    let profiles = profiles.into_iter().map(|profile| (profile, cases(profile, &[])));
     let v0 = ("v0", cases("v0", &["-Csymbol-mangling-version=v0"]));
-    profiles.into_iter().chain([v0]).collect()
+    let compressed = cfg!(feature = "compressed").then(|| ("compressed", compressed()));
+    profiles.chain([v0]).chain(compressed).collect()
 });
+
+/// Those of the program whose debug information the linker compressed.
+pub fn compressed() -> Vec<Case> {
+    cases("compressed", &["-Clink-arg=-Wl,--compress-debug-sections=zlib"])
+}
 
 /// A call stack of the program, and the place of the call that it was taken for.
 pub struct Case {

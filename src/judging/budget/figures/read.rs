@@ -3,13 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml_spanner::{Arena, Table, Value};
 
 use crate::judging::budget::figure::Figure;
 use crate::judging::budget::lines::Lines;
 use crate::judging::budget::place::Place;
-use crate::judging::budget::syntax;
+use crate::judging::budget::syntax::{self, start};
 use crate::reading::Environment;
 use crate::words::{Cause, Error};
 
@@ -41,7 +40,8 @@ impl Figures {
 
     /// Reads a file of figures.
     pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Error> {
-        let table = syntax::table(file, text, LARGEST)?;
+        let arena = Arena::new();
+        let table = syntax::table(file, text, LARGEST, &arena)?;
         let lines = Lines::of(text);
         let place = |at| lines.place(file, at);
         let unreadable = |at: usize, what: String| Error(Cause::Unreadable { what: format!("{}: {what}", place(at)) });
@@ -50,15 +50,15 @@ impl Figures {
         let mut reasons = BTreeMap::new();
         let mut schema = None;
         let mut environment = Environment::default();
-        for (key, value) in table.get_ref() {
-            let at = value.span().start;
-            match (key.get_ref().as_ref(), value.get_ref()) {
-                ("schema", DeValue::Integer(number)) => schema = Some((at, syntax::integer(number))),
-                ("target", DeValue::String(named)) => environment.target = named.to_string(),
-                ("profile", DeValue::String(named)) => environment.profile = named.to_string(),
-                ("allocator", DeValue::String(named)) => environment.allocator = named.to_string(),
-                ("rustc", DeValue::String(named)) => environment.rustc = named.to_string(),
-                ("figures", DeValue::Table(operations)) => {
+        for (key, value) in &table {
+            let at = start(value.span());
+            match (key.name, value.value()) {
+                ("schema", Value::Integer(number)) => schema = Some((at, number.as_i64())),
+                ("target", Value::String(named)) => environment.target = named.to_string(),
+                ("profile", Value::String(named)) => environment.profile = named.to_string(),
+                ("allocator", Value::String(named)) => environment.allocator = named.to_string(),
+                ("rustc", Value::String(named)) => environment.rustc = named.to_string(),
+                ("figures", Value::Table(operations)) => {
                     read_operations(operations, &mut values, &place, &unreadable)?;
                     #[cfg(feature = "cli")]
                     reasons.extend(super::reason::reasons(operations, text));
@@ -66,7 +66,7 @@ impl Figures {
                 (other, _) => {
                     let valid = ["schema", "target", "profile", "allocator", "rustc", "figures"];
                     let what = format!("unexpected `{}` ({})", other.escape_debug(), syntax::nearest(other, &valid));
-                    return Err(unreadable(key.span().start, what));
+                    return Err(unreadable(start(key.span), what));
                 }
             }
         }
@@ -85,38 +85,30 @@ impl Figures {
 }
 
 fn read_operations(
-    operations: &DeTable<'_>,
+    operations: &Table<'_>,
     values: &mut BTreeMap<(String, Figure), (i64, Place)>,
     place: &dyn Fn(usize) -> Place,
     unreadable: &dyn Fn(usize, String) -> Error,
 ) -> Result<(), Error> {
     for (path, figures) in operations {
-        let DeValue::Table(figures) = figures.get_ref() else {
-            let what = format!("`{}` is no operation: write `\"operation\".allocs = 1`", path.get_ref().escape_debug());
-            return Err(unreadable(path.span().start, what));
+        let Value::Table(figures) = figures.value() else {
+            let what = format!("`{}` is no operation: write `\"operation\".allocs = 1`", path.name.escape_debug());
+            return Err(unreadable(start(path.span), what));
         };
         for (name, value) in figures {
-            let Some(figure) = Figure::named(name.get_ref()) else {
+            let Some(figure) = Figure::named(name.name) else {
                 let valid = Figure::ALL.map(Figure::name);
-                let near = syntax::nearest(name.get_ref(), &valid);
-                let what = format!("`{}` is no figure ({near})", name.get_ref().escape_debug());
-                return Err(unreadable(name.span().start, what));
+                let near = syntax::nearest(name.name, &valid);
+                let what = format!("`{}` is no figure ({near})", name.name.escape_debug());
+                return Err(unreadable(start(name.span), what));
             };
-            let number = read_number(value);
-            let Some(number) = number else {
-                return Err(unreadable(value.span().start, format!("`{figure}` is an integer, in bytes or blocks")));
+            let Some(number) = value.as_i64() else {
+                return Err(unreadable(start(value.span()), format!("`{figure}` is an integer, in bytes or blocks")));
             };
-            values.insert((path.get_ref().to_string(), figure), (number, place(name.span().start)));
+            values.insert((path.name.to_string(), figure), (number, place(start(name.span))));
         }
     }
     Ok(())
-}
-
-fn read_number(value: &Spanned<DeValue<'_>>) -> Option<i64> {
-    match value.get_ref() {
-        DeValue::Integer(number) => syntax::integer(number),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

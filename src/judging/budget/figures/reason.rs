@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use toml::de::DeTable;
+use toml_spanner::Table;
 
 use crate::judging::budget::figure::Figure;
-use crate::judging::budget::syntax;
 use crate::words::printable;
 
 /// Parts the figure as people say it from the reason.
@@ -21,16 +20,15 @@ pub(super) fn comment(figure: Figure, value: i64, reason: Option<&str>) -> Optio
 }
 
 /// The reasons that stand beside the figures of `operations`, which were read from `text`.
-pub(super) fn reasons(operations: &DeTable<'_>, text: &str) -> BTreeMap<(String, Figure), String> {
+pub(super) fn reasons(operations: &Table<'_>, text: &str) -> BTreeMap<(String, Figure), String> {
     let mut reasons = BTreeMap::new();
     for (path, figures) in operations {
-        for (name, value) in figures.get_ref().as_table().into_iter().flatten() {
-            let number = value.get_ref().as_integer().and_then(syntax::integer);
-            let Some((figure, number)) = Figure::named(name.get_ref()).zip(number) else { continue };
-            let line = text.get(value.span().end..).and_then(|rest| rest.lines().next()).unwrap_or("");
+        for (name, value) in figures.as_table().into_iter().flatten() {
+            let Some((figure, number)) = Figure::named(name.name).zip(value.as_i64()) else { continue };
+            let line = text.get(value.span().range().end..).and_then(|rest| rest.lines().next()).unwrap_or("");
             let Some(said) = line.trim().strip_prefix('#').map(str::trim) else { continue };
             if let Some(reason) = reason_in(figure, number, said) {
-                reasons.insert((path.get_ref().to_string(), figure), printable(reason));
+                reasons.insert((path.name.to_string(), figure), printable(reason));
             }
         }
     }

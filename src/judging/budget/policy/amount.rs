@@ -1,8 +1,8 @@
 //! Sizes, counts and percentages, exactly as they are written: none is rounded. What is limited by them is for
 //! `setting`.
 
-use super::message::{quoted, short};
 use crate::judging::budget::figure::Figure;
+use crate::words::{quoted, short};
 
 /// The units of figures in bytes, and how much each is.
 const BYTES: [(&str, u128); 9] = [

@@ -7,10 +7,10 @@ use std::fmt::Display;
 use cfg_expr::expr::TargetPredicate;
 use cfg_expr::{Expression, Predicate};
 
-use super::message::short;
 use super::table::RuleTable;
 use crate::judging::budget::syntax;
 use crate::reading::Environment;
+use crate::words::short;
 
 /// The longest `cfg` expression in bytes: longer than any sensible one.
 const LONGEST_CFG: usize = 4096;

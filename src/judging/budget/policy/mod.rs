@@ -5,10 +5,6 @@
 mod amount;
 /// The `cfg` expressions of `[target]`.
 mod cfgs;
-/// What people wrote, made short and harmless for messages.
-mod message;
-/// Globs: which paths of operations a pattern reaches.
-mod pattern;
 /// The document and its tables, made into a policy.
 mod read;
 /// Which limits hold for an operation.
@@ -23,5 +19,4 @@ mod table;
 /// Values of one TOML type, and what is said of others.
 mod value;
 
-pub(crate) use pattern::glob;
 pub(crate) use rules::{Policy, Rules};

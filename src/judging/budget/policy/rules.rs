@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use cfg_expr::Expression;
 
 use super::cfgs::Targets;
-use super::pattern::{Glob, Reach, normalized};
 use super::table::RuleTable;
 use crate::judging::budget::figure::Figure;
 use crate::judging::budget::limit::{FigureLimit, Unlisted};
@@ -16,6 +15,7 @@ use crate::judging::budget::limit::{FigureLimit, Unlisted};
 use crate::judging::budget::place::Place;
 use crate::reading::Environment;
 use crate::words::segments;
+use crate::words::{Glob, Reach, normalized};
 
 /// What `heapledger.toml` says.
 #[derive(Clone, Debug)]

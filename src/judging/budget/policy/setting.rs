@@ -1,27 +1,27 @@
 //! What stands beside a figure: a limit in one of its forms, or `"none"`. Whether a figure keeps to it is for `judge`.
 
-use toml::de::{DeTable, DeValue};
+use toml_spanner::{Item, Table, Value};
 
 use super::amount::{amount, example, percent};
-use super::message::quoted;
-use super::value::{Reader, TomlValue, in_order};
+use super::value::Reader;
 use crate::judging::budget::figure::Figure;
 use crate::judging::budget::limit::{FigureLimit, Tolerance};
 use crate::judging::budget::problem::Problem;
-use crate::judging::budget::syntax;
+use crate::judging::budget::syntax::{self, start};
+use crate::words::quoted;
 
 impl Reader<'_> {
     /// The limit that `value` writes; `None` for `"none"`.
-    pub(super) fn setting(&self, figure: Figure, value: &TomlValue<'_>) -> Result<Option<FigureLimit>, Problem> {
-        let place = self.place(value.span().start);
+    pub(super) fn setting(&self, figure: Figure, value: &Item<'_>) -> Result<Option<FigureLimit>, Problem> {
+        let place = self.place(start(value.span()));
         let limit = FigureLimit { exact: None, ratchet: false, max: None, tolerance: Tolerance::default(), place };
-        let fail = |what: String| self.error(value.span().start, what);
-        match value.get_ref() {
-            DeValue::Integer(_) => {
+        let fail = |what: String| self.error(start(value.span()), what);
+        match value.value() {
+            Value::Integer(_) => {
                 let exact = self.amount(figure, figure.name(), value)?;
                 Ok(Some(FigureLimit { exact: Some(exact), ..limit }))
             }
-            DeValue::String(text) => match text.trim() {
+            Value::String(text) => match text.trim() {
                 "none" => Ok(None),
                 "ratchet" => Ok(Some(FigureLimit { ratchet: true, ..limit })),
                 share if share.ends_with('%') => {
@@ -40,7 +40,7 @@ impl Reader<'_> {
                     Ok(Some(FigureLimit { max: Some(max), ..limit }))
                 }
             },
-            DeValue::Table(table) => self.limit_table(figure, value.span().start, table, limit).map(Some),
+            Value::Table(table) => self.limit_table(figure, start(value.span()), table, limit).map(Some),
             _ => Err(self.wrong(figure.name(), value, &ways(figure))),
         }
     }
@@ -50,16 +50,16 @@ impl Reader<'_> {
         &self,
         figure: Figure,
         at_table: usize,
-        table: &DeTable<'_>,
+        table: &Table<'_>,
         mut limit: FigureLimit,
     ) -> Result<FigureLimit, Problem> {
         let mut ratchet = None;
         // Where the keys stand that need a figure to be around.
         let (mut tolerance, mut minimum) = (None, None);
         let mut wrong = None;
-        for (key, value) in in_order(table) {
-            let at = key.span().start;
-            let read = match key.get_ref().as_ref() {
+        for (key, value) in table {
+            let at = start(key.span);
+            let read = match key.name {
                 "exact" => self.amount(figure, "exact", value).map(|exact| limit.exact = Some(exact)),
                 "max" => self.amount(figure, "max", value).map(|max| limit.max = Some(max)),
                 "ratchet" => self.boolean("ratchet", value).map(|wanted| ratchet = Some(wanted)),
@@ -100,30 +100,30 @@ impl Reader<'_> {
         Ok(limit)
     }
 
-    fn tolerance(&self, figure: Figure, value: &TomlValue<'_>) -> Result<f64, Problem> {
+    fn tolerance(&self, figure: Figure, value: &Item<'_>) -> Result<f64, Problem> {
         let text = self.string("tolerance", value, "a percentage such as \"1%\"")?;
-        percent(figure, text.trim()).map_err(|what| self.error(value.span().start, what))
+        percent(figure, text.trim()).map_err(|what| self.error(start(value.span()), what))
     }
 
-    fn minimum(&self, figure: Figure, value: &TomlValue<'_>) -> Result<i64, Problem> {
+    fn minimum(&self, figure: Figure, value: &Item<'_>) -> Result<i64, Problem> {
         match self.amount(figure, "minimum", value)? {
-            below if below < 0 => Err(self.error(value.span().start, "`minimum` is below zero: write 0 or more")),
+            below if below < 0 => Err(self.error(start(value.span()), "`minimum` is below zero: write 0 or more")),
             minimum => Ok(minimum),
         }
     }
 
     /// An integer, or a size in a string. `name` is that of the key.
-    fn amount(&self, figure: Figure, name: &str, value: &TomlValue<'_>) -> Result<i64, Problem> {
-        let fail = |what: String| self.error(value.span().start, what);
-        match value.get_ref() {
-            DeValue::Integer(number) => match syntax::integer(number) {
+    fn amount(&self, figure: Figure, name: &str, value: &Item<'_>) -> Result<i64, Problem> {
+        let fail = |what: String| self.error(start(value.span()), what);
+        match value.value() {
+            Value::Integer(number) => match number.as_i64() {
                 None => Err(fail(format!("`{name}` does not fit into 64 bits: write less"))),
                 Some(below) if below < 0 && !figure.goes_below_zero() => {
                     Err(fail(format!("`{figure}` is never below zero: write 0 or more")))
                 }
                 Some(number) => Ok(number),
             },
-            DeValue::String(text) => amount(figure, text.trim()).map_err(fail),
+            Value::String(text) => amount(figure, text.trim()).map_err(fail),
             _ => Err(self.wrong(name, value, &format!("an integer or a string such as {}", example(figure)))),
         }
     }

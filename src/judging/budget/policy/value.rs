@@ -2,19 +2,13 @@
 
 use std::cell::RefCell;
 
-use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue};
+use toml_spanner::{Item, Key, Table, Value};
 
-use super::message::short;
 use crate::judging::budget::lines::Lines;
 use crate::judging::budget::place::Place;
 use crate::judging::budget::problem::Problem;
-use crate::judging::budget::syntax;
-
-/// A key with its place.
-pub(super) type TomlKey<'a> = Spanned<DeString<'a>>;
-/// A value with its place.
-pub(super) type TomlValue<'a> = Spanned<DeValue<'a>>;
+use crate::judging::budget::syntax::{self, start};
+use crate::words::short;
 
 /// A policy's text while it is read, and what was found wrong with it so far. Every problem says what to do.
 pub(super) struct Reader<'a> {
@@ -36,41 +30,36 @@ impl<'a> Reader<'a> {
 
 impl Reader<'_> {
     /// The table that `value` is; `can` is what to write there instead. `name` is that of the key.
-    pub(super) fn table<'v, 'i>(
-        &self,
-        name: &str,
-        value: &'v TomlValue<'i>,
-        can: &str,
-    ) -> Result<&'v DeTable<'i>, Problem> {
-        value.get_ref().as_table().ok_or_else(|| self.wrong(name, value, can))
+    pub(super) fn table<'v, 'i>(&self, name: &str, value: &'v Item<'i>, can: &str) -> Result<&'v Table<'i>, Problem> {
+        value.as_table().ok_or_else(|| self.wrong(name, value, can))
     }
 
-    pub(super) fn string<'v>(&self, name: &str, value: &'v TomlValue<'_>, can: &str) -> Result<&'v str, Problem> {
-        value.get_ref().as_str().ok_or_else(|| self.wrong(name, value, can))
+    pub(super) fn string<'v>(&self, name: &str, value: &'v Item<'_>, can: &str) -> Result<&'v str, Problem> {
+        value.as_str().ok_or_else(|| self.wrong(name, value, can))
     }
 
-    pub(super) fn boolean(&self, name: &str, value: &TomlValue<'_>) -> Result<bool, Problem> {
-        value.get_ref().as_bool().ok_or_else(|| self.wrong(name, value, "`true` or `false`"))
+    pub(super) fn boolean(&self, name: &str, value: &Item<'_>) -> Result<bool, Problem> {
+        value.as_bool().ok_or_else(|| self.wrong(name, value, "`true` or `false`"))
     }
 
     /// The problem of a value of another type.
-    pub(super) fn wrong(&self, name: &str, value: &TomlValue<'_>, can: &str) -> Problem {
-        let found = match value.get_ref() {
-            DeValue::String(_) => "a string",
-            DeValue::Integer(_) => "an integer",
-            DeValue::Float(_) => "a float",
-            DeValue::Boolean(_) => "a boolean",
-            DeValue::Datetime(_) => "a date",
-            DeValue::Array(_) => "an array",
-            DeValue::Table(_) => "a table",
+    pub(super) fn wrong(&self, name: &str, value: &Item<'_>, can: &str) -> Problem {
+        let found = match value.value() {
+            Value::String(_) => "a string",
+            Value::Integer(_) => "an integer",
+            Value::Float(_) => "a float",
+            Value::Boolean(_) => "a boolean",
+            Value::DateTime(_) => "a date",
+            Value::Array(_) => "an array",
+            Value::Table(_) => "a table",
         };
-        self.error(value.span().start, format!("`{name}` is {found}: write {can}"))
+        self.error(start(value.span()), format!("`{name}` is {found}: write {can}"))
     }
 
     /// The problem of a key that is none of `valid`.
-    pub(super) fn unknown(&self, key: &TomlKey<'_>, valid: &[&str]) -> Problem {
-        let near = syntax::nearest(key.get_ref(), valid);
-        self.error(key.span().start, format!("unknown key `{}`: {near}", short(key.get_ref())))
+    pub(super) fn unknown(&self, key: &Key<'_>, valid: &[&str]) -> Problem {
+        let near = syntax::nearest(key.name, valid);
+        self.error(start(key.span), format!("unknown key `{}`: {near}", short(key.name)))
     }
 
     pub(super) fn place(&self, at: usize) -> Place {
@@ -80,13 +69,6 @@ impl Reader<'_> {
     pub(super) fn error(&self, at: usize, what: impl Into<String>) -> Problem {
         Problem { at, what: what.into() }
     }
-}
-
-/// What a table holds, in the order of the file.
-pub(super) fn in_order<'v, 'i>(table: &'v DeTable<'i>) -> Vec<(&'v TomlKey<'i>, &'v TomlValue<'i>)> {
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
-    entries
 }
 
 #[cfg(test)]

@@ -120,10 +120,10 @@ fn what_is_no_toml_is_refused_in_one_line() {
     let cases = [
         ("<<<<<<< ours", "2:1: a merge conflict stands here: take either side; figures can be recorded anew"),
         ("strict = true\nstrict = true", "3:1: duplicate key `strict`: it stands at heapledger.toml:2:1 already"),
-        ("[operation.a]\n[operation.a]", "3:12: duplicate key `a`: it stands at heapledger.toml:2:12 already"),
-        ("why = \"\u{1}\"", "2:8: invalid basic string, expected non-double-quote visible characters, `\\`"),
-        ("why = \0", "2:7: string values must be quoted, expected literal string"),
-        ("why = \"open", "2:12: invalid basic string, expected `\"`"),
+        ("[operation.a]\n[operation.a]", "3:12: duplicate key `a`: it stands at heapledger.toml:2:1 already"),
+        ("why = \"\u{1}\"", "2:8: invalid character in string: `\\u{1}` at `why`"),
+        ("why = \0", "2:7: unexpected character found: `\\u{0}` at `why`"),
+        ("why = \"open", "2:12: unterminated basic string, expected `\"` at `why`"),
     ];
     for (text, expected) in cases {
         let said = error(text);
@@ -175,5 +175,5 @@ fn of_many_problems_the_first_of_the_file_are_told() {
     let said = error(&format!("strict = true\nstrict = true\n{}", "x\n".repeat(60)));
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines[0], "heapledger.toml:3:1: duplicate key `strict`: it stands at heapledger.toml:2:1 already");
-    assert_eq!((lines.len(), lines[50]), (51, "and more: repair these first"));
+    assert_eq!((lines.len(), lines[24]), (25, "and more: repair these first"));
 }

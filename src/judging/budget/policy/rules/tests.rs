@@ -4,9 +4,9 @@ use super::*;
 use crate::judging::budget::limit::Tolerance;
 use crate::judging::budget::policy::amount::{amount, percent};
 use crate::judging::budget::policy::cfgs::{MOST_BRACKETS, expression};
-use crate::judging::budget::policy::pattern::{LONGEST_GLOB, MOST_SEGMENTS, glob};
 use crate::judging::budget::policy::read::{LARGEST, MOST_OPERATIONS};
 use crate::judging::budget::policy::samples::{FILE, environment, error, limit, linux, parsed, place, policy, windows};
+use crate::words::{LONGEST_GLOB, MOST_SEGMENTS, glob};
 
 const EVERYTHING: &str = r#"schema = 1
 unlisted = "fail"

@@ -3,13 +3,13 @@
 
 use glob::{MatchOptions, Pattern};
 
-use super::message::short;
-use crate::words::segments;
+use super::name::segments;
+use super::text::short;
 
 /// The longest glob in bytes: matching recurses once for each `*`.
-pub(super) const LONGEST_GLOB: usize = 1024;
+pub(crate) const LONGEST_GLOB: usize = 1024;
 /// The most segments of a glob: each has a bit of a `u128`.
-pub(super) const MOST_SEGMENTS: usize = 100;
+pub(crate) const MOST_SEGMENTS: usize = 100;
 
 /// A pattern for paths of operations. Segments are matched one by one. So `*` stays within one, a backslash in a name
 /// is no separator on any system, and no pattern takes long: across separators, `*` would be tried at every position
@@ -21,7 +21,7 @@ pub(crate) struct Glob {
     deep: u128,
     /// As people wrote it.
     #[cfg(feature = "cli")]
-    pub(super) written: String,
+    pub(crate) written: String,
 }
 
 /// What matches one segment, or several.
@@ -39,7 +39,7 @@ enum GlobPart {
 
 /// What a glob matches of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(crate) enum Reach {
     Nothing,
     /// An operation that this one is nested in.
     Above,
@@ -65,7 +65,7 @@ impl GlobPart {
 
 impl Glob {
     /// Whether `name` is a pattern and not a path.
-    pub(super) fn is(name: &str) -> bool {
+    pub(crate) fn is(name: &str) -> bool {
         name.contains(['*', '?', '['])
     }
 
@@ -101,7 +101,7 @@ impl Glob {
     }
 
     /// Follows all ways to match at once. Bit n: the segments so far match the first n parts.
-    pub(super) fn reach(&self, path: &[&str]) -> Reach {
+    pub(crate) fn reach(&self, path: &[&str]) -> Reach {
         let all_parts = 1u128 << self.parts.len();
         let mut matched = self.skip_deep(1);
         let mut above = false;
@@ -140,7 +140,7 @@ impl Glob {
 }
 
 /// `a//b/` is `a/b`, as it is where operations are entered.
-pub(super) fn normalized(path: &str) -> String {
+pub(crate) fn normalized(path: &str) -> String {
     segments(path).collect::<Vec<_>>().join("/")
 }
 
