@@ -22,6 +22,8 @@ const BAR_CALLED: f64 = 34.0;
 const BAR_DIRECT: f64 = 40.0;
 /// What an allocation and a free may cost more where the call stack is captured, 18 frames of the program deep.
 const BAR_CAPTURED: f64 = 400.0;
+/// What a run under a monitor may cost, however many others are under way: about a microsecond.
+const BAR_MONITORED: f64 = 5_000.0;
 /// What entering and leaving an operation with a known name may cost.
 const BAR_SCOPE: f64 = 385.0;
 /// What they may cost where heapledger is not the global allocator.
@@ -86,6 +88,11 @@ fn the_ledger_adds_few_instructions_to_an_allocation_and_its_free() {
         if captured > BAR_CAPTURED {
             missed.push(format!("a captured stack costs {captured:.1} instructions, the bar is {BAR_CAPTURED}"));
         }
+    }
+    let [few, many] = ["200", "20000"].map(|open| per_turn("monitored", open, 500));
+    println!("{:<50} {few:>17.1} {many:>8.1}", "a run under a monitor, 200 and 20,000 others open");
+    if many > BAR_MONITORED || many > 1.5 * few {
+        missed.push(format!("a run costs {many:.1} instructions beside 20,000 others and {few:.1} beside 200"));
     }
     assert!(missed.is_empty(), "{}", missed.join("\n"));
 }

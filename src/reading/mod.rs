@@ -6,6 +6,8 @@ mod arrange;
 mod call_stack;
 /// Where figures were measured.
 mod environment;
+/// One operation's counters, in little time.
+mod family;
 /// What every operation did on every thread.
 mod moves;
 /// One pass over everything that is recorded, and whether it can be trusted.
@@ -46,6 +48,7 @@ pub use stacks::ReportedStack;
 
 pub(crate) use call_stack::addresses_of;
 pub(crate) use environment::Environment;
+pub(crate) use family::{Family, totals};
 pub(crate) use moves::Move;
 pub(crate) use moves::{Moves, moves};
 pub(crate) use process::{Strangers, live_bytes_about};

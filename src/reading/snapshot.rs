@@ -142,8 +142,7 @@ impl Snapshot {
         }
         let mut own = Sums::default();
         let mut total = Counts::default();
-        for one in &self.0.nodes {
-            let sums = self.own(one);
+        for (one, sums) in self.sums() {
             if one.is_at(path) {
                 own.plus(&sums);
             }
@@ -156,7 +155,7 @@ impl Snapshot {
 
     /// Every operation that was made, alone: its total is its own. Several may have one path.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static Node, Row)> {
-        self.0.nodes.iter().map(|node| (*node, self.row(node, &self.own(node), self.own(node).tally())))
+        self.sums().map(|(node, own)| (node, self.row(node, &own, own.tally())))
     }
 
     fn row(&self, node: &Node, own: &Sums, total: Tally) -> Row {
@@ -176,15 +175,17 @@ impl Snapshot {
         }
     }
 
+    pub(super) fn sums(&self) -> impl Iterator<Item = (&'static Node, Sums)> {
+        self.0.nodes.iter().map(|node| (*node, self.own(node)))
+    }
+
     fn own(&self, node: &Node) -> Sums {
         self.0.pass.sums.get(node.id.index()).copied().unwrap_or_default()
     }
 
     pub(crate) fn total_of(&self, above: &Node) -> Tally {
         let mut counts = Counts::default();
-        for node in self.0.nodes.iter().filter(|node| node.is_within(above)) {
-            counts.add(&self.own(node).counts);
-        }
+        self.sums().filter(|(node, _)| node.is_within(above)).for_each(|(_, sums)| counts.add(&sums.counts));
         counts.tally(self.own(above).peak)
     }
 

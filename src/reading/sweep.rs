@@ -45,6 +45,14 @@ impl Writer {
         }
     }
 
+    /// What was recorded for one account; `None` if nothing was.
+    pub(super) fn account(self, id: AccountId) -> Option<AccountReading> {
+        match self {
+            Self::Thread(shard) => shard.read_account(id),
+            Self::Threadless => OVERFLOW.read_account(id),
+        }
+    }
+
     /// Net bytes, which are counted apart from all accounts.
     pub(super) fn witness(self) -> i64 {
         match self {

@@ -80,6 +80,17 @@ impl<C: Zeroed + Register> Accounts<C> {
         Some(account)
     }
 
+    /// The account `id`, if it was made.
+    pub(super) fn find(&self, id: AccountId) -> Option<&'static Account<C>> {
+        let number = id.number() as usize;
+        let branch = match number >> ABOVE_BRANCH {
+            0 => &self.first,
+            far => self.root.get()?.branches.get(far)?.get()?,
+        };
+        let leaf = branch.leaves.get(number >> ABOVE_LEAF & (BRANCH - 1))?.get()?;
+        leaf.accounts.get(number % LEAF).filter(|account| account.is_used())
+    }
+
     pub(crate) fn for_each(&self, mut see: impl FnMut(AccountId, &Account<C>)) {
         let mut see_branch = |branch: &Branch<C>| {
             for leaf in branch.leaves.iter().filter_map(Link::get) {

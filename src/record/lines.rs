@@ -164,6 +164,12 @@ pub(crate) fn line(number: usize) -> Option<LineKey> {
     Some(LineWord(word).line())
 }
 
+/// The accounts of lines of the operations that `covers` tells.
+pub(crate) fn accounts_of(covers: impl Fn(OperationId) -> bool) -> impl Iterator<Item = AccountId> {
+    let issued = (0..issued()).filter(move |number| line(*number).is_some_and(|line| covers(line.operation)));
+    issued.map(|number| AccountId::new(FIRST + number as u32))
+}
+
 /// What an account is for; `None` for an operation's own account, and for one that was never issued.
 #[inline]
 pub(super) fn line_of(account: AccountId) -> Option<LineKey> {

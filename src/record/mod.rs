@@ -71,7 +71,9 @@ pub(crate) use frame::ScopeReading;
 pub(crate) use installed::{installed, installed_after};
 #[cfg(heapledger_interpose)]
 pub(crate) use interpose::is_active as interposes;
-pub(crate) use lines::{LineKey, index_of as line_index, issued as lines, line, operation_of};
+pub(crate) use lines::{
+    LineKey, accounts_of as accounts_of_lines, index_of as line_index, issued as lines, line, operation_of,
+};
 pub(crate) use memory::{Link, List, Listed, TAKEN};
 pub(crate) use opened::{Opened, active, adopt, is_denied, look_again, open};
 pub(crate) use overflow::OVERFLOW;

@@ -57,6 +57,10 @@ impl Overflow {
     }
 
     /// Calls `see` with every account, and with what the last resort took, as the foreign account's.
+    pub(crate) fn read_account(&self, id: AccountId) -> Option<AccountReading> {
+        self.accounts.find(id).map(Account::read)
+    }
+
     pub(crate) fn for_each_account(&self, mut see: impl FnMut(AccountId, AccountReading)) {
         self.accounts.for_each(|id, account| see(id, account.read()));
         see(FOREIGN.account(), self.last_resort.read());

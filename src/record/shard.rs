@@ -205,6 +205,10 @@ impl Shard {
         self.accounts.for_each(|id, account| see(id, account.read()));
     }
 
+    pub(crate) fn read_account(&self, id: AccountId) -> Option<AccountReading> {
+        self.accounts.find(id).map(Account::read)
+    }
+
     /// The scopes that run on this thread, innermost first; any thread may call it. `false` when the stack changed
     /// during every reading.
     pub(crate) fn read_running(&'static self, into: &mut Vec<Running>) -> bool {

@@ -1,32 +1,34 @@
 //! The operations that were started under a monitor: their runs, and what they still own when none is under way. Users
 //! decide what to do about it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::time::SystemTime;
 
 use super::lock::locked;
 use super::report::MemorySnapshot;
-use crate::reading::{Snapshot, snapshot};
+use crate::reading::{Family, Snapshot, totals};
+use crate::record::Own;
 use crate::words::{Node, OperationId};
 
-/// All operations that were started at least once, by id.
 #[derive(Default)]
-pub(super) struct Operations(Mutex<HashMap<OperationId, Watched>>);
+pub(super) struct Operations(Mutex<Started>);
+
+#[derive(Default)]
+struct Started {
+    family: Family,
+    /// All operations that were started at least once, by id.
+    watched: HashMap<OperationId, Watched>,
+}
 
 /// An operation that was started at least once.
 struct Watched {
     node: &'static Node,
-    running: Vec<RunUnderWay>,
+    /// The runs under way, by number: what the operation had allocated when each began, in bytes.
+    running: BTreeMap<u64, u64>,
     /// How many runs began so far.
     begun: u64,
     last: LastRun,
-}
-
-struct RunUnderWay {
-    number: u64,
-    /// What the operation had allocated when the run began, in bytes.
-    allocated_before: u64,
 }
 
 /// The run that ended last.
@@ -60,21 +62,21 @@ pub(super) struct Standing {
 impl Operations {
     /// Notes a run that begins now.
     pub(super) fn begin(&self, node: &'static Node) -> Begun {
-        let before = snapshot().total_of(node);
-        let mut operations = locked(&self.0);
-        let start_memory = before.live_bytes.max(0) as u64;
+        let Started { family, watched } = &mut *locked(&self.0);
+        let before = family.read(node);
+        let start_memory = before.live_bytes().max(0) as u64;
         let last = LastRun { start_memory, ended: SystemTime::now(), completed: false };
         let watched =
-            operations.entry(node.id).or_insert_with(|| Watched { node, running: Vec::new(), begun: 0, last });
+            watched.entry(node.id).or_insert_with(|| Watched { node, running: BTreeMap::new(), begun: 0, last });
         watched.begun += 1;
-        watched.running.push(RunUnderWay { number: watched.begun, allocated_before: before.allocated_bytes });
+        watched.running.insert(watched.begun, before.allocated_bytes);
         Begun { node, number: watched.begun, start_memory }
     }
 
     /// Notes a run that ends now.
     pub(super) fn end(&self, Begun { node, number, start_memory }: Begun, completed: bool) {
-        if let Some(watched) = locked(&self.0).get_mut(&node.id) {
-            watched.running.retain(|run| run.number != number);
+        if let Some(watched) = locked(&self.0).watched.get_mut(&node.id) {
+            watched.running.remove(&number);
             watched.last = LastRun { start_memory, ended: SystemTime::now(), completed };
         }
     }
@@ -83,16 +85,17 @@ impl Operations {
     pub(super) fn stand(&self, now: &Snapshot, threshold_bytes: u64) -> Standing {
         let mut leaks: Vec<MemorySnapshot> = Vec::new();
         let (mut running, mut finished) = (0, 0);
-        for watched in locked(&self.0).values() {
+        let totals = Own::new(|| totals(now));
+        for watched in locked(&self.0).watched.values() {
             running += watched.running.len();
             if watched.begun == watched.running.len() as u64 {
                 continue;
             }
             finished += 1;
-            let total = now.total_of(watched.node);
+            let total = totals.get(watched.node.id.index()).copied().unwrap_or_default();
             // What was allocated since the oldest run under way began may be that run's, which may still free it.
-            let since_begin = |run: &RunUnderWay| total.allocated_bytes.saturating_sub(run.allocated_before);
-            let uncertain = watched.running.iter().map(since_begin).max().unwrap_or(0);
+            let oldest = watched.running.first_key_value();
+            let uncertain = oldest.map_or(0, |(_, before)| total.allocated_bytes.saturating_sub(*before));
             let certain = total.live_bytes.saturating_sub_unsigned(uncertain).max(0) as u64;
             if certain > threshold_bytes {
                 leaks.push(MemorySnapshot {
