@@ -12,8 +12,12 @@ fn main() {
     if env::var_os("CARGO_FEATURE_THREADS").is_some() && interposable() {
         println!("cargo::rustc-cfg=heapledger_interpose");
     }
-    if env::var_os("CARGO_FEATURE_LINES").is_some() && unwindable() {
-        println!("cargo::rustc-cfg=heapledger_lines");
+    if env::var_os("CARGO_FEATURE_LINES").is_some() {
+        if has_rules() {
+            println!("cargo::rustc-cfg=heapledger_lines");
+        } else if has_unwinder() {
+            println!("cargo::rustc-cfg=heapledger_backtrace");
+        }
     }
     for (name, value) in
         [("TARGET", variable("TARGET")), ("PROFILE", profile()), ("RUSTC", rustc_version()), ("CFG", target_cfgs())]
@@ -50,12 +54,21 @@ fn interposable() -> bool {
         && !under_miri()
 }
 
-/// Whether call stacks can be captured: on x86-64 Linux, whose unwind tables and registers the recorder knows.
-fn unwindable() -> bool {
+/// Whether call stacks can be captured by rules: on x86-64 Linux, whose unwind tables and registers the recorder knows.
+/// `--cfg heapledger_backtrace` does without, so that what other targets have is tested.
+fn has_rules() -> bool {
     cfg("TARGET_OS") == "linux"
         && cfg("TARGET_ARCH") == "x86_64"
         && cfg("TARGET_POINTER_WIDTH") == "64"
+        && env::var_os("CARGO_CFG_HEAPLEDGER_BACKTRACE").is_none()
         && !under_miri()
+}
+
+/// Whether the system has an unwinder that many threads may call at once. On 32-bit Windows it is none.
+fn has_unwinder() -> bool {
+    let family = cfg("FAMILY");
+    let is_unix = family.split(',').any(|one| one == "unix");
+    (is_unix || cfg("TARGET_OS") == "windows" && cfg("TARGET_POINTER_WIDTH") == "64") && !under_miri()
 }
 
 /// The name of the profile's folder, which alone tells custom profiles apart: `<target>/<profile>/build/..`.

@@ -81,8 +81,9 @@
 //!
 //! - `testing` (on by default): [`LeakTest`], budgets, [`deny_alloc`], and what test processes tell `cargo heapledger`.
 //!   Brings the next two.
-//! - `lines`: [`capture`] and failing leak tests say which lines of the program allocated what stays, on x86-64 Linux.
-//!   Elsewhere it compiles, and captures nothing but the sizes of blocks.
+//! - `lines`: [`capture`] and failing leak tests say which lines of the program allocated what stays. Cheap on
+//!   x86-64 Linux; on other targets that unwind it takes the crate `backtrace`, and is slow. Elsewhere it compiles, and
+//!   captures nothing but the sizes of blocks.
 //! - `json`: `Report::to_json` and `Report::from_json`.
 //! - `threads` (on by default): `Scope::with_threads()`. Interposes `pthread_create` in programs and test binaries on
 //!   Linux with a dynamic glibc. Elsewhere it does nothing, and the call does not compile.

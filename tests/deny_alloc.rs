@@ -59,7 +59,7 @@ fn line_of(code: &str) -> usize {
 fn first(what: &str, code: &str, function: &str, line: u32) -> String {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return format!(
-            "  first    {what}  where is not known: call stacks need x86-64 Linux, and the feature `lines`\n"
+            "  first    {what}  where is not known: call stacks need unwind tables, and the feature `lines`\n"
         );
     }
     let (at, denied) = (line_of(code), line_of("match catch_unwind(AssertUnwindSafe(work)) {"));

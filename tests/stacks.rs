@@ -1,6 +1,6 @@
 //! Captures of call stacks as users see them: what they cover, when they begin and end, and what they leave as it is.
 
-#![cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+#![cfg(all(feature = "lines", target_os = "linux", target_arch = "x86_64", not(miri)))]
 
 mod common;
 
@@ -50,6 +50,46 @@ fn each_line_has_what_it_allocated_and_the_sum_is_the_operation() {
     assert!(deepest > Some(8), "{deepest:?}");
     drop(kept);
     assert_eq!(captured(&snapshot(), "lines").iter().map(|stack| stack.1).sum::<i64>(), 0);
+}
+
+#[test]
+fn a_stack_is_what_an_unwinder_says() {
+    #[inline(never)]
+    fn both(expected: &mut Vec<usize>) -> Vec<u8> {
+        backtrace::trace(|frame| {
+            expected.push(frame.ip() as usize);
+            true
+        });
+        block(150)
+    }
+    let mut expected = Vec::with_capacity(1_000);
+    let _capture = capture("unwound");
+    let (kept, _) = measure("unwound", || both(&mut expected));
+    expected.retain(|address| *address != 0);
+    let stacks = snapshot().stacks("unwound");
+    let addresses = stacks.iter().find(|stack| stack.live_bytes == 150).expect("the block lives").addresses();
+    let same = expected.iter().rev().zip(addresses.iter().rev()).take_while(|(one, other)| one == other).count();
+    // The unwinder's own frames, and the function that calls both, stand further in.
+    assert!(same + 6 >= expected.len() && same > 8, "{expected:x?} {addresses:x?}");
+    drop(kept);
+}
+
+#[test]
+fn a_stack_that_is_too_deep_is_cut_and_says_so() {
+    #[inline(never)]
+    fn deep(frames: usize) -> Vec<u8> {
+        match frames {
+            0 => block(250),
+            _ => black_box(deep(frames - 1)),
+        }
+    }
+    let _capture = capture("deep");
+    let (kept, _) = measure("deep", || [deep(10), deep(1_000)]);
+    let stacks = snapshot().stacks("deep");
+    assert_eq!(of_kind(&stacks, CallStackKind::Complete), [(1, 250)]);
+    assert_eq!(of_kind(&stacks, CallStackKind::Incomplete), [(1, 250)]);
+    assert!(stacks.iter().any(|stack| stack.addresses().len() == 128));
+    drop(kept);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! in operations that are captured and one that is not; a map says what every path of functions must have allocated, in
 //! blocks of which size, and what of it lives. The operations' own figures must not know of it at all.
 
-#![cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+#![cfg(all(feature = "lines", target_os = "linux", target_arch = "x86_64", not(miri)))]
 #![allow(unsafe_code, reason = "programs allocate by layout, to know every byte")]
 
 mod common;

@@ -26,8 +26,13 @@ use crate::{record, render, symbols};
 /// Costs nothing where it is not used. Where it is, an allocation and its free cost some 400 instructions more, and a
 /// stack that was not seen before some thousands, once. What is kept of stacks is bounded: 65,536 of them, in 32 MiB.
 ///
-/// It needs x86-64 Linux, and the feature `lines`, which is on by default; it works without frame pointers and without
-/// debug information. Elsewhere it compiles, captures nothing but sizes, and [`Capture::is_possible`] says so.
+/// It needs the feature `lines`, which is on by default; it works without frame pointers and without debug information.
+/// That is the cost on x86-64 Linux. On other Unix systems, other processors and 64-bit Windows the unwinder that
+/// panics use walks every stack (the crate `backtrace`): some hundred times slower, right for a leak test and no more.
+/// It needs some KiB of the thread's stack, and may take the lock of the dynamic linker, so a child that was forked
+/// while another thread was in there may wait for ever if it goes on with the capture, as it would if it panicked.
+/// Under Miri, without unwind tables and on all other targets it compiles, captures nothing but sizes,
+/// and [`Capture::is_possible`] says so.
 ///
 /// # Panics
 /// When `name` is no valid glob, and where heapledger is not the global allocator.
@@ -86,7 +91,7 @@ impl Operation {
 /// ```
 /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
 /// let capture = heapledger::capture("index_build/**");
-/// assert_eq!(capture.is_possible(), cfg!(all(target_os = "linux", target_arch = "x86_64")));
+/// assert_eq!(capture.is_possible(), cfg!(unix) && !cfg!(miri));
 /// ```
 #[must_use = "a capture ends when it is dropped: bind it, `let _capture = capture(..)`"]
 #[derive(Debug)]
@@ -101,9 +106,9 @@ impl Capture {
     }
 
     /// Whether stacks can be captured here. If not, all that the operations allocate counts as
-    /// [`NotCaptured`](crate::CallStackKind::NotCaptured): the target is not x86-64 Linux, or the system was out of
-    /// memory. [`Snapshot::size_classes`](crate::Snapshot::size_classes) tells sizes all the same, but for lack of
-    /// memory.
+    /// [`NotCaptured`](crate::CallStackKind::NotCaptured): nothing unwinds here (Miri, no unwind tables), or the system
+    /// was out of memory. [`Snapshot::size_classes`](crate::Snapshot::size_classes) tells sizes all the same, but for
+    /// lack of memory.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

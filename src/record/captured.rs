@@ -6,9 +6,11 @@ use super::account::Account;
 use super::lines::{self, LineKey, operation_of};
 use super::overflow::OVERFLOW;
 use super::owners::owner_of;
+use super::quiet::quiet;
+use super::recent::Recent;
 use super::shard::Shard;
 use super::slot::Slot;
-use super::stacks;
+use super::stacks::{self, StackId};
 use crate::words::{AccountId, ClassId, Tag};
 
 /// Prepares for call stacks to be taken from now on. `false` where none can be. Not to be called from inside the
@@ -146,7 +148,7 @@ impl Slot {
     fn account_here(&self, shard: &'static Shard, size: usize) -> Option<&'static Account> {
         let recent = shard.recent.get()?;
         let operation = self.active.get();
-        let stack = stacks::here(self.bounds.get(), recent);
+        let stack = self.stack_here(recent);
         let id = lines::account_of(LineKey { operation: operation.id, stack, class: ClassId::of(size) })?;
         let own = Tag::of(operation.account());
         recent.account(Tag::of(id), own).or_else(|| {
@@ -154,6 +156,14 @@ impl Slot {
             recent.note_account(account, own);
             Some(account)
         })
+    }
+
+    /// The call stack of the function that this is inlined into.
+    #[inline(always)]
+    pub(super) fn stack_here(&self, recent: &Recent) -> StackId {
+        // Whatever is allocated for it is the ledger's own, and its stack is not taken.
+        let _quiet = stacks::MAY_ALLOCATE.then(quiet);
+        stacks::here(self.bounds.get(), recent)
     }
 
     /// Whether `owner` is an account of the operation that counts now.

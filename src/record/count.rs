@@ -6,7 +6,7 @@ use super::denial::Offence;
 use super::overflow::OVERFLOW;
 use super::owners::own_account_in;
 use super::slot::{SLOT, Slot};
-use super::stacks::{self, StackId};
+use super::stacks::StackId;
 use crate::words::Tag;
 
 /// Counts a block of `size` bytes that was allocated, if that is quick, and returns its owner's tag. After `None` the
@@ -179,7 +179,7 @@ impl Slot {
         if !self.is_watched() || shard.level.is_quiet() {
             return;
         }
-        let stack = || shard.recent.get().map_or(StackId::OTHER, |recent| stacks::here(self.bounds.get(), recent));
+        let stack = || shard.recent.get().map_or(StackId::OTHER, |recent| self.stack_here(recent));
         let operation = self.active.get().id;
         shard.stack.denials().for_each(|denial| denial.note(offence, operation, stack));
     }

@@ -2,7 +2,7 @@
 //!
 //! Invariants: what runs inside the allocator never allocates through the ledger, locks, logs, formats, indexes or
 //! unwinds. All unsafe code of the crate is in here, in seven files: `allocator`, `tag`, `memory`, `system`,
-//! `interpose`, and of the stacks `machine` and `kept`.
+//! `interpose`, and of the stacks `machine` and `recognize`.
 
 /// What is recorded for one account.
 mod account;
@@ -86,6 +86,6 @@ pub(crate) use slot::is_mine;
 pub(crate) use stack::Running;
 pub(crate) use stacks::{StackExtent, StackId, is_possible as takes_stacks, look_at_modules, read as read_stack};
 pub(crate) use strangers::{begin_test, strangers};
-#[cfg(feature = "lines")]
+#[cfg(all(feature = "lines", any(target_os = "linux", not(heapledger_backtrace))))]
 pub(crate) use system::mapped;
 pub(crate) use system::{at_exit, lock_over_forks, terminal_width, trim};

@@ -1,6 +1,6 @@
 //! All that is asked of the operating system and the C library: work at the end of the process, a lock that survives
 //! `fork`, free pages given back, the number and the stack of a thread, and the program's modules. Nothing here but
-//! [`still_holds`] is called from inside the allocator.
+//! [`still_holds`] and [`unwind`] are called from inside the allocator.
 
 #![allow(unsafe_code, reason = "it calls C functions")]
 
@@ -106,7 +106,7 @@ pub(crate) fn terminal_width<T>(_: T) -> Option<usize> {
 }
 
 /// A file as bytes, of which the system brings into memory what is read.
-#[cfg(feature = "lines")]
+#[cfg(all(feature = "lines", any(target_os = "linux", not(heapledger_backtrace))))]
 pub(crate) fn mapped(file: &std::fs::File) -> std::io::Result<memmap2::Mmap> {
     // SAFETY: nobody writes into a file of machine code while it may be run: linkers make a new one.
     unsafe { memmap2::Mmap::map(file) }
@@ -284,6 +284,15 @@ fn build_id_in(notes: &[u8], align: u64) -> Option<u64> {
         }
     }
     None
+}
+
+/// Calls `see` with each return address of this thread's stack, from the innermost out, until it says no. It is the
+/// unwinder that panics use. Before glibc 2.35, and on some other systems, it takes the lock of the dynamic linker for
+/// a moment.
+#[cfg(heapledger_backtrace)]
+pub(super) fn unwind(see: &mut dyn FnMut(u64) -> bool) {
+    // SAFETY: on the targets for which this is compiled, the system's unwinder may run on several threads at once.
+    unsafe { backtrace::trace_unsynchronized(|frame| see(frame.ip() as u64)) };
 }
 
 /// The lowest address of this thread's stack, and the first one behind it; `None` where the system does not say. Not to

@@ -38,7 +38,7 @@ pub(crate) fn violation(found: &Violation, out: &mut impl Write) -> fmt::Result 
 pub(crate) fn first_offender(first: &FirstOffender) -> String {
     let lines = match &first.stack {
         Some((kind, frames)) => stack_line(*kind, frames),
-        None => "where is not known: call stacks need x86-64 Linux, and the feature `lines`".into(),
+        None => "where is not known: call stacks need unwind tables, and the feature `lines`".into(),
     };
     format!("{} in {}  {lines}", in_full(first.did), printable(&first.path))
 }

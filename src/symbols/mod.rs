@@ -4,26 +4,30 @@
 /// What is known of one function on a call stack.
 mod call_frame;
 /// What the headers of a module say: where its segments lie, and its build id.
-#[cfg(feature = "lines")]
+#[cfg(all(feature = "lines", any(target_os = "linux", not(heapledger_backtrace))))]
 mod headers;
 /// What was looked up, as debug information has it.
 mod looked;
 /// Debug information and symbol tables, asked for one module after the other.
-#[cfg(feature = "lines")]
+#[cfg(all(feature = "lines", any(target_os = "linux", not(heapledger_backtrace))))]
+mod lookup;
+/// What `backtrace` knows, where that takes the stacks and Linux does not list the files.
+#[cfg(all(heapledger_backtrace, not(target_os = "linux")))]
+#[path = "resolved.rs"]
 mod lookup;
 /// Without debug information: addresses alone.
 #[cfg(not(feature = "lines"))]
 #[path = "without_lines.rs"]
 mod lookup;
 /// One file: debug information and symbols, mapped while they are asked.
-#[cfg(feature = "lines")]
+#[cfg(all(feature = "lines", any(target_os = "linux", not(heapledger_backtrace))))]
 mod machine_code;
 /// The files whose code the process has mapped.
 mod modules;
 /// Whose code a function is, and its path as people read it.
 mod origin;
 /// Names of functions out of symbols.
-#[cfg(feature = "lines")]
+#[cfg(all(feature = "lines", any(target_os = "linux", not(heapledger_backtrace))))]
 mod raw_names;
 /// From stacks of addresses to stacks of frames.
 mod symbolize;

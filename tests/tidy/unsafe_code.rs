@@ -11,8 +11,8 @@ pub const UNSAFE_FILES: [&str; 7] = [
     "src/record/allocator.rs",
     "src/record/interpose.rs",
     "src/record/memory.rs",
-    "src/record/stacks/kept.rs",
     "src/record/stacks/machine.rs",
+    "src/record/stacks/recognize.rs",
     "src/record/system.rs",
     "src/record/tag.rs",
 ];

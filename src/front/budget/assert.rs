@@ -25,7 +25,7 @@ use crate::words::Tally;
 /// dropped, except what the last run returns, which the caller gets.
 ///
 /// Where `allocs`, `allocated_bytes` or `live_bytes` exceeds its limit, `work` runs once more with call stacks
-/// captured, and the message says which lines that figure comes from (x86-64 Linux, feature `lines`).
+/// captured, and the message says which lines that figure comes from (feature `lines`).
 ///
 /// The figures are exact beside other tests: the assertion is an operation of its own, even if others use the name.
 /// Threads that `work` starts count where the feature `threads` can see them; otherwise carry the operation to them

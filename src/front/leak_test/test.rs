@@ -194,8 +194,8 @@ impl LeakTest {
 
     /// Whether a test that fails because memory stays runs the closure on, with call stacks captured, to say which
     /// lines leave it. On by default; the further iterations change no verdict and no figure, and take some three
-    /// seconds at most. Call stacks can be captured on x86-64 Linux, with the feature `lines`, which is on by default;
-    /// lines need debug information in the program.
+    /// seconds at most. It needs the feature `lines`, which is on by default, and debug information in the program.
+    /// [`capture`](crate::capture) says where call stacks can be captured.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

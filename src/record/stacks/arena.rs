@@ -1,6 +1,6 @@
 //! Words that are written once and stay: what is kept of stacks. Taken from the system in chunks, up to a limit.
 
-use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use super::stack_id::StackId;
@@ -58,8 +58,9 @@ impl Arena {
     }
 
     /// Whether less than half of the room is used.
+    #[cfg(heapledger_lines)]
     pub(super) fn is_roomy(&self) -> bool {
-        self.used.load(Acquire) < CHUNK * CHUNKS / 2
+        self.used.load(Relaxed) < CHUNK * CHUNKS / 2
     }
 
     /// The words from the beginning of a piece to the end of its chunk.

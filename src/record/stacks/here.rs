@@ -11,6 +11,9 @@ use crate::record::recent::Recent;
 
 static TRACES: Link<Traces> = Link::none();
 
+/// Whether taking a stack may allocate.
+pub(in crate::record) const MAY_ALLOCATE: bool = false;
+
 /// Prepares for stacks to be taken from now on, if there is memory for it, and learns of libraries that were loaded
 /// since the last time. Not to be called from inside the allocator.
 pub(in crate::record) fn begin() {
@@ -19,9 +22,9 @@ pub(in crate::record) fn begin() {
     }
 }
 
-/// Whether stacks can be taken, since a capture began.
+/// Whether stacks can be taken, since a capture began: not in a program that was built without unwind tables.
 pub(crate) fn is_possible() -> bool {
-    TRACES.get().is_some()
+    TRACES.get().is_some_and(|traces| traces.has_rule(registers()))
 }
 
 /// Learns which modules came and went while stacks were taken, so that none means code that is not there any more. Not

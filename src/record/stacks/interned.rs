@@ -5,11 +5,8 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use super::arena::Arena;
-use super::kept::Kept;
-use super::machine::{Registers, StackInUse};
-use super::rules::SPREAD;
+use super::kept::{Kept, TakenStack};
 use super::stack_id::{StackExtent, StackId};
-use super::walk::Walked;
 use crate::record::memory::zeroed;
 
 /// The most stacks.
@@ -19,6 +16,8 @@ const PLACES: usize = 2 * MOST;
 /// Places where a stack may stand.
 const PROBES: usize = 64;
 
+/// The multiplier of multiplicative hashing: 2^64 divided by the golden ratio.
+pub(super) const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Where the part of a hash begins that stands in the table.
 const UPPER_HALF: u32 = 32;
 
@@ -39,24 +38,24 @@ impl Interned {
         Kept::at(number, self.arena.from(number)?)
     }
 
-    /// Keeps what was walked, as a trace of the stack `of`, or as a stack of its own.
-    fn keep(&self, walked: &Walked, here: Registers, stack: StackInUse, of: Option<StackId>) -> Option<Kept> {
-        let piece = self.arena.take(Kept::words(walked))?;
-        Kept::write(piece.words, walked, here, stack, of);
+    /// Keeps a stack, as a trace of the stack `of`, or as a stack of its own.
+    fn keep(&self, taken: &impl TakenStack, of: Option<StackId>) -> Option<Kept> {
+        let piece = self.arena.take(taken.words())?;
+        taken.write(piece.words, of);
         self.kept(piece.number)
     }
 
-    /// The stack with the return addresses that were walked, kept first if it is new; and what is kept of it now, if
-    /// that is another trace of it.
-    pub(super) fn intern(&self, walked: &Walked, here: Registers, stack: StackInUse) -> Option<(StackId, Option<u32>)> {
-        let hash = walked.addresses().fold(0u64, |hash, address| (hash.rotate_left(5) ^ address).wrapping_mul(SPREAD));
+    /// The name of the stack that was taken, which is kept first if it is new; and what is kept of it now, if that is
+    /// another trace of it.
+    pub(super) fn intern(&self, taken: &impl TakenStack) -> Option<(StackId, Option<u32>)> {
+        let hash = taken.addresses().fold(0u64, |hash, address| (hash.rotate_left(5) ^ address).wrapping_mul(SPREAD));
         let mut new: Option<Kept> = None;
         for place in (0..PROBES).filter_map(|probe| self.places.get((hash as usize + probe) % PLACES)) {
             let mut word = place.load(Acquire);
             if word == 0 {
                 let kept = match new {
                     Some(kept) => kept,
-                    None if self.count.load(Relaxed) < MOST => self.keep(walked, here, stack, None)?,
+                    None if self.count.load(Relaxed) < MOST => self.keep(taken, None)?,
                     None => return None,
                 };
                 new = Some(kept);
@@ -71,7 +70,7 @@ impl Interned {
             }
             if (word ^ hash) >> UPPER_HALF == 0
                 && let Some(kept) = self.kept(word as u32)
-                && kept.is_stack_of(walked)
+                && kept.is(taken)
             {
                 return Some((kept.id(), None));
             }
@@ -80,11 +79,12 @@ impl Interned {
     }
 
     /// Keeps another trace of a stack, unless the room should be left for other stacks.
-    pub(super) fn keep_trace(&self, walked: &Walked, here: Registers, stack: StackInUse, of: StackId) -> Option<u32> {
+    #[cfg(heapledger_lines)]
+    pub(super) fn keep_trace(&self, taken: &impl TakenStack, of: StackId) -> Option<u32> {
         if !self.arena.is_roomy() {
             return None;
         }
-        self.keep(walked, here, stack, Some(of)).map(|kept| kept.number())
+        self.keep(taken, Some(of)).map(|kept| kept.number())
     }
 
     /// Calls `see` with each return address of a stack, from the innermost out, and says how much of it that is.
@@ -96,6 +96,7 @@ impl Interned {
     }
 
     /// Takes the return addresses that lead into code that is gone out of all stacks.
+    #[cfg(heapledger_lines)]
     pub(super) fn void(&self, is_gone: impl Fn(u64) -> bool) {
         let kept = self.places.iter().filter_map(|place| self.kept(place.load(Acquire) as u32));
         kept.for_each(|kept| kept.void(&is_gone));

@@ -1,8 +1,11 @@
-//! Where there are no stacks to be had: without the feature `lines`, and on other targets than x86-64 Linux.
+//! Where there are no stacks to be had: without the feature `lines`, and on targets where nothing unwinds.
 
 use super::bounds::StackBounds;
 use super::stack_id::{StackExtent, StackId};
 use crate::record::recent::Recent;
+
+/// Whether taking a stack may allocate.
+pub(in crate::record) const MAY_ALLOCATE: bool = false;
 
 /// Nobody asks.
 pub(in crate::record) fn bounds_of_this_thread() -> StackBounds {

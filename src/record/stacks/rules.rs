@@ -4,12 +4,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::compile::compile;
+use super::interned::SPREAD;
 use super::modules::Modules;
 use super::rule::UnwindRule;
 use crate::record::memory::zeroed;
-
-/// The multiplier of multiplicative hashing: 2^64 divided by the golden ratio.
-pub(super) const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// How many rules the table has room for.
 const ROOM: usize = 1 << 16;

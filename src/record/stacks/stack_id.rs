@@ -5,7 +5,7 @@
 pub(crate) struct StackId(u32);
 
 /// How much is known of a stack.
-#[cfg_attr(not(heapledger_lines), expect(dead_code, reason = "there are no stacks"))]
+#[cfg_attr(not(any(heapledger_lines, heapledger_backtrace)), expect(dead_code, reason = "there are no stacks"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StackExtent {
     /// All of it.

@@ -9,11 +9,12 @@
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use super::interned::Interned;
+use super::interned::{Interned, SPREAD};
 use super::machine::{Registers, StackInUse};
 use super::modules::Modules;
-use super::rule::WalkEnd;
-use super::rules::{SPREAD, UnwindRules};
+use super::recognize::WalkedTrace;
+use super::rule::{UnwindRule, WalkEnd};
+use super::rules::UnwindRules;
 use super::stack_id::{StackExtent, StackId};
 use super::walk::walk;
 use crate::record::memory::zeroed;
@@ -65,6 +66,11 @@ impl Traces {
         self.walk(here, stack, None, last)
     }
 
+    /// Whether there is a rule for the frame at `here`.
+    pub(super) fn has_rule(&self, here: Registers) -> bool {
+        self.rules.of(here.pc, &self.modules) != UnwindRule::NONE
+    }
+
     /// Chooses where a trace stands: by two return addresses, which tell the callers of one function from each other.
     /// It proves nothing, so it may take any words.
     #[inline(always)]
@@ -89,9 +95,10 @@ impl Traces {
         if walked.end == WalkEnd::Outside || walked.frames().len() == 0 {
             return StackId::OTHER;
         }
-        let Some((known, new)) = self.interned.intern(&walked, here, stack) else { return StackId::OTHER };
+        let trace = WalkedTrace { walked: &walked, here, stack };
+        let Some((known, new)) = self.interned.intern(&trace) else { return StackId::OTHER };
         if let Some((place, hash)) = unused.filter(|_| walked.is_worth_keeping())
-            && let Some(number) = new.or_else(|| self.interned.keep_trace(&walked, here, stack, known))
+            && let Some(number) = new.or_else(|| self.interned.keep_trace(&trace, known))
         {
             let entry = hash >> UPPER_HALF << UPPER_HALF | u64::from(number);
             // Where another thread was faster, this trace is not found; the next walk keeps it.

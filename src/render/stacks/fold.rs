@@ -54,7 +54,8 @@ pub(super) fn folded<'a>(frames: impl IntoIterator<Item = &'a CallFrame>) -> Fol
     let frames = Vec::from_iter(frames);
     // Who calls the closure of a leak test, and what is around that, leaks nothing.
     let end = frames.iter().position(|frame| is_leak_test(frame)).unwrap_or(frames.len());
-    let frames = &frames[..end];
+    let begin = frames[..end].iter().take_while(|frame| is_unwinder(frame)).count();
+    let frames = &frames[begin..end];
     let best = frames.iter().copied().map(nearness).min().unwrap_or(Nearness::Machinery);
     let most = match best {
         // Of nothing but machinery the innermost function says what there is to say.
@@ -99,6 +100,13 @@ impl fmt::Display for Folded<'_> {
 fn is_leak_test(frame: &CallFrame) -> bool {
     let names = |text: &Option<String>, what| text.as_deref().is_some_and(|text| text.contains(what));
     frame.origin == Origin::Heapledger && (names(&frame.function, "::leak_test::") || names(&frame.file, "/leak_test/"))
+}
+
+/// What took the stack stands innermost, where the recorder did not do so itself.
+fn is_unwinder(frame: &CallFrame) -> bool {
+    let name = frame.function.as_deref().unwrap_or("");
+    let is_crate = matches!(&frame.origin, Origin::Crate { name, .. } if name == "backtrace");
+    is_crate || name.starts_with("backtrace::") || name == "_Unwind_Backtrace"
 }
 
 fn nearness(frame: &CallFrame) -> Nearness {

@@ -27,7 +27,7 @@ pub(crate) fn stacks(lines: &LeakLines, out: &mut impl Write) -> fmt::Result {
     }
     match stacks {
         Some(stacks) => by_stack(stacks, *others, *total, *iterations, out)?,
-        None => writeln!(out, "{NOT_KNOWN}: call stacks need x86-64 Linux")?,
+        None => writeln!(out, "{NOT_KNOWN}: call stacks need unwind tables")?,
     }
     sizes_line(sizes, *iterations, out)?;
     let hints = hints(stacks.iter().flatten().map(|stack| folded(&stack.frames)));

@@ -126,6 +126,20 @@ fn what_calls_the_ledger_elsewhere_stays_in_sight() {
 }
 
 #[test]
+fn what_took_the_stack_is_not_what_allocated() {
+    let origin = Origin::Crate { name: "backtrace".into(), version: Some("0.3.77".into()) };
+    let unwinder = frame(origin, "src/backtrace/libunwind.rs", 117, "backtrace::backtrace::libunwind::trace");
+    let frames = on_top(&[unwinder.clone(), std("alloc::alloc"), unwinder, own(41, "app::cache::insert")]);
+    assert_eq!(folded(&frames[..2]), folded(&frames[1..2]), "it stands innermost");
+    assert!(
+        folded(&frames).ends_with(", in backtrace-0.3.77 src/backtrace/libunwind.rs:117 trace"),
+        "here it allocated"
+    );
+    let bare = [named("_Unwind_Backtrace"), named("backtrace::trace"), named("app::insert")];
+    assert_eq!(folded(&bare), "app::insert");
+}
+
+#[test]
 fn recursion_is_said_once_and_deep_stacks_are_cut() {
     let deep = [own(1, "a"), own(1, "a"), own(2, "b"), own(3, "c"), own(4, "d")];
     assert_eq!(folded(&deep[..4]), "src/cache.rs:1 a <- src/cache.rs:2 b <- src/cache.rs:3 c");
@@ -194,7 +208,7 @@ fn where_lines_are_not_known_that_is_said() {
     let sizes = vec![SizeGrowth { min_size: 4096, live: total }];
     assert_eq!(
         written(&LeakLines::Found { stacks: None, others: (1, total), sizes, total, iterations: 10 }),
-        "  lines    are not known here: call stacks need x86-64 Linux\n  \
+        "  lines    are not known here: call stacks need unwind tables\n  \
            sizes    1 x 4..8 KiB per iteration\n"
     );
     let none = said(Vec::new(), (0, Live { bytes: 0, blocks: 0 }));
