@@ -692,6 +692,8 @@ fn ci_services_and_other_programs_get_what_they_read() {
     turn(&project, "blocks", 7);
     turn(&project, "indexed", 4);
     let search = line_of(&project, "tests/budgets.rs", "assert_budget(\"search\"");
+    let parse = line_of(&project, "src/lib.rs", "(0..blocks)");
+    let collect = line_of(&project, "src/lib.rs", "    black_box(vec![");
     let index = line_of(&project, "tests/budgets.rs", "track(\"index\")");
 
     let summary = project.path("target/summary.md").to_string_lossy().into_owned();
@@ -704,16 +706,19 @@ fn ci_services_and_other_programs_get_what_they_read() {
     said.exits(2);
     let annotations: Vec<&str> = said.out.lines().filter(|line| line.starts_with("::")).collect();
     let recorded_at = |what: &str| format!("recorded figure at {figures}:{}", line_of(&project, &figures, what));
+    let entered = format!("entered at tests/budgets.rs:{search}");
+    // Each stands at the line that has most of its figure.
     let expected = [
         format!(
-            "::error file={name}/tests/budgets.rs,line={search},col=5,title=heapledger%3A search::allocated_bytes 2.64 KiB \
-             (2,700 B) over 2.25 KiB (2,300 B) (+400 B, +17.4 %25): {}%0Agrew search/parse by 400 B%0Awhy fits the smallest machine",
-            recorded_at("\"search\".allocated_bytes")
+            "::error file={name}/src/lib.rs,line={parse},col=45,title=heapledger%3A search::allocs 8 over 4 (+4, \
+             +100.0 %25): {}%0Agrew search/parse by 4%0Awhy fits the smallest machine%0A{entered}",
+            recorded_at("\"search\".allocs")
         ),
         format!(
-            "::error file={name}/tests/budgets.rs,line={search},col=5,title=heapledger%3A search::allocs 8 over 4 (+4, \
-             +100.0 %25): {}%0Agrew search/parse by 4%0Awhy fits the smallest machine",
-            recorded_at("\"search\".allocs")
+            "::error file={name}/src/lib.rs,line={collect},col=15,title=heapledger%3A search::allocated_bytes 2.64 KiB \
+             (2,700 B) over 2.25 KiB (2,300 B) (+400 B, +17.4 %25): {}%0Agrew search/parse by 400 B%0Awhy fits the smallest \
+             machine%0A{entered}",
+            recorded_at("\"search\".allocated_bytes")
         ),
         format!(
             "::notice file={name}/tests/budgets.rs,line={index},col=15,title=heapledger%3A index::good news: fewer \

@@ -48,6 +48,30 @@ fn test_operation_tracking() {
     assert_eq!(heapledger::snapshot().operation("tracking").expect("it ran").total.live_bytes, 0);
 }
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64", feature = "lines", not(miri)))]
+#[test]
+fn what_a_captured_operation_still_owns_has_its_lines() {
+    let monitor = MemoryMonitor::new(0);
+    let kept = {
+        let _run = monitor.start_operation("captured_leak");
+        let early = vec![7u8; 10];
+        let _capture = heapledger::capture("captured_leak");
+        (early, [vec![7u8; 3000], vec![7u8; 20]], line!())
+    };
+    let leaks = monitor.detect_leaks();
+    let leak = leak_of(&leaks, "captured_leak").expect("it has finished and owns something");
+    let [large, small] = leak.lines.as_slice() else { panic!("{leak:?}") };
+    let place = format!("tests/memory_leak_tests.rs:{} ", kept.2);
+    assert!(large.starts_with("2.93 KiB in 1 block  ") && large.contains(&place), "{large}");
+    assert!(small.starts_with("20 B in 1 block  ") && small.contains(&place), "{small}");
+    assert!(leak.to_string().ends_with(&format!("\n    {large}\n    {small}")), "{leak}");
+    let (other, _) = heapledger::measure("captured_leak", || vec![7u8; 10]);
+    drop(kept);
+    let leaks = monitor.detect_leaks();
+    assert_eq!(leak_of(&leaks, "captured_leak").expect("it owns 10 bytes").lines, [""; 0]);
+    drop(other);
+}
+
 #[test]
 fn test_leak_detection() {
     let monitor = MemoryMonitor::new(1);

@@ -25,7 +25,7 @@ impl Places {
     /// Names the places of `findings` from here. A file that is not in the workspace keeps its name.
     pub(super) fn show(&mut self, findings: &mut [Finding]) {
         let Some(workspace) = &self.workspace else { return };
-        for site in findings.iter_mut().filter_map(|finding| finding.site.as_mut()) {
+        for site in findings.iter_mut().flat_map(|finding| finding.site.iter_mut().chain(&mut finding.line)) {
             let file = &*site.file;
             let named = self.known.entry(file.into()).or_insert_with(|| {
                 let path = workspace.join(file);

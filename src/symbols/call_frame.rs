@@ -1,5 +1,7 @@
 //! What is known of one function on a call stack, as plain values that anybody may make up. Nothing is looked up here.
 
+use crate::words::Site;
+
 /// One function on a call stack, as [`Report::stacks`](crate::Report::stacks) tells of it. A return address stands for
 /// several if functions were inlined into one.
 ///
@@ -31,6 +33,15 @@ pub struct CallFrame {
     pub origin: Origin,
     /// Where the code stands, if the module has no symbol for it: whoever has its symbols can look it up later.
     pub unresolved: Option<InModule>,
+}
+
+/// The line of the innermost function of the workspace on a stack.
+pub(crate) fn own_line(frames: &[CallFrame]) -> Option<Site> {
+    let own = frames.iter().filter(|frame| frame.origin == Origin::Workspace);
+    own.into_iter().find_map(|frame| {
+        let (file, line) = frame.file.as_ref().zip(frame.line)?;
+        Some(Site { file: file.clone().into(), line, column: frame.column.unwrap_or(1) })
+    })
 }
 
 /// Whose code a function is.

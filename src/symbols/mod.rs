@@ -38,4 +38,5 @@ mod workspace;
 
 pub use call_frame::{CallFrame, InModule, Origin};
 
+pub(crate) use call_frame::own_line;
 pub(crate) use symbolize::{symbolize, symbolized};

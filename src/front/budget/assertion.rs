@@ -1,5 +1,6 @@
 //! An assertion under way: its operation, its runs, the readings between them, and the judgement at the end.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::Location;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use crate::front::measured_future::MeasuredFuture;
 use crate::front::scope::Scope;
 use crate::front::turn::turns;
 use crate::judging::budget::{
-    Figure, FigureByStack, Finding, Rules, Runs, Status, Unlisted, figure_with_lines, judge_assertion,
+    Figure, FigureByStack, Finding, Measured, Rules, Runs, Status, Unlisted, figure_with_lines, judge_assertion,
 };
 use crate::reading::{Snapshot, Watch, snapshot};
 use crate::record::{self, Own};
@@ -172,6 +173,7 @@ impl Assertion {
     #[track_caller]
     pub(super) fn end(self, judged: Own<Judgement>, lines: Option<Own<FigureByStack>>) {
         let said = Own::new(|| self.said(&judged, lines.as_deref()));
+        record::quietly(|| lines.as_deref().map(|lines| self.note_lines(lines)));
         drop((self, judged, lines));
         match &*said {
             Ok(warning) if warning.is_empty() => {}
@@ -179,6 +181,13 @@ impl Assertion {
             Ok(warning) => record::quietly(|| eprintln!("{warning}")),
             Err(failure) => panic!("{failure}"),
         }
+    }
+
+    /// Tells the command the lines that have most of the figures.
+    fn note_lines(&self, found: &FigureByStack) {
+        let (site, lines) = (Some(self.caller.into()), found.lines.clone());
+        let measured = Measured { values: BTreeMap::new(), site, inside: None, lines };
+        found::measured(&[(self.claim.node.path(), measured)].into());
     }
 
     /// Judges the figures.

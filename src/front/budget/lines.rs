@@ -1,11 +1,13 @@
 //! Which lines a breached figure comes from: one more run of what was measured, with call stacks captured. It judges
 //! nothing.
 
+use std::cmp::Reverse;
+
 use crate::front::capture::Capture;
-use crate::judging::budget::{Figure, FigureByStack, StackShare};
+use crate::judging::budget::{FIGURES_OF_STACKS, Figure, FigureByStack, StackShare};
 use crate::reading::{CallStack, Snapshot, snapshot};
-use crate::symbols::symbolize;
-use crate::words::Node;
+use crate::symbols::{CallFrame, own_line, symbolize};
+use crate::words::{Node, Site};
 
 /// So many stacks have their functions looked up: those that have the most.
 const MOST: usize = 32;
@@ -28,22 +30,38 @@ impl CapturedRun {
     /// What each stack has of `figure`. `sources` are files of the workspace.
     pub(super) fn end(self, figure: Figure, sources: &[&str]) -> FigureByStack {
         let did = snapshot() - self.before;
-        let value = |stack: &CallStack| match figure {
-            Figure::AllocatedBytes => stack.allocated_bytes as i64,
-            Figure::LiveBytes => stack.live_bytes,
-            _ => stack.allocs as i64,
-        };
         let mut stacks = did.stacks_of(|node| node.is_within(self.root));
-        stacks.retain(|stack| value(stack) > 0);
-        stacks.sort_by_key(|stack| std::cmp::Reverse(value(stack)));
+        stacks.retain(|stack| FIGURES_OF_STACKS.iter().any(|of| value(stack, *of) > 0));
+        stacks.sort_by_key(|stack| Reverse(value(stack, figure)));
         let shown = &stacks[..stacks.len().min(MOST)];
         let addresses = Vec::from_iter(shown.iter().map(CallStack::addresses));
-        let mut frames = symbolize(&addresses, sources).take().unwrap_or_default().into_iter();
+        let frames = symbolize(&addresses, sources).take().unwrap_or_default();
+        let lines = FIGURES_OF_STACKS.iter().filter_map(|of| Some((*of, line_with_most(*of, &stacks, &frames)?)));
+        let lines = lines.collect();
+        let mut frames = frames.into_iter();
         let shares = stacks.iter().map(|stack| StackShare {
             frames: frames.next().unwrap_or_default(),
             kind: stack.kind,
-            value: value(stack),
+            value: value(stack, figure),
         });
-        FigureByStack { figure, shares: shares.collect() }
+        FigureByStack { figure, shares: shares.filter(|share| share.value > 0).collect(), lines }
     }
+}
+
+/// What a stack has of a figure.
+fn value(stack: &CallStack, figure: Figure) -> i64 {
+    match figure {
+        Figure::AllocatedBytes => stack.allocated_bytes as i64,
+        Figure::LiveBytes => stack.live_bytes,
+        _ => stack.allocs as i64,
+    }
+}
+
+/// The line of the workspace on the stack that has most of a figure, or on the next one; `None` where a stack that has
+/// more was not looked up.
+fn line_with_most(figure: Figure, stacks: &[CallStack], frames: &[Vec<CallFrame>]) -> Option<Site> {
+    let mut order = Vec::from_iter(0..stacks.len());
+    order.sort_by_key(|at| Reverse(value(&stacks[*at], figure)));
+    let having = order.into_iter().take_while(|at| value(&stacks[*at], figure) > 0);
+    having.map_while(|at| frames.get(at)).find_map(|frames| own_line(frames))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::front::found;
 use crate::judging::budget::{LeakTested, LeakVerdict};
-use crate::judging::leak::{Findings, Verdict};
+use crate::judging::leak::{Findings, LeakLines, Verdict};
 use crate::record::{self, Own};
 use crate::render;
 
@@ -100,7 +100,8 @@ impl LeakReport {
             _ => (LeakVerdict::Leak, 0.0),
         };
         let (path, site) = (found.name.clone(), Some(found.place.into()));
-        LeakTested { path, verdict, sentence: render::sentence(found), bytes_per_iteration, site }
+        let line = found.lines.as_ref().and_then(LeakLines::own_line);
+        LeakTested { path, verdict, sentence: render::sentence(found), bytes_per_iteration, site, line }
     }
 }
 

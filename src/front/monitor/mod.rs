@@ -27,6 +27,13 @@
 mod cleanup;
 /// A run of an operation under the monitor.
 mod guard;
+/// Which lines allocated what stays.
+#[cfg(feature = "lines")]
+mod lines;
+/// No call stack is captured.
+#[cfg(not(feature = "lines"))]
+#[path = "without_lines.rs"]
+mod lines;
 /// Locks behind which a panic leaves nothing half done.
 mod lock;
 /// What users call.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::time::SystemTime;
 
+use super::lines::note_lines;
 use super::lock::locked;
 use super::report::MemorySnapshot;
 use crate::reading::{Family, Snapshot, totals};
@@ -105,10 +106,12 @@ impl Operations {
                     timestamp: watched.last.ended,
                     expected_cleanup: watched.last.completed,
                     live_bytes: certain,
+                    lines: Vec::new(),
                 });
             }
         }
         leaks.sort_by(|one, other| (other.live_bytes, &one.operation).cmp(&(one.live_bytes, &other.operation)));
+        note_lines(&mut leaks, now);
         Standing { running, finished, leaks }
     }
 }

@@ -29,11 +29,16 @@ pub struct MemorySnapshot {
     pub expected_cleanup: bool,
     /// What it still owns, with all operations below it, in bytes.
     pub live_bytes: u64,
+    /// The lines that allocated the most of it, three at most, each in words, if a [`capture`](crate::capture) of the
+    /// operation went on then: `4.00 KiB in 1 block  src/cache.rs:41 ResultCache::insert <- ..`. Looking them up takes
+    /// what [`symbolize`](crate::symbolize) takes.
+    pub lines: Vec<String>,
 }
 
 impl fmt::Display for MemorySnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "operation {:?} has finished and still owns {}", self.operation, Bytes(self.live_bytes.into()))
+        write!(f, "operation {:?} has finished and still owns {}", self.operation, Bytes(self.live_bytes.into()))?;
+        self.lines.iter().try_for_each(|line| write!(f, "\n    {line}"))
     }
 }
 

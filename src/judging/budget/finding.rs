@@ -83,6 +83,8 @@ pub(crate) struct Finding {
     pub(crate) grew: Vec<(String, i64)>,
     /// Where the operation is entered.
     pub(crate) site: Option<Site>,
+    /// The line that has most of it.
+    pub(crate) line: Option<Site>,
 }
 
 /// What a figure is held against.
@@ -132,8 +134,19 @@ impl Finding {
 
     /// What is known of a finding from the start.
     pub(super) fn of(path: &str, figure: Option<Figure>, status: Status) -> Self {
-        let (path, grew) = (path.to_string(), Vec::new());
-        Self { path, figure, value: None, against: None, limit: None, status, note: None, why: None, grew, site: None }
+        Self {
+            path: path.to_string(),
+            figure,
+            value: None,
+            against: None,
+            limit: None,
+            status,
+            note: None,
+            why: None,
+            grew: Vec::new(),
+            site: None,
+            line: None,
+        }
     }
 
     /// The finding with one sentence more.

@@ -57,6 +57,9 @@ pub(super) fn judge_operation(
         };
         let mut finding = judge_figure(case.recorded, path, figure, *observed, limit);
         finding.site = measured.site.clone();
+        if finding.status == Status::Breach {
+            finding.line = measured.lines.get(&figure).cloned();
+        }
         finding.why = rules.why.clone();
         finding.limit = Some(limit.place.clone());
         if finding.status >= Status::Unstable {

@@ -48,7 +48,8 @@ fn found_leak(test: &LeakTested) -> Option<Finding> {
         LeakVerdict::Unstable => Status::Unstable,
     };
     let found = Finding::of(&test.path, Some(Figure::LiveBytesPerIteration), status).noting(&test.sentence);
-    Some(Finding { value: Some(rounded_up(test.bytes_per_iteration)), site: test.site.clone(), ..found })
+    let (site, line) = (test.site.clone(), test.line.clone());
+    Some(Finding { value: Some(rounded_up(test.bytes_per_iteration)), site, line, ..found })
 }
 
 fn found_denied(denied: &Denied) -> Finding {
@@ -132,7 +133,10 @@ pub(crate) fn operations(part: &Part) -> BTreeMap<String, Measured> {
         // A peak is never added up: that of the operation itself covers all that is inside it.
         let did = Tally { peak_bytes: row.own.peak_bytes, ..row.total };
         let values = Figure::all_taken_from(&did).map(|(figure, value)| (figure, Observed::of(value))).collect();
-        operations.insert(row.path.clone(), Measured { values, site: row.site.clone(), inside: None });
+        operations.insert(
+            row.path.clone(),
+            Measured { values, site: row.site.clone(), inside: None, lines: BTreeMap::new() },
+        );
     }
     for test in part.leak_tests.iter().filter(|test| test.verdict != LeakVerdict::Unstable) {
         let value = Observed::of(rounded_up(test.bytes_per_iteration));
@@ -140,6 +144,7 @@ pub(crate) fn operations(part: &Part) -> BTreeMap<String, Measured> {
             values: BTreeMap::new(),
             site: test.site.clone(),
             inside: None,
+            lines: BTreeMap::new(),
         });
         let known = measured.values.entry(Figure::LiveBytesPerIteration).or_insert(value);
         known.value = known.value.max(value.value);

@@ -12,9 +12,11 @@ pub(crate) struct Measured {
     pub(crate) site: Option<Site>,
     /// The operation whose assertion it was measured in; `None` if it has an assertion of its own.
     pub(crate) inside: Option<String>,
+    /// Of a figure that is breached: the line that has most of it.
+    pub(crate) lines: BTreeMap<Figure, Site>,
 }
 
-json_object!(Measured { values, site, inside });
+json_object!(Measured { values, site, inside, lines or BTreeMap::new() });
 
 /// A figure over the runs of one assertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +54,11 @@ pub(crate) struct LeakTested {
     pub(crate) sentence: String,
     pub(crate) bytes_per_iteration: f64,
     pub(crate) site: Option<Site>,
+    /// The line that leaks the most.
+    pub(crate) line: Option<Site>,
 }
 
-json_object!(LeakTested { path, verdict, sentence, bytes_per_iteration, site });
+json_object!(LeakTested { path, verdict, sentence, bytes_per_iteration, site, line or None });
 
 /// How an asserted leak test ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +103,9 @@ impl Measured {
             known.unstable |= value.unstable;
         }
         self.inside = self.inside.take().and(other.inside);
+        for (figure, line) in other.lines {
+            self.lines.entry(figure).or_insert(line);
+        }
     }
 }
 
@@ -108,7 +115,7 @@ mod tests {
 
     fn measured(values: &[(Figure, i64)], inside: Option<&str>) -> Measured {
         let values = values.iter().map(|(figure, value)| (*figure, Observed::of(*value))).collect();
-        Measured { values, site: None, inside: inside.map(String::from) }
+        Measured { values, site: None, inside: inside.map(String::from), lines: BTreeMap::new() }
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub(crate) use place::Place;
 pub(crate) use policy::{Policy, Rules};
 pub(crate) use run::{Blind, Part, Run};
 pub(crate) use runs::{Doing, Doings, Runs};
-pub(crate) use stack_share::{FigureByStack, StackShare, figure_with_lines};
+pub(crate) use stack_share::{FIGURES_OF_STACKS, FigureByStack, StackShare, figure_with_lines};
 #[cfg(feature = "cli")]
 pub(crate) use syntax::nearest;
 #[cfg(feature = "cli")]

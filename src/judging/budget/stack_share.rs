@@ -1,9 +1,12 @@
 //! What call stacks have of a figure that is breached, as plain values. They are not judged: the figure is.
 
+use std::collections::BTreeMap;
+
 use super::figure::Figure;
 use super::finding::{Finding, Status};
 use crate::reading::CallStackKind;
 use crate::symbols::CallFrame;
+use crate::words::Site;
 
 /// What one call stack has of a figure.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,13 +22,18 @@ pub(crate) struct StackShare {
 pub(crate) struct FigureByStack {
     pub(crate) figure: Figure,
     pub(crate) shares: Vec<StackShare>,
+    /// Of each figure that call stacks have: the line of the workspace that has most of it.
+    pub(crate) lines: BTreeMap<Figure, Site>,
 }
+
+/// The figures that call stacks have.
+pub(crate) const FIGURES_OF_STACKS: [Figure; 3] = [Figure::Allocs, Figure::AllocatedBytes, Figure::LiveBytes];
 
 /// The figure whose lines say why an assertion fails: the first that is breached and that call stacks have.
 pub(crate) fn figure_with_lines(findings: &[Finding]) -> Option<Figure> {
     let breached = findings.iter().filter(|finding| finding.status == Status::Breach);
     let figures = breached.filter(|finding| finding.value.is_some()).filter_map(|finding| finding.figure);
-    figures.into_iter().find(|figure| matches!(figure, Figure::Allocs | Figure::AllocatedBytes | Figure::LiveBytes))
+    figures.into_iter().find(|figure| FIGURES_OF_STACKS.contains(figure))
 }
 
 #[cfg(test)]
@@ -33,18 +41,7 @@ mod tests {
     use super::*;
 
     fn breach(figure: Figure) -> Finding {
-        Finding {
-            path: "search".into(),
-            figure: Some(figure),
-            value: Some(1),
-            against: None,
-            limit: None,
-            status: Status::Breach,
-            note: None,
-            why: None,
-            grew: Vec::new(),
-            site: None,
-        }
+        Finding { value: Some(1), ..Finding::of("search", Some(figure), Status::Breach) }
     }
 
     #[test]

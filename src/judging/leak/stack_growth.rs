@@ -2,7 +2,8 @@
 
 use super::curve::Live;
 use crate::reading::CallStackKind;
-use crate::symbols::CallFrame;
+use crate::symbols::{CallFrame, own_line};
+use crate::words::Site;
 
 /// One call stack, and what was allocated by it and came to stay.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,4 +39,13 @@ pub(crate) enum LeakLines {
         /// Over so many iterations.
         iterations: u64,
     },
+}
+
+impl LeakLines {
+    /// The line of the workspace on the first stack that has one: the largest stand first.
+    pub(crate) fn own_line(&self) -> Option<Site> {
+        let Self::Found { stacks: Some(stacks), .. } = self else { return None };
+        let leaking = stacks.iter().filter(|stack| stack.live.bytes > 0 || stack.live.blocks > 0);
+        leaking.into_iter().find_map(|stack| own_line(&stack.frames))
+    }
 }

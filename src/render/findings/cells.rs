@@ -46,7 +46,9 @@ pub(super) fn details(finding: &Finding) -> Vec<(&'static str, String)> {
     });
     let site = finding.site.as_ref();
     let site = site.map(|site| ("entered at", printable(&format!("{}:{}", site.file, site.line))));
-    note.into_iter().chain(remarks).chain(limit).chain(site).collect()
+    let line = finding.line.as_ref();
+    let line = line.map(|line| ("most of it", printable(&format!("{}:{}", line.file, line.line))));
+    note.into_iter().chain(remarks).chain(limit).chain(site).chain(line).collect()
 }
 
 /// [`details`], a line each, indented below what they are about.

@@ -8,8 +8,19 @@ pub(super) fn place(file: &str, line: usize) -> Place {
 }
 
 pub(super) fn about(path: &str, figure: Option<Figure>, status: Status) -> Finding {
-    let (path, grew) = (path.to_string(), Vec::new());
-    Finding { path, figure, value: None, against: None, limit: None, status, note: None, why: None, grew, site: None }
+    Finding {
+        path: path.to_string(),
+        figure,
+        value: None,
+        against: None,
+        limit: None,
+        status,
+        note: None,
+        why: None,
+        grew: Vec::new(),
+        site: None,
+        line: None,
+    }
 }
 
 /// `figure` of `path` was `value`, and is held against `limit`.

@@ -32,7 +32,11 @@ fn level(finding: &Finding, strict: bool) -> &'static str {
 }
 
 fn annotation(finding: &Finding, prefix: &str, strict: bool) -> String {
-    let site = finding.site.as_ref().map(|site| (&*site.file, site.line as usize, site.column as usize));
+    let site = finding
+        .line
+        .as_ref()
+        .or(finding.site.as_ref())
+        .map(|site| (&*site.file, site.line as usize, site.column as usize));
     let limit = finding.against.as_ref().map(|against| &against.place);
     let place = site.or(limit.map(|place| (&*place.file, place.line, place.column)));
     let place = place.map_or(String::new(), |(file, line, column)| {
@@ -40,7 +44,9 @@ fn annotation(finding: &Finding, prefix: &str, strict: bool) -> String {
     });
     let title = escaped_property(&format!("heapledger: {}", printable(&finding.path)));
     let about = finding.figure.map_or(finding.status.name(), Figure::name);
-    let details = details(finding).into_iter().filter(|(label, _)| matches!(*label, "grew" | "why"));
+    // Where the operation is entered stands above the message, unless the line that has most of it does.
+    let told = |label: &str| matches!(label, "grew" | "why") || label == "entered at" && finding.line.is_some();
+    let details = details(finding).into_iter().filter(|(label, _)| told(label));
     let lines = good_news(finding).into_iter().chain([format!("{about} {}", sentence(finding))]);
     let lines = lines.chain(details.map(|(label, said)| format!("{label} {said}")));
     let message = escaped_data(&lines.collect::<Vec<_>>().join("\n"));
@@ -106,6 +112,14 @@ mod tests {
                 .replace("::warning title=heapledger%3A search", "::error title=heapledger%3A search")
         );
         assert_eq!(annotations(&[], "", false), "");
+    }
+
+    #[test]
+    fn an_annotation_stands_at_the_line_that_has_most_of_the_figure() {
+        let line = Some(Site { file: "src/cache.rs".into(), line: 41, column: 9 });
+        let text = annotations(&[Finding { line, ..breach() }], "crates/engine", false);
+        assert!(text.starts_with("::error file=crates/engine/src/cache.rs,line=41,col=9,title="), "{text}");
+        assert!(text.trim_end().ends_with("we run on%0Aentered at tests/search.rs:6"), "{text}");
     }
 
     #[test]

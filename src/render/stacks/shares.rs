@@ -51,7 +51,7 @@ mod tests {
     fn the_largest_come_first_and_the_others_are_added_up() {
         let of = |figure, values: &[(u32, i64)]| {
             let shares = values.iter().map(|(line, value)| share(*line, *value)).collect();
-            shares_text(&FigureByStack { figure, shares })
+            shares_text(&FigureByStack { figure, shares, lines: BTreeMap::new() })
         };
         assert_eq!(
             of(Figure::Allocs, &[(1, 2), (2, 40), (2, 5), (3, 3), (4, 1), (5, 1)]),

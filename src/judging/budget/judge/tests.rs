@@ -1,6 +1,7 @@
 //! One assertion beside a policy and recorded figures, written as text.
 
 use super::*;
+use crate::words::Site;
 
 fn policy(text: &str) -> Policy {
     Policy::parse("policy.toml", &format!("schema = 1\n{text}")).expect("it is well-formed")
@@ -11,7 +12,7 @@ fn figures(lines: &str) -> Figures {
 }
 
 fn of(values: &[(Figure, Observed)]) -> Measured {
-    Measured { values: values.iter().copied().collect(), site: None, inside: None }
+    Measured { values: values.iter().copied().collect(), site: None, inside: None, lines: BTreeMap::new() }
 }
 
 /// Judges the allocations of `search`, and of what is below it.
@@ -179,4 +180,24 @@ fn only_what_is_worse_turns_a_build_red_unless_it_is_strict() {
     ] {
         assert_eq!((status.fails(false), status.fails(true)), (fails, strictly), "{status:?}");
     }
+}
+
+#[test]
+fn a_breach_and_nothing_else_has_the_line_that_has_most_of_its_figure() {
+    let line = Site { file: "src/cache.rs".into(), line: 41, column: 9 };
+    let lines = |limit: &str, of: Figure| {
+        let policy = policy(&format!("[operation.search]\nallocs = {limit}"));
+        let environment = Environment::default();
+        let case = Case { policy: &policy, recorded: None, environment: &environment, complete: true };
+        let measured = of_allocs(3, [(of, line.clone())].into());
+        let found = judge_assertion(&case, "search", &[("search".to_string(), measured)].into());
+        Vec::from_iter(found.into_iter().map(|found| found.line))
+    };
+    assert_eq!(lines("2", Figure::Allocs), [Some(line.clone())]);
+    assert_eq!(lines("2", Figure::LiveBytes), [None]);
+    assert_eq!(lines("3", Figure::Allocs), [None]);
+}
+
+fn of_allocs(allocs: i64, lines: BTreeMap<Figure, Site>) -> Measured {
+    Measured { lines, ..of(&[(Figure::Allocs, Observed::of(allocs))]) }
 }

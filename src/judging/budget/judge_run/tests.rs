@@ -14,7 +14,7 @@ fn policy(text: &str) -> Policy {
 /// What an assertion measured of `allocs`, in an operation of its own or inside another one.
 fn measured(allocs: i64, inside: Option<&str>) -> Measured {
     let values = BTreeMap::from([(Figure::Allocs, Observed::of(allocs))]);
-    Measured { values, site: None, inside: inside.map(String::from) }
+    Measured { values, site: None, inside: inside.map(String::from), lines: BTreeMap::new() }
 }
 
 fn tracked(path: &str, scopes: u64, allocs: u64) -> Row {
@@ -51,7 +51,7 @@ fn part(measured: &[(&str, Measured)], rows: Vec<Row>) -> Part {
 }
 
 fn leak_test(path: &str, verdict: LeakVerdict, bytes_per_iteration: f64) -> LeakTested {
-    LeakTested { path: path.into(), verdict, sentence: "it leaks".into(), bytes_per_iteration, site: None }
+    LeakTested { path: path.into(), verdict, sentence: "it leaks".into(), bytes_per_iteration, site: None, line: None }
 }
 
 /// What is to be recorded under a policy, where `lines` were.
@@ -90,7 +90,8 @@ fn no_figure_is_too_large_or_too_small_to_be_recorded() {
     let extremes = [i64::MIN, -1, 0, i64::MAX];
     for (at, value) in extremes.iter().flat_map(|at| extremes.map(|value| (*at, value))) {
         let values = BTreeMap::from([(Figure::NetBytes, Observed::of(value))]);
-        let part = part(&[("search", Measured { values, site: None, inside: None })], Vec::new());
+        let part =
+            part(&[("search", Measured { values, site: None, inside: None, lines: BTreeMap::new() })], Vec::new());
         let text = format!("[operation.search]\nnet_bytes = {{ ratchet = true, minimum = {} }}", i64::MAX);
         let kept = if at.abs_diff(value) <= i64::MAX as u64 { at } else { value };
         let recorded = recorded(&text, &format!("search.net_bytes = {at}"), true, &part);
@@ -201,14 +202,18 @@ fn leaks_denied_allocations_and_programs_that_see_nothing_are_found_beside_figur
     let (policy, environment) = (policy("[operation.search]\nallocs = 1"), Environment::default());
     let case = Case { policy: &policy, recorded: None, environment: &environment, complete: true };
     let mut part = part(&[("search", measured(1, None))], Vec::new());
+    let line = Site { file: "src/cache.rs".into(), line: 41, column: 9 };
     part.leak_tests = vec![
-        leak_test("b", LeakVerdict::Leak, 0.25),
+        LeakTested { line: Some(line.clone()), ..leak_test("b", LeakVerdict::Leak, 0.25) },
         leak_test("c", LeakVerdict::Passed, 0.0),
         leak_test("d", LeakVerdict::Unstable, 3.0),
     ];
     part.denied = vec![denied(u64::MAX, u64::MAX, 0, None)];
-    let found = judge(&case, &part).into_iter();
+    let found = judge(&case, &part);
+    let lines = Vec::from_iter(found.iter().filter_map(|found| Some((&*found.path, found.line.clone()?))));
+    assert_eq!(lines, [("b", line)]);
     let found: Vec<_> = found
+        .into_iter()
         .filter(|found| found.status != Status::Unlisted)
         .map(|found| (found.path, found.status, found.value))
         .collect();
