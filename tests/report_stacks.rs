@@ -113,6 +113,28 @@ fn reports_of_processes_add_up_by_line() {
 }
 
 #[test]
+fn a_merge_keeps_each_stack_with_its_own_functions() {
+    let _alone = alone();
+    let first = {
+        let _capture = capture("merged_first");
+        measure("merged_first", || block(10)).0
+    };
+    let one = report();
+    let second = {
+        let _capture = capture("merged_second");
+        measure("merged_second", || String::from("in another function")).0
+    };
+    let two = report();
+    let mut both = one.clone();
+    both.merge(&two).expect("nothing overflows");
+    for path in ["merged_first", "merged_second"] {
+        let frames = |of: &Report| Vec::from_iter(of.stacks(path)[0].frames.iter().map(|frame| (*frame).clone()));
+        assert_eq!(frames(&both), frames(&two), "{path}");
+    }
+    drop((first, second));
+}
+
+#[test]
 fn a_report_of_schema_1_is_read_and_has_no_stacks() {
     let (kept, _) = measure("old", || block(64));
     let mut old: Value = serde_json::from_str(&report().to_json()).expect("a report is JSON");
