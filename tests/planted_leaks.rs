@@ -62,11 +62,12 @@ fn is_right(right: Right, name: &str, text: &str) -> bool {
             let function = match name {
                 // What was inlined is nowhere.
                 "inlined_code" => "around_inlined",
-                // Unwinding and the thread call these.
-                "panic_path" => "Drop>::drop",
+                "panic_path" => "LeaksWhenDropped",
+                "own_iterator" => "OwnIterator",
                 name => name,
             };
-            first.contains(function) || first.contains("kinds::")
+            // The innermost function comes first.
+            first.split(" <- ").next().is_some_and(|innermost| innermost.contains(function))
         }
         Right::Place => first.contains("leaks+0x") && text.contains("its build id is "),
     }
