@@ -24,6 +24,8 @@ const BAR_DIRECT: f64 = 40.0;
 const BAR_CAPTURED: f64 = 400.0;
 /// What a run under a monitor may cost, however many others are under way: about a microsecond.
 const BAR_MONITORED: f64 = 5_000.0;
+/// What they may cost more where one stack for 512 KiB is captured.
+const BAR_SAMPLED: f64 = 160.0;
 /// What entering and leaving an operation with a known name may cost.
 const BAR_SCOPE: f64 = 385.0;
 /// What they may cost where heapledger is not the global allocator.
@@ -87,6 +89,11 @@ fn the_ledger_adds_few_instructions_to_an_allocation_and_its_free() {
         assert!(captured > 100.0, "a stack that costs {captured} instructions was not looked at");
         if captured > BAR_CAPTURED {
             missed.push(format!("a captured stack costs {captured:.1} instructions, the bar is {BAR_CAPTURED}"));
+        }
+        let sampled = per_turn("captured", "sampled", 10_000) - per_turn("captured", "off", 10_000);
+        println!("{:<50} {sampled:>26.1}", "the same, sampled every 512 KiB");
+        if sampled > BAR_SAMPLED {
+            missed.push(format!("a sampled block costs {sampled:.1} instructions, the bar is {BAR_SAMPLED}"));
         }
     }
     let [few, many] = ["200", "20000"].map(|open| per_turn("monitored", open, 500));

@@ -288,11 +288,8 @@ fn judge(known: &BTreeMap<Vec<usize>, (Path, bool)>, diff: &heapledger::Snapshot
     }
 }
 
-#[test]
-fn every_stack_has_what_a_naive_model_says_and_no_operation_notices() {
-    let _alone = alone();
-    let _captures = [capture(NAMES[0]), capture("planted_t*")];
-    let known = learn();
+/// Runs programs, and has what they did so far judged again and again.
+fn run(judge: impl Fn(&heapledger::Snapshot, &Model)) {
     for seed in 0..3 {
         let before = balanced();
         let mut random = Random::new(seed);
@@ -329,7 +326,7 @@ fn every_stack_has_what_a_naive_model_says_and_no_operation_notices() {
             for (place, figures) in models.into_iter().flatten() {
                 whole.entry(place).or_default().add(&figures);
             }
-            judge(&known, &(balanced() - &before), &whole);
+            judge(&(balanced() - &before), &whole);
             // In the next round others have the blocks.
             holdings.rotate_left(1);
         }
@@ -339,6 +336,35 @@ fn every_stack_has_what_a_naive_model_says_and_no_operation_notices() {
             // SAFETY: allocated with this layout, and in no list any more.
             unsafe { dealloc(block.start, block.layout) };
         });
-        judge(&known, &(balanced() - &before), &whole);
+        judge(&(balanced() - &before), &whole);
     }
+}
+
+#[test]
+fn every_stack_has_what_a_naive_model_says_and_no_operation_notices() {
+    let _alone = alone();
+    let _captures = [capture(NAMES[0]), capture("planted_t*")];
+    let known = learn();
+    run(|diff, model| judge(&known, diff, model));
+}
+
+#[test]
+fn samples_add_up_to_what_a_naive_model_says_in_every_class() {
+    let _alone = alone();
+    let _capture = capture("planted*").every(10_000).seed(3);
+    run(|diff, model| {
+        diff.check().expect("the law holds");
+        for (operation, name) in NAMES.iter().enumerate() {
+            let of_it = model.iter().filter(|(((of, ..), _), _)| *of == operation);
+            let classes = summed(of_it.map(|((_, class), figures)| (*class, figures)));
+            let mut whole = Figures::default();
+            classes.values().for_each(|one| whole.add(one));
+            let mut sum = Figures::default();
+            stacks_of(diff, operation).iter().for_each(|(_, _, one)| sum.add(one));
+            assert_eq!(sum, whole, "{name}");
+            let stacks = diff.stacks(name);
+            assert_eq!(stacks.iter().all(|stack| stack.samples.is_some()), operation < CAPTURED, "{name}");
+            assert_eq!(classes_of(diff, name), if operation < CAPTURED { Vec::from_iter(classes) } else { Vec::new() });
+        }
+    });
 }

@@ -105,6 +105,57 @@ impl Capture {
         Self(begun)
     }
 
+    /// Captures samples alone from now on: one for every so many bytes that an operation allocates, on average. Cheap
+    /// enough for a service, however much that allocates.
+    ///
+    /// The distances are random, so that a block of `size` bytes is a sample with the probability `1 - exp(-size /
+    /// bytes)`, whatever happens beside it. What [`Snapshot::stacks`](crate::Snapshot::stacks) tells is an estimate
+    /// then, and [`CallStack::samples`](crate::CallStack::samples) says of how many samples. It still adds up exactly,
+    /// and so does each class of sizes in it: blocks that are no samples are counted, only their stacks are not taken.
+    /// What lives is estimated as well: the free of a sample, on any thread, reduces its stack. The relative error of a
+    /// stack is about one divided by the square root of its samples.
+    ///
+    /// Everything else stays exact: the figures of operations, and
+    /// [`Snapshot::size_classes`](crate::Snapshot::size_classes). Of one byte, every block is captured, as without
+    /// this. An operation that several captures cover is captured as the one says that wants the most samples.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// fn index() -> Vec<Vec<u8>> {
+    ///     (0..1000).map(|_| vec![0u8; 100]).collect()
+    /// }
+    ///
+    /// let _capture = heapledger::capture("index_build").every(4096);
+    /// let (kept, did) = heapledger::measure("index_build", index);
+    /// for stack in heapledger::snapshot().stacks("index_build") {
+    ///     println!("about {} B, by {} samples", stack.live_bytes, stack.samples.unwrap_or(0));
+    /// }
+    /// # let stacks = heapledger::snapshot().stacks("index_build");
+    /// # assert_eq!(stacks.iter().map(|stack| stack.live_bytes).sum::<i64>(), did.live_bytes);
+    /// # assert!(stacks.iter().all(|stack| stack.samples.is_some()));
+    /// # drop(kept);
+    /// ```
+    pub fn every(self, bytes: u64) -> Self {
+        if let Some(id) = self.0 {
+            registry::sample_capture(id, bytes.max(1));
+            record::look_again();
+        }
+        self
+    }
+
+    /// Draws samples from `seed`, in the whole process, so that a test can be repeated: what does the same has the same
+    /// samples then, if threads come to the capture in the same order. Without it the seed is random.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let _capture = heapledger::capture("index_build").every(4096).seed(7);
+    /// ```
+    pub fn seed(self, seed: u64) -> Self {
+        record::seed_samples(seed);
+        record::look_again();
+        self
+    }
+
     /// Whether stacks can be captured here. If not, all that the operations allocate counts as
     /// [`NotCaptured`](crate::CallStackKind::NotCaptured): nothing unwinds here (Miri, no unwind tables), or the system
     /// was out of memory. [`Snapshot::size_classes`](crate::Snapshot::size_classes) tells sizes all the same, but for

@@ -38,6 +38,9 @@ mod process;
 /// What the public types promise of threads.
 #[cfg(feature = "testing")]
 mod promises;
+/// Captures that the environment asks for.
+#[cfg(feature = "lines")]
+mod requested;
 /// Entering operations.
 mod scope;
 /// `with_threads()`.

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use once_cell::race::OnceBox;
 
 use super::found;
+#[cfg(feature = "lines")]
+use super::requested::begin_requested;
 use crate::disk::{Announced, FOLDER, UNNAMED};
 use crate::record;
 use crate::words::{Cause, Error};
@@ -29,11 +31,13 @@ struct Reporter {
 }
 
 /// Whether heapledger is the global allocator. Before this returns, the process has announced itself, if a report is
-/// asked for.
+/// asked for, and begun to capture what the environment asks for.
 #[inline]
 pub(crate) fn announced_and_installed() -> bool {
     record::installed_after(|| {
         reporter();
+        #[cfg(feature = "lines")]
+        begin_requested();
     })
 }
 

@@ -1,5 +1,6 @@
 //! One call stack in a snapshot: what was allocated there, and what of it lives.
 
+use super::estimate::Estimate;
 use super::sums::LineSums;
 use crate::record::{self, StackExtent, StackId};
 
@@ -28,6 +29,9 @@ pub struct CallStack {
     pub live_bytes: i64,
     /// How much is known of where that is.
     pub kind: CallStackKind,
+    /// Where the operation was [sampled](crate::Capture::every): of how many samples the figures are an estimate.
+    /// `None` where they are exact.
+    pub samples: Option<u64>,
     addresses: Vec<usize>,
 }
 
@@ -56,6 +60,8 @@ pub enum CallStackKind {
     Other,
     /// Blocks that were allocated or resized while the operation was not captured.
     NotCaptured,
+    /// Blocks of an operation that was [sampled](crate::Capture::every), of sizes of which there is no sample.
+    NotSampled,
 }
 
 /// How much is known of a stack that was taken, and its return addresses, from the innermost frame out.
@@ -63,6 +69,7 @@ pub(crate) fn addresses_of(stack: StackId) -> (CallStackKind, Vec<usize>) {
     let mut addresses = Vec::new();
     let kind = match stack {
         StackId::OTHER => CallStackKind::Other,
+        StackId::NOT_SAMPLED => CallStackKind::NotSampled,
         stack => match record::read_stack(stack, |address| addresses.push(address as usize)) {
             StackExtent::Complete => CallStackKind::Complete,
             StackExtent::Incomplete => CallStackKind::Incomplete,
@@ -73,11 +80,11 @@ pub(crate) fn addresses_of(stack: StackId) -> (CallStackKind, Vec<usize>) {
 }
 
 impl CallStack {
-    /// What `sums` say of a stack, or of what was not captured.
-    pub(super) fn new(stack: Option<StackId>, sums: &LineSums) -> Self {
+    /// What was found of a stack, or of what was not captured.
+    pub(super) fn new(stack: Option<StackId>, found: &Estimate) -> Self {
         let (kind, addresses) = stack.map_or((CallStackKind::NotCaptured, Vec::new()), addresses_of);
-        let LineSums { allocs, allocated_bytes, live_blocks, live_bytes } = *sums;
-        Self { allocs, allocated_bytes, live_blocks, live_bytes, kind, addresses }
+        let LineSums { allocs, allocated_bytes, live_blocks, live_bytes, .. } = found.sums;
+        Self { allocs, allocated_bytes, live_blocks, live_bytes, kind, samples: found.samples, addresses }
     }
 
     /// The return addresses, from the innermost frame out: those of heapledger, of std's allocation functions, and of

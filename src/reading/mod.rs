@@ -2,10 +2,14 @@
 
 /// Rows in the order in which people read them.
 mod arrange;
+/// What was charged to lines, by stack and by class of sizes.
+mod by_line;
 /// One call stack in a snapshot.
 mod call_stack;
 /// Where figures were measured.
 mod environment;
+/// From samples to what each call stack has.
+mod estimate;
 /// One operation's counters, in little time.
 mod family;
 /// What every operation did on every thread.

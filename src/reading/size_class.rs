@@ -35,7 +35,7 @@ pub struct SizeClass {
 
 impl SizeClass {
     pub(super) fn new(class: ClassId, sums: &LineSums) -> Self {
-        let LineSums { allocs, allocated_bytes, live_blocks, live_bytes } = *sums;
+        let LineSums { allocs, allocated_bytes, live_blocks, live_bytes, .. } = *sums;
         let (min_size, max_size) = (class.smallest(), class.largest());
         Self { min_size, max_size, allocs, allocated_bytes, live_blocks, live_bytes }
     }

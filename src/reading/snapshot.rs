@@ -5,20 +5,21 @@
 //! stands still in the middle of recording: then its own shard does not balance. Or the ledger is wrong. Snapshots are
 //! the ledger's own memory, also when they are dropped.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::Sub;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use super::by_line::{by_class, by_stack, stacks_of};
 use super::call_stack::CallStack;
+use super::estimate::Estimate;
 use super::pass::{Pass, SPARE_ROOM, foreign_blocks};
 use super::row::Row;
 use super::size_class::SizeClass;
-use super::sums::{LineSums, Sums};
-use crate::record::{self, LineKey, Own, StackId, TAKEN};
+use super::sums::{LineReading, LineSums, Sums};
+use crate::record::{self, Own, StackId, TAKEN};
 use crate::registry;
-use crate::words::{Cause, ClassId, Counts, Error, FOREIGN, Node, Site, Tally};
+use crate::words::{Cause, Counts, Error, FOREIGN, Node, OperationId, Site, Tally};
 
 /// How often a reading that does not balance is taken again.
 const READINGS: u32 = 12;
@@ -54,6 +55,8 @@ pub struct Snapshot(Own<Inner>);
 struct Inner {
     nodes: Vec<&'static Node>,
     pass: Pass,
+    /// Of a difference: what had been charged to lines until the earlier snapshot.
+    lines_before: Vec<LineSums>,
     law: Result<(), Cause>,
     difference: bool,
     /// Scopes that fell into `(other)`.
@@ -95,7 +98,8 @@ pub fn snapshot() -> Snapshot {
                     law => law,
                 };
                 let (overflowed, outside) = (registry::overflowed(), TAKEN.load(Relaxed));
-                return Inner { nodes, pass, law, difference: false, overflowed, outside };
+                let lines_before = Vec::new();
+                return Inner { nodes, pass, lines_before, law, difference: false, overflowed, outside };
             }
             std::mem::swap(&mut last, &mut pass);
             match readings.checked_sub(WITHOUT_WAIT) {
@@ -212,18 +216,9 @@ impl Snapshot {
     /// The same of the operations that are `wanted`.
     pub(crate) fn stacks_of(&self, wanted: impl Fn(&Node) -> bool) -> Vec<CallStack> {
         let own = self.0.nodes.iter().filter(|node| wanted(node)).map(|node| LineSums::of(&self.own(node).counts));
-        let mut rest = own.fold(LineSums::default(), |sum, own| sum.plus(&own));
-        let mut stacks: BTreeMap<StackId, LineSums> = BTreeMap::new();
-        for (line, sums) in self.stack_lines_of(wanted) {
-            let known = stacks.entry(line.stack).or_default();
-            *known = known.plus(sums);
-            rest = rest.minus(sums);
-        }
-        let all = stacks.iter().map(|(stack, sums)| (Some(*stack), sums)).chain([(None, &rest)]);
-        let moved = all.filter(|(_, sums)| **sums != LineSums::default());
-        let mut all: Vec<CallStack> = moved.map(|(stack, sums)| CallStack::new(stack, sums)).collect();
-        all.sort_by_key(|stack| Reverse((stack.live_bytes, stack.allocated_bytes)));
-        all
+        registry::look_at_modules();
+        let whole = own.fold(LineSums::default(), |sum, own| sum.plus(&own));
+        by_stack(whole, self.lines_of(wanted))
     }
 
     /// How large the blocks are that the operations at and below `path` own and have allocated, the smallest first:
@@ -250,35 +245,33 @@ impl Snapshot {
 
     /// The same of the operations that are `wanted`.
     pub(crate) fn size_classes_of(&self, wanted: impl Fn(&Node) -> bool) -> Vec<SizeClass> {
-        let mut classes: BTreeMap<ClassId, LineSums> = BTreeMap::new();
-        for (line, sums) in self.lines_of(wanted) {
-            let known = classes.entry(line.class).or_default();
-            *known = known.plus(sums);
-        }
-        let moved = classes.iter().filter(|(_, sums)| **sums != LineSums::default());
-        moved.map(|(class, sums)| SizeClass::new(*class, sums)).collect()
+        by_class(self.lines_of(wanted))
     }
 
     /// What was charged to lines of the operations that are `wanted`.
-    fn lines_of(&self, wanted: impl Fn(&Node) -> bool) -> impl Iterator<Item = (LineKey, &LineSums)> {
+    fn lines_of(&self, wanted: impl Fn(&Node) -> bool) -> impl Iterator<Item = LineReading> {
         let wanted = Vec::from_iter(self.0.nodes.iter().map(|node| wanted(node)));
-        let lines = self.0.pass.lines.iter().enumerate();
-        let lines = lines.filter_map(|(at, sums)| Some((record::line(at)?, sums)));
-        lines.filter(move |(line, _)| wanted.get(line.operation.index()) == Some(&true))
-    }
-
-    /// What was charged to lines of the operations that are `wanted`, and to stacks with it.
-    fn stack_lines_of(&self, wanted: impl Fn(&Node) -> bool) -> impl Iterator<Item = (LineKey, &LineSums)> {
-        registry::look_at_modules();
-        // Where no stack can be taken, all of them are the other ones.
-        self.lines_of(wanted).filter(|(line, _)| line.stack != StackId::OTHER || record::takes_stacks())
+        let lines = self.0.pass.lines.iter().enumerate().filter_map(|(at, since)| {
+            let key = record::line(at)?;
+            let every = self.0.nodes.get(key.operation.index())?.sampled_every.load(Relaxed);
+            let before = self.0.lines_before.get(at).copied().unwrap_or_default();
+            Some(LineReading { key, every, before, since: *since })
+        });
+        lines.filter(move |line| wanted.get(line.key.operation.index()) == Some(&true))
     }
 
     /// What was charged to stacks and moved, of the operations that are `wanted`: each with the operation's path.
-    pub(super) fn charged_to_stacks(&self, wanted: impl Fn(&Node) -> bool) -> Vec<(String, StackId, LineSums)> {
-        let charged = self.stack_lines_of(wanted).filter(|(_, sums)| **sums != LineSums::default());
-        let path = |line: LineKey| Some(self.0.nodes.get(line.operation.index())?.path());
-        charged.filter_map(|(line, sums)| Some((path(line)?, line.stack, *sums))).collect()
+    pub(super) fn charged_to_stacks(&self, wanted: impl Fn(&Node) -> bool) -> Vec<(String, StackId, Estimate)> {
+        registry::look_at_modules();
+        let mut by_operation: BTreeMap<OperationId, Vec<LineReading>> = BTreeMap::new();
+        self.lines_of(wanted).for_each(|line| by_operation.entry(line.key.operation).or_default().push(line));
+        let mut charged = Vec::new();
+        for (operation, lines) in by_operation {
+            let path = self.0.nodes.get(operation.index()).map(|node| node.path()).unwrap_or_default();
+            let stacks = stacks_of(lines.into_iter()).into_iter().filter(|(_, found)| found.sums.moved());
+            charged.extend(stacks.map(|(stack, found)| (path.clone(), stack, found)));
+        }
+        charged
     }
 
     /// The whole process: every operation, the unattributed and the ledger's own included. Its peak is the process's
@@ -331,6 +324,12 @@ impl Snapshot {
         self.0.difference
     }
 
+    /// What had been charged to lines when it was taken.
+    fn lines_until_now(&self) -> Vec<LineSums> {
+        let before = |at| self.0.lines_before.get(at).copied().unwrap_or_default();
+        self.0.pass.lines.iter().enumerate().map(|(at, since)| since.plus(&before(at))).collect()
+    }
+
     /// What happened since `earlier`; `None` if that is the later one.
     fn since(&self, earlier: &Self) -> Option<Inner> {
         let (now, then) = (&self.0.pass, &earlier.0.pass);
@@ -353,6 +352,7 @@ impl Snapshot {
         Some(Inner {
             nodes,
             pass,
+            lines_before: earlier.lines_until_now(),
             law,
             difference: true,
             overflowed: self.0.overflowed.checked_sub(earlier.0.overflowed)?,

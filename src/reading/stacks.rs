@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::call_stack::{CallStack, CallStackKind};
+use super::estimate::Estimate;
 use super::sums::LineSums;
 use crate::record::StackId;
 use crate::symbols::{CallFrame, symbolized};
@@ -61,9 +62,9 @@ pub struct ReportedStack<'a> {
 impl Stacks {
     /// What was charged to stacks, each with the path of its operation, and the functions on them. `sources` are files
     /// of the workspace.
-    pub(super) fn of(charged: &[(String, StackId, LineSums)], sources: &[&str]) -> Self {
+    pub(super) fn of(charged: &[(String, StackId, Estimate)], sources: &[&str]) -> Self {
         let ids = BTreeSet::from_iter(charged.iter().map(|(_, id, _)| *id));
-        let stacks = Vec::from_iter(ids.iter().map(|id| CallStack::new(Some(*id), &LineSums::default())));
+        let stacks = Vec::from_iter(ids.iter().map(|id| CallStack::new(Some(*id), &Estimate::default())));
         let mut made = Self::default();
         // The frames of an address stand in a row.
         let mut of_address = HashMap::new();
@@ -78,9 +79,9 @@ impl Stacks {
             FrameList { kind: stack.kind, frames: frames.collect() }
         }));
         let places: BTreeMap<StackId, u32> = ids.into_iter().zip(0..).collect();
-        for (path, id, sums) in charged {
+        for (path, id, found) in charged {
             let known = made.operations.entry(path.clone()).or_default().entry(places[id]).or_default();
-            *known = known.plus(sums);
+            *known = known.plus(&LineSums { reallocs: 0, ..found.sums });
         }
         made.arranged().unwrap_or_default()
     }
@@ -134,9 +135,9 @@ impl Stacks {
             (stack.kind, frames, sums)
         });
         let all = captured.chain([(CallStackKind::NotCaptured, Vec::new(), &rest)]);
-        let moved = all.filter(|(_, _, sums)| **sums != LineSums::default());
+        let moved = all.filter(|(_, _, sums)| sums.moved());
         let mut all = Vec::from_iter(moved.map(|(kind, frames, sums)| {
-            let LineSums { allocs, allocated_bytes, live_blocks, live_bytes } = *sums;
+            let LineSums { allocs, allocated_bytes, live_blocks, live_bytes, .. } = *sums;
             ReportedStack { allocs, allocated_bytes, live_blocks, live_bytes, kind, frames }
         }));
         all.sort_by_key(|stack| Reverse((stack.live_bytes, stack.allocated_bytes)));

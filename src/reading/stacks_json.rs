@@ -151,7 +151,7 @@ impl Tables {
         let stacks =
             stacks.map(|stack| StackEntry { kind: kind_name(stack.kind).into(), frames: stack.frames.clone() });
         let charged = |(&stack, sums): (&u32, &LineSums)| {
-            let LineSums { allocs, allocated_bytes, live_blocks, live_bytes } = *sums;
+            let LineSums { allocs, allocated_bytes, live_blocks, live_bytes, .. } = *sums;
             ChargedEntry { stack, allocs, allocated_bytes, live_blocks, live_bytes }
         };
         let operations = of
@@ -197,7 +197,7 @@ impl Tables {
             let mut of = BTreeMap::new();
             for ChargedEntry { stack, allocs, allocated_bytes, live_blocks, live_bytes } in charged {
                 found(&stacks, "stack", stack)?;
-                let sums = LineSums { allocs, allocated_bytes, live_blocks, live_bytes };
+                let sums = LineSums { allocs, allocated_bytes, reallocs: 0, live_blocks, live_bytes };
                 if of.insert(stack, sums).is_some() {
                     return Err(format!("operation {path:?} has stack {stack} twice"));
                 }
@@ -244,14 +244,20 @@ impl OriginEntry {
 }
 
 /// The kinds of stacks that are in a table. Of what was not captured there is no stack.
-const KINDS: [CallStackKind; 4] =
-    [CallStackKind::Complete, CallStackKind::Incomplete, CallStackKind::Unloaded, CallStackKind::Other];
+const KINDS: [CallStackKind; 5] = [
+    CallStackKind::Complete,
+    CallStackKind::Incomplete,
+    CallStackKind::Unloaded,
+    CallStackKind::Other,
+    CallStackKind::NotSampled,
+];
 
 fn kind_name(kind: CallStackKind) -> &'static str {
     match kind {
         CallStackKind::Complete => "complete",
         CallStackKind::Incomplete => "incomplete",
         CallStackKind::Unloaded => "unloaded",
+        CallStackKind::NotSampled => "not_sampled",
         CallStackKind::Other | CallStackKind::NotCaptured => "other",
     }
 }

@@ -1,6 +1,6 @@
-//! What the accounts of one operation add up to.
+//! What the accounts of one operation, or of one line, add up to.
 
-use crate::record::{AccountReading, Peak};
+use crate::record::{AccountReading, LineKey, Peak};
 use crate::words::{Counts, Tally};
 
 /// What the accounts of one line add up to, or of several.
@@ -8,6 +8,7 @@ use crate::words::{Counts, Tally};
 pub(super) struct LineSums {
     pub(super) allocs: u64,
     pub(super) allocated_bytes: u64,
+    pub(super) reallocs: u64,
     /// Including blocks that came from other accounts of the same operation.
     pub(super) live_blocks: i64,
     pub(super) live_bytes: i64,
@@ -26,8 +27,13 @@ impl LineSums {
     }
 
     pub(super) fn of_tally(tally: &Tally) -> Self {
-        let Tally { allocs, allocated_bytes, live_blocks, live_bytes, .. } = *tally;
-        Self { allocs, allocated_bytes, live_blocks, live_bytes }
+        let Tally { allocs, allocated_bytes, reallocs, live_blocks, live_bytes, .. } = *tally;
+        Self { allocs, allocated_bytes, reallocs, live_blocks, live_bytes }
+    }
+
+    /// Whether it says anything.
+    pub(super) fn moved(&self) -> bool {
+        Self { reallocs: 0, ..*self } != Self::default()
     }
 
     /// The sum; `None` where it overflows.
@@ -35,6 +41,7 @@ impl LineSums {
         Some(Self {
             allocs: self.allocs.checked_add(other.allocs)?,
             allocated_bytes: self.allocated_bytes.checked_add(other.allocated_bytes)?,
+            reallocs: self.reallocs.checked_add(other.reallocs)?,
             live_blocks: self.live_blocks.checked_add(other.live_blocks)?,
             live_bytes: self.live_bytes.checked_add(other.live_bytes)?,
         })
@@ -44,6 +51,7 @@ impl LineSums {
         Self {
             allocs: self.allocs.wrapping_add(other.allocs),
             allocated_bytes: self.allocated_bytes.wrapping_add(other.allocated_bytes),
+            reallocs: self.reallocs.wrapping_add(other.reallocs),
             live_blocks: self.live_blocks.wrapping_add(other.live_blocks),
             live_bytes: self.live_bytes.wrapping_add(other.live_bytes),
         }
@@ -53,10 +61,23 @@ impl LineSums {
         Self {
             allocs: self.allocs.wrapping_sub(other.allocs),
             allocated_bytes: self.allocated_bytes.wrapping_sub(other.allocated_bytes),
+            reallocs: self.reallocs.wrapping_sub(other.reallocs),
             live_blocks: self.live_blocks.wrapping_sub(other.live_blocks),
             live_bytes: self.live_bytes.wrapping_sub(other.live_bytes),
         }
     }
+}
+
+/// What was charged to one line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LineReading {
+    pub(super) key: LineKey,
+    /// Where its operation is sampled: how many bytes lie between two samples on average.
+    pub(super) every: u64,
+    /// Until the earlier one of two snapshots; nothing where there is one.
+    pub(super) before: LineSums,
+    /// Since then.
+    pub(super) since: LineSums,
 }
 
 /// What one operation's accounts add up to.

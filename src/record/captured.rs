@@ -3,6 +3,7 @@
 //! ever after. All accounts of an operation are the operation: what moves between them is no transfer.
 
 use super::account::Account;
+use super::level::Level;
 use super::lines::{self, LineKey, operation_of};
 use super::overflow::OVERFLOW;
 use super::owners::owner_of;
@@ -29,21 +30,22 @@ pub(crate) fn prepare_capture() -> bool {
 }
 
 impl Slot {
-    /// Whether what happens now is charged to the call stack too. The ledger's own work never is.
-    #[inline]
-    pub(super) fn captures(&self) -> bool {
-        self.is_watched() && self.active.get().is_captured() && !self.shard.get().level.is_quiet()
+    /// Where what happens now is charged to lines, how many bytes lie between two samples on average: one if it is
+    /// captured whole. Else zero: the ledger's own work never is captured.
+    #[inline(always)]
+    pub(super) fn captures(&self) -> u64 {
+        if self.is_watched() && !self.shard.get().level.is_quiet() { self.active.get().every() } else { 0 }
     }
 
-    /// Counts an allocation where stacks are captured.
+    /// Counts an allocation where every stack is taken.
     #[inline(never)]
     pub(super) fn allocated_captured(&self, size: usize) -> Tag {
         let shard = self.shard.get();
         if !shard.level.rise(size) {
-            shard.level.settle();
+            settle(&shard.level);
         }
         let own = self.account.get();
-        let Some(account) = self.account_here(shard, size) else {
+        let Some(account) = self.account_here(shard, size, false) else {
             own.counters.activity.allocated(size);
             return own.tag();
         };
@@ -52,14 +54,46 @@ impl Slot {
         account.tag()
     }
 
-    /// Counts a resize of a block that carried `tag`, where stacks are captured.
+    /// Counts an allocation where `every` bytes lie between two stacks that are taken, on average.
+    #[inline(never)]
+    pub(super) fn allocated_sampled(&self, size: usize, every: u64) -> Tag {
+        let shard = self.shard.get();
+        if !shard.level.rise(size) {
+            settle(&shard.level);
+        }
+        let own = self.account.get();
+        let Some(account) = self.sampled_account(shard, size, every) else {
+            own.counters.activity.allocated(size);
+            return own.tag();
+        };
+        account.counters.activity.allocated(size);
+        shard.stack.elsewhere.allocated(size);
+        account.tag()
+    }
+
+    /// Counts a resize of a block that carried `tag`, where every stack is taken.
     #[inline(never)]
     pub(super) fn resized_captured(&self, tag: Tag, old: usize, new: usize) -> Tag {
         let shard = self.shard.get();
         if !shard.level.fall((old as i64).wrapping_sub(new as i64)) {
-            shard.level.settle();
+            settle(&shard.level);
         }
-        let account = self.account_here(shard, new);
+        let account = self.account_here(shard, new, false);
+        if account.is_some() {
+            shard.stack.elsewhere.resized(old, new);
+        }
+        self.resized_into(account.unwrap_or(self.account.get()), tag, old, new)
+    }
+
+    /// Counts a resize of a block that carried `tag`, where `every` bytes lie between two stacks that are taken, on
+    /// average. It is as good a sample as a new block.
+    #[inline(never)]
+    pub(super) fn resized_sampled(&self, tag: Tag, old: usize, new: usize, every: u64) -> Tag {
+        let shard = self.shard.get();
+        if !shard.level.fall((old as i64).wrapping_sub(new as i64)) {
+            settle(&shard.level);
+        }
+        let account = self.sampled_account(shard, new, every);
         if account.is_some() {
             shard.stack.elsewhere.resized(old, new);
         }
@@ -145,11 +179,11 @@ impl Slot {
     /// The account of the active operation, the call stack of the function that this is inlined into, and the class of
     /// `size`; `None` where there can be none.
     #[inline(always)]
-    fn account_here(&self, shard: &'static Shard, size: usize) -> Option<&'static Account> {
+    fn account_here(&self, shard: &'static Shard, size: usize, sampled: bool) -> Option<&'static Account> {
         let recent = shard.recent.get()?;
         let operation = self.active.get();
         let stack = self.stack_here(recent);
-        let id = lines::account_of(LineKey { operation: operation.id, stack, class: ClassId::of(size) })?;
+        let id = lines::account_of(LineKey { operation: operation.id, stack, class: ClassId::of(size), sampled })?;
         let own = Tag::of(operation.account());
         recent.account(Tag::of(id), own).or_else(|| {
             let account = shard.accounts.of(id)?;
@@ -166,8 +200,42 @@ impl Slot {
         stacks::here(self.bounds.get(), recent)
     }
 
+    /// The same where samples are taken: of what is none, without the stack.
+    #[inline(always)]
+    fn sampled_account(&self, shard: &'static Shard, size: usize, every: u64) -> Option<&'static Account> {
+        let recent = shard.recent.get()?;
+        if recent.sampler.takes(size, every) {
+            return self.sample_here(shard, size);
+        }
+        let class = ClassId::of(size);
+        recent.unsampled(class, self.active.get().account()).or_else(|| self.unsampled(shard, recent, class))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn sample_here(&self, shard: &'static Shard, size: usize) -> Option<&'static Account> {
+        self.account_here(shard, size, true)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unsampled(&self, shard: &'static Shard, recent: &Recent, class: ClassId) -> Option<&'static Account> {
+        let operation = self.active.get();
+        let line = LineKey { operation: operation.id, stack: StackId::NOT_SAMPLED, class, sampled: true };
+        let account = shard.accounts.of(lines::account_of(line)?)?;
+        recent.note_unsampled(class, operation.account(), account);
+        Some(account)
+    }
+
     /// Whether `owner` is an account of the operation that counts now.
     fn is_own(&self, owner: AccountId) -> bool {
         self.account.get().tag() == Tag::of(AccountId::new(operation_of(owner).number()))
     }
+}
+
+/// Settles a level: not inlined, as four functions would each have it.
+#[cold]
+#[inline(never)]
+fn settle(level: &Level) {
+    level.settle();
 }

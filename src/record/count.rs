@@ -84,8 +84,10 @@ pub(super) fn freed_slowly(tag: Tag, size: usize) {
 impl Slot {
     #[inline(never)]
     fn allocated_slowly(&self, size: usize) -> Tag {
-        if self.captures() {
-            return self.allocated_captured(size);
+        match self.captures() {
+            0 => {}
+            1 => return self.allocated_captured(size),
+            every => return self.allocated_sampled(size, every),
         }
         if self.settled(|level| level.rise(size)).is_none() {
             let account = self.base.get().account();
@@ -188,8 +190,10 @@ impl Slot {
 #[cold]
 #[inline(never)]
 fn resized_slowly(slot: &Slot, tag: Tag, old: usize, new: usize) -> Tag {
-    if slot.captures() {
-        return slot.resized_captured(tag, old, new);
+    match slot.captures() {
+        0 => {}
+        1 => return slot.resized_captured(tag, old, new),
+        every => return slot.resized_sampled(tag, old, new, every),
     }
     let Some(shard) = slot.settled(|level| level.fall((old as i64).wrapping_sub(new as i64))) else {
         let account = slot.base.get().account();

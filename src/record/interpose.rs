@@ -1,4 +1,5 @@
-//! `pthread_create`, interposed: a thread spawned inside a `with_threads()` scope starts in its operation.
+//! `pthread_create`, interposed: a thread spawned inside a `with_threads()` scope starts in its operation, and while
+//! `(unattributed)` is captured, any other thread is captured from its start.
 //!
 //! The program's own definition comes before the C library's, for std, rayon and whatever else is linked into the
 //! program. It looks at the spawning thread, hands the operation over in a small block from `System`, and calls the
@@ -13,10 +14,10 @@ use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use once_cell::race::OnceBool;
 
-use super::opened::{adopt, began_in_scope, inheritance, open, start_in};
+use super::opened::{adopt, began_in_scope, inheritance, open, start_in, start_watched};
 use super::quiet::quietly;
 use super::shared_level::SharedLevel;
-use crate::words::LEDGER;
+use crate::words::{LEDGER, UNATTRIBUTED};
 
 type Start = extern "C" fn(*mut c_void) -> *mut c_void;
 type Create = unsafe extern "C" fn(*mut libc::pthread_t, *const libc::pthread_attr_t, Start, *mut c_void) -> c_int;
@@ -25,7 +26,8 @@ type Create = unsafe extern "C" fn(*mut libc::pthread_t, *const libc::pthread_at
 struct Spawned {
     start: Start,
     argument: *mut c_void,
-    level: &'static SharedLevel,
+    /// That of the scope; `None` outside of them.
+    level: Option<&'static SharedLevel>,
 }
 
 const SPAWNED: Layout = Layout::new::<Spawned>();
@@ -58,10 +60,11 @@ unsafe extern "C" fn pthread_create(
     argument: *mut c_void,
 ) -> c_int {
     let Some(real) = real() else { return libc::EAGAIN };
-    let Some(level) = inheritance() else {
+    let level = inheritance();
+    if level.is_none() && !UNATTRIBUTED.is_captured() {
         // SAFETY: the caller's own promise.
         return unsafe { real(thread, attributes, start, argument) };
-    };
+    }
     // SAFETY: the layout's size is not zero.
     let spawned = unsafe { System.alloc(SPAWNED) }.cast::<Spawned>();
     if spawned.is_null() {
@@ -69,24 +72,27 @@ unsafe extern "C" fn pthread_create(
     }
     // SAFETY: fresh memory for one `Spawned`.
     unsafe { spawned.write(Spawned { start, argument, level }) };
-    level.join();
+    level.inspect(|level| level.join());
     // SAFETY: the caller's own promise; `begin` takes what it is given here.
     let failed = unsafe { real(thread, attributes, begin, spawned.cast()) };
     if failed != 0 {
-        level.release();
+        level.inspect(|level| level.release());
         // SAFETY: allocated above with the same layout, and no thread came to be that would free it.
         unsafe { System.dealloc(spawned.cast(), SPAWNED) };
     }
     failed
 }
 
-/// The first function of a thread spawned in a `with_threads()` scope.
+/// The first function of a thread spawned in a `with_threads()` scope, or while `(unattributed)` is captured.
 extern "C" fn begin(spawned: *mut c_void) -> *mut c_void {
     // SAFETY: `pthread_create` wrote it, for this thread alone.
     let Spawned { start, argument, level } = unsafe { spawned.cast::<Spawned>().read() };
     // SAFETY: allocated there with this layout; read above for the last time.
     unsafe { System.dealloc(spawned.cast(), SPAWNED) };
-    start_in(level);
+    match level {
+        Some(level) => start_in(level),
+        None => start_watched(),
+    }
     start(argument)
 }
 

@@ -18,14 +18,15 @@ const PLACES: usize = 2 * MOST;
 const PROBES: usize = 64;
 /// Accounts whose lines stand together.
 const CHUNK: usize = 1 << 10;
-/// In a word, the stack stands above the operation, and the class above both; in a place, the account's number above
-/// all of them.
+/// In a word, the stack stands above the operation, then the class, then whether it was sampled; in a place, the
+/// account's number above all of them.
 const STACK: u32 = 17;
 const CLASS: u32 = STACK + StackId::BITS;
-const NUMBER: u32 = CLASS + ClassId::BITS;
+const SAMPLED: u32 = CLASS + ClassId::BITS;
+const NUMBER: u32 = SAMPLED + 1;
 /// 2^64 divided by the golden ratio, for multiplicative hashing.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-/// Accounts that are kept for the other stacks of operations.
+/// Accounts that are kept for what has no stack of its own.
 const KEPT_BACK: usize = 1 << 13;
 
 const _: () = assert!(FIRST <= 1 << STACK && FIRST as usize + MOST <= 1 << ID_BITS);
@@ -37,6 +38,8 @@ pub(crate) struct LineKey {
     pub(crate) operation: OperationId,
     pub(crate) stack: StackId,
     pub(crate) class: ClassId,
+    /// Whether not all stacks were taken. [`StackId::NOT_SAMPLED`] has those that were not.
+    pub(crate) sampled: bool,
 }
 
 /// A line in one word.
@@ -45,9 +48,9 @@ struct LineWord(u64);
 
 impl LineWord {
     #[inline(always)]
-    fn of(LineKey { operation, stack, class }: LineKey) -> Self {
+    fn of(LineKey { operation, stack, class, sampled }: LineKey) -> Self {
         let [operation, stack, class] = [operation.number(), stack.number(), class.number()].map(u64::from);
-        Self(operation | stack << STACK | class << CLASS)
+        Self(operation | stack << STACK | class << CLASS | u64::from(sampled) << SAMPLED)
     }
 
     fn line(self) -> LineKey {
@@ -55,7 +58,8 @@ impl LineWord {
         LineKey {
             operation: OperationId::new(bits(0, STACK)),
             stack: StackId::new(bits(STACK, CLASS)),
-            class: ClassId::new(bits(CLASS, NUMBER)),
+            class: ClassId::new(bits(CLASS, SAMPLED)),
+            sampled: bits(SAMPLED, NUMBER) != 0,
         }
     }
 
@@ -104,18 +108,23 @@ pub(super) fn begin() -> bool {
 
 /// The account of a line, issued first if it has none. Where there can be no more, it is that of the operation's other
 /// stacks; at the very end, `None`.
-#[inline]
+#[inline(always)]
 pub(super) fn account_of(line: LineKey) -> Option<AccountId> {
     let places = &LINES.get()?.places;
     let word = LineWord::of(line);
-    let known = word.account_in(places.get(word.place())?.load(Acquire));
-    known
-        .or_else(|| find_or_issue(places, line))
-        .or_else(|| find_or_issue(places, LineKey { stack: StackId::OTHER, ..line }))
+    match word.account_in(places.get(word.place())?.load(Acquire)) {
+        None => account_slowly(places, word),
+        known => known,
+    }
 }
 
 #[cold]
 #[inline(never)]
+fn account_slowly(places: &[AtomicU64; PLACES], word: LineWord) -> Option<AccountId> {
+    let line = word.line();
+    find_or_issue(places, line).or_else(|| find_or_issue(places, LineKey { stack: StackId::OTHER, ..line }))
+}
+
 fn find_or_issue(places: &[AtomicU64; PLACES], line: LineKey) -> Option<AccountId> {
     let line_word = LineWord::of(line);
     let mut new = None;
@@ -141,7 +150,8 @@ fn find_or_issue(places: &[AtomicU64; PLACES], line: LineKey) -> Option<AccountI
 
 /// The number of a new account for a line.
 fn issue(word: LineWord, stack: StackId) -> Option<u64> {
-    let most = if stack == StackId::OTHER { MOST } else { MOST - KEPT_BACK };
+    let is_one_of_few = matches!(stack, StackId::OTHER | StackId::NOT_SAMPLED);
+    let most = if is_one_of_few { MOST } else { MOST - KEPT_BACK };
     if ISSUED.load(Relaxed) as usize >= most {
         return None;
     }
@@ -195,7 +205,12 @@ mod tests {
     fn a_line_has_one_account_whoever_asks_and_where_there_are_no_more_the_other_stacks_have_one() {
         assert!(begin());
         let operation = OperationId::new(65_539);
-        let line = |stack| LineKey { operation, stack: StackId::new(stack), class: ClassId::new(1 + stack % 47) };
+        let line = |stack| LineKey {
+            operation,
+            stack: StackId::new(stack),
+            class: ClassId::new(1 + stack % 47),
+            sampled: stack.is_multiple_of(3),
+        };
         let ask = |stacks: std::ops::Range<u32>| stacks.map(|stack| account_of(line(stack))).collect::<Vec<_>>();
         let answers = std::thread::scope(|scope| {
             let asking = [(); 2].map(|()| scope.spawn(|| ask(1..20_000)));
@@ -231,6 +246,7 @@ mod tests {
                     operation: OperationId::new(operation),
                     stack: StackId::new(stack),
                     class: ClassId::new(class),
+                    sampled: class == 1,
                 };
                 assert_eq!(LineWord::of(line).line(), line);
                 let last = LineWord::of(line).with(MOST as u64 - 1);

@@ -41,8 +41,12 @@ mod owners;
 mod plan;
 /// The ledger's own work, and values that are the ledger's own memory.
 mod quiet;
+/// Pseudo-random sequences.
+mod random;
 /// What a thread found last.
 mod recent;
+/// Which allocations are samples.
+mod sampler;
 /// Where one thread records.
 mod shard;
 /// Levels that many threads share.
@@ -80,6 +84,7 @@ pub(crate) use overflow::OVERFLOW;
 pub(crate) use owners::issue;
 pub(crate) use plan::{Failures, WHOLE};
 pub(crate) use quiet::{Own, quiet, quietly};
+pub(crate) use sampler::seed_samples;
 pub(crate) use shard::{SHARDS, Shard};
 pub(crate) use shared_level::{BOUND, PROCESS};
 pub(crate) use slot::is_mine;

@@ -199,6 +199,16 @@ pub(super) fn start_in(level: &'static SharedLevel) {
     });
 }
 
+/// Looks whether the operation in which this thread, which is new, starts is captured.
+#[cfg(heapledger_interpose)]
+pub(super) fn start_watched() {
+    SLOT.with(|slot| {
+        if let Some(shard) = slot.attached(|_| true) {
+            slot.watch(shard.stack.innermost(), slot.active.get());
+        }
+    });
+}
+
 /// Whether this thread began in a `with_threads()` scope.
 #[cfg(heapledger_interpose)]
 pub(super) fn began_in_scope() -> bool {

@@ -157,7 +157,8 @@ mod tests {
     fn accounts_of_one_operation_are_the_operation_and_those_of_others_are_not() {
         let overflow = Overflow { level: AtomicI64::new(0), accounts: Accounts::new(), last_resort: Account::unused() };
         assert!(lines::begin());
-        let line = LineKey { operation: OperationId::new(40), stack: StackId::new(9), class: ClassId::of(10) };
+        let line =
+            LineKey { operation: OperationId::new(40), stack: StackId::new(9), class: ClassId::of(10), sampled: false };
         let line = lines::account_of(line).expect("there is room");
         let (own, other) = (AccountId::new(40), AccountId::new(41));
         let read = |account| overflow.account(account).read();

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::denial::Denial;
 use super::memory::{Link, linked_or_new, zeroed};
+use super::random::Sequence;
 
 /// Which allocations are to fail.
 #[derive(Clone, Copy, Debug)]
@@ -20,11 +21,6 @@ pub(crate) enum Failures {
 /// The share that means every allocation: a draw has so many values, and an `f64` holds each of them exactly.
 pub(crate) const WHOLE: u64 = 1 << 53;
 
-/// The constants of SplitMix64, by Steele, Lea and Flood ("Fast splittable pseudorandom number generators", 2014).
-const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
-const MIX_1: u64 = 0xbf58_476d_1ce4_e5b9;
-const MIX_2: u64 = 0x94d0_49bb_1331_11eb;
-
 /// A frame's failures, and how far they have come.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -34,15 +30,14 @@ pub(super) struct Plan {
     left: AtomicU64,
     /// How many of [`WHOLE`] fail.
     share: AtomicU64,
-    /// Where the pseudo-random sequence is.
-    draws: AtomicU64,
+    random: Sequence,
     /// How many have failed.
     failed: AtomicU64,
     /// What it saw of allocations that it denies. Made when it first denies them, and kept for later scopes.
     denial: Link<Denial>,
 }
 
-zeroed!(Plan { state, left, share, draws, failed, denial });
+zeroed!(Plan { state, left, share, random, failed, denial });
 
 /// Values of a plan's state: there is none; something may still fail; nothing may any more; all is denied; all is
 /// permitted.
@@ -65,7 +60,7 @@ impl Plan {
             state: AtomicU32::new(NONE),
             left: AtomicU64::new(0),
             share: AtomicU64::new(0),
-            draws: AtomicU64::new(0),
+            random: Sequence::new(),
             failed: AtomicU64::new(0),
             denial: Link::none(),
         }
@@ -88,7 +83,7 @@ impl Plan {
         };
         self.left.store(left, Relaxed);
         self.share.store(share, Relaxed);
-        self.draws.store(seed, Relaxed);
+        self.random.begin(seed);
         self.arm(left | share != 0);
     }
 
@@ -138,7 +133,7 @@ impl Plan {
             return false;
         }
         let fails = match self.left.load(Relaxed) {
-            0 => self.draw() < self.share.load(Relaxed),
+            0 => self.random.draw() >> (u64::BITS - WHOLE.trailing_zeros()) < self.share.load(Relaxed),
             left => {
                 self.left.store(left - 1, Relaxed);
                 left == 1
@@ -150,15 +145,5 @@ impl Plan {
             self.arm(self.share.load(Relaxed) != 0);
         }
         fails
-    }
-
-    /// The next number below [`WHOLE`], by SplitMix64, for which every seed is good. The shifts by 30, 27 and 31 are
-    /// its own too.
-    fn draw(&self) -> u64 {
-        let state = self.draws.load(Relaxed).wrapping_add(GOLDEN_GAMMA);
-        self.draws.store(state, Relaxed);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(MIX_1);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(MIX_2);
-        (mixed ^ (mixed >> 31)) >> (u64::BITS - WHOLE.trailing_zeros())
     }
 }

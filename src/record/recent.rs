@@ -1,14 +1,17 @@
-//! What a thread found last: traces and accounts, each in the place that its number chooses. One thread writes and
-//! reads it; it only saves the longer way.
+//! What a thread found last: traces and accounts, each in the place that its number chooses, to save the longer way;
+//! and how far it is from its next sample. One thread writes and reads it.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::account::Account;
 use super::memory::{Link, zeroed};
-use crate::words::Tag;
+use super::sampler::Sampler;
+use crate::words::{AccountId, ClassId, Tag};
 
 /// How many of each are kept.
 const KEPT: usize = 64;
+/// How many classes of sizes there may be.
+const CLASSES: usize = 1 << ClassId::BITS;
 
 #[derive(Debug)]
 pub(super) struct Recent {
@@ -17,9 +20,14 @@ pub(super) struct Recent {
     accounts: [Link<Account>; KEPT],
     /// The tag of the operation's own account, of each.
     owners: [AtomicU32; KEPT],
+    /// Accounts of what is no sample, by the class of sizes.
+    unsampled: [Link<Account>; CLASSES],
+    /// The account that is the operation's own, of each.
+    unsampled_of: [AtomicU32; CLASSES],
+    pub(super) sampler: Sampler,
 }
 
-zeroed!(Recent { traces, accounts, owners });
+zeroed!(Recent { traces, accounts, owners, unsampled, unsampled_of, sampler });
 
 impl Recent {
     /// The place for the number of a trace.
@@ -37,6 +45,24 @@ impl Recent {
         let account = self.accounts.get(at)?.get()?;
         let is_it = account.tag() == tag && self.owners.get(at)?.load(Relaxed) == owner.bits();
         is_it.then_some(account)
+    }
+
+    /// The account of what is no sample of a class, in the operation whose own account is `owner`, if that was noted
+    /// last.
+    #[inline(always)]
+    pub(super) fn unsampled(&self, class: ClassId, owner: AccountId) -> Option<&'static Account> {
+        let at = class.number() as usize % CLASSES;
+        let account = self.unsampled.get(at)?.get()?;
+        (self.unsampled_of.get(at)?.load(Relaxed) == owner.number()).then_some(account)
+    }
+
+    /// Notes such an account.
+    pub(super) fn note_unsampled(&self, class: ClassId, owner: AccountId, account: &'static Account) {
+        let at = class.number() as usize % CLASSES;
+        if let (Some(place), Some(known)) = (self.unsampled.get(at), self.unsampled_of.get(at)) {
+            place.set(Some(account));
+            known.store(owner.number(), Relaxed);
+        }
     }
 
     /// Notes an account, and the operation's own account's tag.

@@ -132,7 +132,9 @@ impl Slot {
     pub(super) fn prepare_stacks(&self) {
         self.learn_bounds();
         // Without memory for it, none is taken.
-        let _ = linked_or_new(&self.shard.get().recent);
+        if let Some(recent) = linked_or_new(&self.shard.get().recent) {
+            recent.sampler.begin();
+        }
     }
 
     /// Sends every call to the slow path, if it does not go there to be looked at already.
@@ -208,7 +210,11 @@ impl Slot {
     fn notice_capture(&self) {
         let shard = self.shard.get();
         let is_known = self.bounds.get() != StackBounds::UNKNOWN;
-        if is_known && !shard.level.is_quiet() && linked_or_new(&shard.recent).is_some() {
+        if is_known
+            && !shard.level.is_quiet()
+            && let Some(recent) = linked_or_new(&shard.recent)
+        {
+            recent.sampler.begin();
             self.block();
         }
     }

@@ -1,12 +1,12 @@
 //! Which operations are captured: those that a capture in progress covers, also operations that are made while it
 //! lasts.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::hash::{BuildHasher, Hasher, RandomState};
 
-use super::in_progress::{CaptureId, add, remove};
+use super::in_progress::{CaptureId, add, change, covering, remove};
 use super::operations::named;
 use crate::record;
-use crate::words::Node;
+use crate::words::{Node, OTHER, UNATTRIBUTED};
 
 /// From now on, what the operations that `covers` tells allocate is charged to their lines. `None` where the system is
 /// out of memory. Other threads notice where they next begin or end a scope.
@@ -17,23 +17,32 @@ pub(crate) fn begin_capture(covers: impl Fn(&Node) -> bool + Send + 'static) -> 
             if !record::prepare_capture() {
                 return None;
             }
-            for node in named().filter(|node| covers(node)) {
-                node.captures.fetch_add(1, Relaxed);
-            }
-            Some(add(Box::new(covers)))
+            let id = add(Box::new(covers), 1);
+            tell_operations();
+            Some(id)
         })
     })
+}
+
+/// From now on, of what a capture covers only samples are captured, `every` bytes apart on average. Their seed is
+/// random.
+pub(crate) fn sample_capture(id: CaptureId, every: u64) {
+    record::quietly(|| {
+        record::lock_over_forks(|| {
+            // The hasher's keys are random.
+            record::seed_samples(RandomState::new().build_hasher().finish());
+            change(id, every);
+            tell_operations();
+        });
+    });
 }
 
 /// Ends a capture.
 pub(crate) fn end_capture(id: CaptureId) {
     record::quietly(|| {
         record::lock_over_forks(|| {
-            if let Some(covers) = remove(id) {
-                for node in named().filter(|node| covers(node)) {
-                    node.captures.fetch_sub(1, Relaxed);
-                }
-            }
+            remove(id);
+            tell_operations();
         });
     });
 }
@@ -44,6 +53,10 @@ pub(crate) fn prepare_stacks() -> bool {
         || cfg!(heapledger_lines) && record::quietly(|| record::lock_over_forks(record::prepare_stacks))
 }
 
+/// Tells every operation whether it is captured. The ledger's own memory never is, and `(foreign)` allocates nothing.
+fn tell_operations() {
+    named().chain([&UNATTRIBUTED, &OTHER]).for_each(|node| node.capture(covering(node)));
+}
 /// Learns which modules the program unloaded, before stacks are read.
 pub(crate) fn look_at_modules() {
     record::quietly(|| record::lock_over_forks(record::look_at_modules));

@@ -8,34 +8,47 @@ use crate::words::Node;
 /// Whether a capture covers an operation: always the same answer for one operation.
 pub(super) type Covers = Box<dyn Fn(&Node) -> bool + Send>;
 
+/// A capture: which operations it covers, and how many bytes lie between two samples.
+struct InProgress {
+    id: CaptureId,
+    covers: Covers,
+    every: u64,
+}
+
 /// Locked only inside [`record::lock_over_forks`](crate::record::lock_over_forks), so nobody waits for it and no fork
 /// finds it held.
-static IN_PROGRESS: Mutex<Vec<(CaptureId, Covers)>> = Mutex::new(Vec::new());
+static IN_PROGRESS: Mutex<Vec<InProgress>> = Mutex::new(Vec::new());
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// Names a capture in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CaptureId(u64);
 
-fn in_progress() -> MutexGuard<'static, Vec<(CaptureId, Covers)>> {
+fn in_progress() -> MutexGuard<'static, Vec<InProgress>> {
     IN_PROGRESS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Adds a capture. The caller holds the lock over forks, as everywhere here.
-pub(super) fn add(covers: Covers) -> CaptureId {
+pub(super) fn add(covers: Covers, every: u64) -> CaptureId {
     let id = CaptureId(NEXT.fetch_add(1, Relaxed));
-    in_progress().push((id, covers));
+    in_progress().push(InProgress { id, covers, every });
     id
 }
 
-/// Takes a capture away.
-pub(super) fn remove(id: CaptureId) -> Option<Covers> {
-    let mut in_progress = in_progress();
-    let at = in_progress.iter().position(|(known, _)| *known == id)?;
-    Some(in_progress.swap_remove(at).1)
+/// Changes how many bytes lie between two samples of a capture.
+pub(super) fn change(id: CaptureId, every: u64) {
+    in_progress().iter_mut().filter(|capture| capture.id == id).for_each(|capture| capture.every = every);
 }
 
-/// How many captures cover an operation that is being made.
-pub(super) fn covering(node: &Node) -> u32 {
-    in_progress().iter().filter(|(_, covers)| covers(node)).count() as u32
+/// Takes a capture away.
+pub(super) fn remove(id: CaptureId) {
+    in_progress().retain(|capture| capture.id != id);
+}
+
+/// How many bytes lie between two samples of an operation: as few as any capture wants that covers it. Zero where none
+/// does.
+pub(super) fn covering(node: &Node) -> u64 {
+    let in_progress = in_progress();
+    let covering = in_progress.iter().filter(|capture| (capture.covers)(node));
+    covering.map(|capture| capture.every).min().unwrap_or(0)
 }

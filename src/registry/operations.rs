@@ -95,9 +95,18 @@ pub(super) fn make(parent: Option<&'static Node>, name: &str, caller: Caller, pr
         return None;
     }
     let name = Box::leak(Box::<str>::from(name));
-    let (within, captures) = (parent_id(parent), AtomicU32::new(0));
-    let node = Node { id: OperationId::new(number), depth, parent, within, name, private, site: caller, captures };
-    node.captures.store(covering(&node), Relaxed);
+    let node = Node {
+        id: OperationId::new(number),
+        depth,
+        parent,
+        within: parent_id(parent),
+        name,
+        private,
+        site: caller,
+        every: AtomicU64::new(0),
+        sampled_every: AtomicU64::new(0),
+    };
+    node.capture(covering(&node));
     let node: &'static Node = Box::leak(Box::new(node));
     NAMED.push(Box::leak(Box::new(Named { node, next: Link::none() })));
     NEXT.store(number + 1, Relaxed);

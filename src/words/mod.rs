@@ -2,6 +2,9 @@
 
 /// Numbers that must not be mixed up: accounts, tags, and the system's threads.
 mod account;
+/// What an environment variable asks to capture.
+#[cfg(feature = "lines")]
+mod capture_request;
 /// What can go wrong, and the messages that people get.
 mod error;
 /// How a struct is written as a JSON object and read back.
@@ -30,6 +33,8 @@ pub use site::Site;
 pub use tally::Tally;
 
 pub(crate) use account::{AccountId, ID_BITS, Tag, Tid};
+#[cfg(feature = "lines")]
+pub(crate) use capture_request::{CaptureRequest, capture_requests};
 pub(crate) use error::Cause;
 #[cfg(feature = "json")]
 pub(crate) use json::{json_object, json_word};

@@ -2,7 +2,7 @@
 //! ledger by its id. Nothing here counts or locks, and nothing changes but whether an operation is captured.
 
 use std::panic::Location;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::account::AccountId;
 
@@ -49,8 +49,11 @@ pub(crate) struct Node {
     pub(crate) private: bool,
     /// Where it was first entered.
     pub(crate) site: Option<&'static Location<'static>>,
-    /// How many captures of call stacks it is in at this moment.
-    pub(crate) captures: AtomicU32,
+    /// While it is captured: how many bytes lie between two samples on average; one, where every block is captured.
+    /// Else zero.
+    pub(crate) every: AtomicU64,
+    /// The same of the last capture that sampled it.
+    pub(crate) sampled_every: AtomicU64,
 }
 
 /// What happens outside every scope.
@@ -66,8 +69,17 @@ pub(crate) static BUILTINS: [&Node; BUILTIN] = [&UNATTRIBUTED, &LEDGER, &OTHER, 
 
 impl Node {
     const fn builtin(id: u32, name: &'static str) -> Self {
-        let (within, captures) = (OperationId(0), AtomicU32::new(0));
-        Self { id: OperationId(id), depth: 0, parent: None, within, name, private: false, site: None, captures }
+        Self {
+            id: OperationId(id),
+            depth: 0,
+            parent: None,
+            within: OperationId(0),
+            name,
+            private: false,
+            site: None,
+            every: AtomicU64::new(0),
+            sampled_every: AtomicU64::new(0),
+        }
     }
 
     /// The account that its blocks are charged to.
@@ -79,7 +91,21 @@ impl Node {
     /// Whether blocks that it allocates are charged to it and the call stack.
     #[inline]
     pub(crate) fn is_captured(&self) -> bool {
-        self.captures.load(Relaxed) != 0
+        self.every() != 0
+    }
+
+    /// While it is captured, how many bytes lie between two samples on average.
+    #[inline(always)]
+    pub(crate) fn every(&self) -> u64 {
+        self.every.load(Relaxed)
+    }
+
+    /// From now on it is captured so.
+    pub(crate) fn capture(&self, every: u64) {
+        self.every.store(every, Relaxed);
+        if every > 1 {
+            self.sampled_every.store(every, Relaxed);
+        }
     }
 
     pub(crate) fn is_builtin(&self) -> bool {

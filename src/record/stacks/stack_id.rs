@@ -23,7 +23,11 @@ impl StackId {
     /// All stacks that are not kept one by one: too many, too close to the stack's end, or not on the thread's stack.
     pub(crate) const OTHER: Self = Self(0);
 
-    pub(in crate::record) const fn new(number: u32) -> Self {
+    /// All stacks that were not taken, because their blocks were no samples. No stack is kept under that number: the
+    /// last piece of what is kept is too short for any.
+    pub(crate) const NOT_SAMPLED: Self = Self((1 << Self::BITS) - 1);
+
+    pub(crate) const fn new(number: u32) -> Self {
         Self(number)
     }
 

@@ -8,6 +8,7 @@ use crate::symbols::CallFrame;
 pub(crate) fn look<'a>(kind: CallStackKind, frames: impl IntoIterator<Item = &'a CallFrame>) -> String {
     match kind {
         CallStackKind::NotCaptured => "(blocks of which no call stack was captured)".into(),
+        CallStackKind::NotSampled => "(blocks of sizes of which there was no sample)".into(),
         CallStackKind::Other => "(stacks for which there was no room)".into(),
         CallStackKind::Unloaded => format!("{}, through a library that was unloaded", folded(frames)),
         CallStackKind::Complete | CallStackKind::Incomplete => folded(frames).to_string(),

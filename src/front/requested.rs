@@ -1,0 +1,45 @@
+//! Captures that the environment asks for, of programs that nobody changes: `HEAPLEDGER_CAPTURE`.
+
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use crate::words::{CaptureRequest, capture_requests};
+use crate::{record, registry};
+
+/// What is to be captured: paths or globs, with commas in between, each with `@512KiB` behind it where samples are
+/// enough.
+const VARIABLE: &str = "HEAPLEDGER_CAPTURE";
+
+static BEGUN: AtomicBool = AtomicBool::new(false);
+
+/// Begins the captures that the environment asks for, once; they go on until the process ends. What is wrong with them
+/// is said on standard error. Not to be called from inside the allocator.
+pub(super) fn begin_requested() {
+    if BEGUN.swap(true, Relaxed) || !record::installed() {
+        return;
+    }
+    record::quietly(|| {
+        let Some(asked) = std::env::var_os(VARIABLE) else { return };
+        let Some(asked) = asked.to_str() else { return complain("it is not Unicode: nothing is captured") };
+        for request in capture_requests(asked) {
+            match request {
+                Ok(request) => begin(request),
+                Err(wrong) => complain(&format!("{wrong}; it is not captured")),
+            }
+        }
+    });
+    record::look_again();
+}
+
+fn begin(CaptureRequest { glob, every }: CaptureRequest) {
+    match registry::begin_capture(move |node| glob.covers(&node.names())) {
+        Some(id) if every > 1 => registry::sample_capture(id, every),
+        Some(_) => {}
+        None => complain("the system is out of memory: nothing is captured"),
+    }
+}
+
+fn complain(what: &str) {
+    // Standard error may be closed.
+    let _ = writeln!(std::io::stderr(), "heapledger: {VARIABLE}: {what}");
+}
