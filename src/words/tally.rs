@@ -146,6 +146,46 @@ macro_rules! counters {
         }
 
         impl Tally {
+            /// What each of `iterations` did, and what is left over because it was not the same in all: every counter
+            /// divided, towards zero, and its remainder. If nothing is left over, each may have done just that. The
+            /// peak is not divided: it is in the first, as it is here.
+            ///
+            /// # Panics
+            /// When `iterations` is zero.
+            ///
+            /// ```
+            /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+            /// let mut lists = Vec::with_capacity(10);
+            /// let ((), tally) = heapledger::measure("parse", || lists.extend((0..10).map(|_| vec![0u8; 64])));
+            /// let (each, rest) = tally.per_iteration(10);
+            /// assert_eq!((each.allocs, each.allocated_bytes, rest.allocs), (1, 64, 0));
+            ///
+            /// lists.clear();
+            /// let ((), tally) = heapledger::measure("parse", || lists.extend((0..10).map(|size| vec![0u8; size])));
+            /// let (each, rest) = tally.per_iteration(10);
+            /// assert_eq!((each.allocs, rest.allocs), (0, 9)); // one of ten allocated nothing
+            /// ```
+            pub fn per_iteration(&self, iterations: u64) -> (Self, Self) {
+                assert!(iterations > 0, "per_iteration(0): there was no iteration");
+                // More blocks or bytes than that were never live.
+                let signed = i64::try_from(iterations).unwrap_or(i64::MAX);
+                let each = Self {
+                    $($active: self.$active / iterations,)+
+                    $($owned: self.$owned / iterations,)+
+                    live_blocks: self.live_blocks / signed,
+                    live_bytes: self.live_bytes / signed,
+                    peak_bytes: self.peak_bytes,
+                };
+                let rest = Self {
+                    $($active: self.$active % iterations,)+
+                    $($owned: self.$owned % iterations,)+
+                    live_blocks: self.live_blocks % signed,
+                    live_bytes: self.live_bytes % signed,
+                    peak_bytes: None,
+                };
+                (each, rest)
+            }
+
             /// The counters, without what was computed from them.
             #[cfg(feature = "json")]
             pub(crate) fn counts(&self) -> Counts {
@@ -304,5 +344,41 @@ impl Tally {
     /// ```
     pub fn net_blocks(&self) -> i64 {
         self.allocs.wrapping_sub(self.frees) as i64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_each_iteration_did_and_what_is_left_over_add_up_to_the_whole() {
+        let counts =
+            Counts { allocs: 1_007, allocated_bytes: 40_003, frees: 2_000, taken_over_bytes: 9, ..Counts::default() };
+        let whole = counts.tally(Some(77));
+        assert!(whole.live_blocks < 0 && whole.live_bytes > 0);
+        for iterations in [1, 2, 10, 1_000, u64::MAX] {
+            let (each, rest) = whole.per_iteration(iterations);
+            let times = |figure: i64| i128::from(figure) * i128::from(iterations);
+            let unsigned = |figure: fn(&Tally) -> u64| {
+                let (each, rest) = (i128::from(figure(&each)) * i128::from(iterations), figure(&rest));
+                assert_eq!(each + i128::from(rest), figure(&whole).into());
+                assert!(rest < iterations);
+            };
+            unsigned(|tally| tally.allocs);
+            unsigned(|tally| tally.allocated_bytes);
+            unsigned(|tally| tally.frees);
+            unsigned(|tally| tally.taken_over_bytes);
+            assert_eq!(times(each.live_blocks) + i128::from(rest.live_blocks), whole.live_blocks.into());
+            assert_eq!(times(each.live_bytes) + i128::from(rest.live_bytes), whole.live_bytes.into());
+            assert_eq!((each.peak_bytes, rest.peak_bytes), (Some(77), None));
+        }
+        assert_eq!(whole.per_iteration(1), (whole, Tally::default()));
+    }
+
+    #[test]
+    #[should_panic(expected = "there was no iteration")]
+    fn there_is_no_figure_of_no_iteration() {
+        let _ = Tally::default().per_iteration(0);
     }
 }
