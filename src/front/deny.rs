@@ -14,8 +14,8 @@ use crate::judging::budget::Denied;
 use crate::judging::{FirstOffender, Offences, Violation, worst_first};
 use crate::reading::{CallStackKind, addresses_of};
 use crate::record::{self, Denial, Offence, Own, StackId};
-use crate::symbols::{CallFrame, Origin, symbolize};
-use crate::words::{Node, OTHER, OperationId, Site, Tally};
+use crate::symbols::{CallFrame, own_line, symbolize};
+use crate::words::{Node, OTHER, OperationId, Tally};
 use crate::{registry, render};
 
 /// Enters the operation `name` within the active one, and denies it allocations until the guard is dropped. Dropping
@@ -239,10 +239,6 @@ fn frames_of(stack: StackId, caller: &Location<'static>) -> (CallStackKind, Vec<
 fn denied_of(violation: &Violation) -> Denied {
     let did = violation.did();
     let stack = violation.first.as_ref().and_then(|first| first.stack.as_ref());
-    let frames = stack.into_iter().flat_map(|(_, frames)| frames);
-    let of_user = frames.filter(|frame| frame.origin == Origin::Workspace).find_map(|frame| {
-        Some(Site { file: frame.file.clone()?.into(), line: frame.line?, column: frame.column.unwrap_or(1) })
-    });
     Denied {
         path: violation.path.clone(),
         allocs: did.allocs + did.reallocs,
@@ -250,8 +246,8 @@ fn denied_of(violation: &Violation) -> Denied {
         frees: did.frees,
         freed_bytes: did.freed_bytes,
         first: violation.first.as_ref().map(render::first_offender),
-        denied_at: violation.caller.into(),
-        site: of_user,
+        site: Some(violation.caller.into()),
+        line: stack.and_then(|(_, frames)| own_line(frames)),
     }
 }
 

@@ -50,7 +50,8 @@ pub(crate) fn end_capture(id: CaptureId) {
 /// Prepares for call stacks to be taken from now on. `false` where none can be.
 pub(crate) fn prepare_stacks() -> bool {
     record::takes_stacks()
-        || cfg!(heapledger_lines) && record::quietly(|| record::lock_over_forks(record::prepare_stacks))
+        || cfg!(any(heapledger_lines, heapledger_backtrace))
+            && record::quietly(|| record::lock_over_forks(record::prepare_stacks))
 }
 
 /// Tells every operation whether it is captured. The ledger's own memory never is, and `(foreign)` allocates nothing.

@@ -53,7 +53,7 @@ fn found_leak(test: &LeakTested) -> Option<Finding> {
 }
 
 fn found_denied(denied: &Denied) -> Finding {
-    let Denied { path, allocs, allocated_bytes, frees, freed_bytes, first, site, denied_at } = denied;
+    let Denied { path, allocs, allocated_bytes, frees, freed_bytes, first, site, line } = denied;
     let shown = |bytes: &u64| Figure::AllocatedBytes.shown(clamped(*bytes));
     let allocated = match allocs {
         0 => None,
@@ -63,10 +63,9 @@ fn found_denied(denied: &Denied) -> Finding {
     let freed = (*frees > 0).then(|| format!("{} of {}", counted(*frees, "free"), shown(freed_bytes)));
     let did = allocated.into_iter().chain(freed).collect::<Vec<_>>().join(" and ");
     let first = first.as_ref().map_or(String::new(), |first| format!("; the first: {first}"));
-    let note = format!("{did} where none may be, denied at {denied_at}{first}");
+    let note = format!("{did} where none may be{first}");
     let found = Finding::of(path, Some(Figure::Allocs), Status::Breach).noting(note);
-    let site = site.as_ref().unwrap_or(denied_at);
-    Finding { value: Some(clamped(*allocs)), site: Some(site.clone()), ..found }
+    Finding { value: Some(clamped(*allocs)), site: site.clone(), line: line.clone(), ..found }
 }
 
 /// What the ledger itself could not keep.

@@ -84,13 +84,13 @@ pub(crate) struct Denied {
     pub(crate) freed_bytes: u64,
     /// What was the first, and the functions that lead there, in words.
     pub(crate) first: Option<String>,
-    /// Where that is in the user's own code, if that is known.
-    pub(crate) site: Option<Site>,
     /// Who denied it.
-    pub(crate) denied_at: Site,
+    pub(crate) site: Option<Site>,
+    /// Where the first was in the user's own code, if that is known.
+    pub(crate) line: Option<Site>,
 }
 
-json_object!(Denied { path, allocs, allocated_bytes, frees, freed_bytes, first, site, denied_at });
+json_object!(Denied { path, allocs, allocated_bytes, frees, freed_bytes, first, site, line });
 
 impl Measured {
     /// Keeps the higher one of each figure.
