@@ -15,6 +15,7 @@ use super::project::Project;
 use super::record::record;
 use super::review::review;
 use super::self_test::{plant, self_test};
+use super::show::{ShowOptions, show};
 use super::terminal::{When, complain, print_verbatim, printable_lines};
 use super::test::{TestOptions, test};
 
@@ -34,6 +35,7 @@ Examples:
   cargo heapledger record                   run all tests, and record what they measured
   cargo heapledger review                   look at what changed, figure by figure
   cargo heapledger accept                   record what is better, and leave what is worse
+  cargo heapledger show report.json         look at a report that a program stored
   cargo heapledger test --strict --junit target/budgets.xml    in CI
 
 Exit codes:
@@ -92,6 +94,10 @@ enum Command {
     Diff(DiffOptions),
     /// Add up the runs of many machines, written with --json, and judge them as one.
     Merge(MergeOptions),
+    /// Show stored reports, several added up, as the table that a program prints of its own.
+    ///
+    /// Judges nothing: it exits with 0 if every file can be read.
+    Show(ShowOptions),
     /// Write heapledger.toml from a first run, with a table for every operation.
     ///
     /// A figure that is zero or was the same in all runs is limited exactly, one that no two runs agree on gets a
@@ -138,6 +144,7 @@ fn run(asked: Heapledger) -> anyhow::Result<Exit> {
         Command::Accept(options) => accept(&project, &options),
         Command::Diff(options) => diff(&options),
         Command::Merge(options) => merge(&project, &options),
+        Command::Show(options) => show(&project, &options),
         Command::Init(options) => init(&project, &options),
         Command::SelfTest => self_test(),
         Command::Completions { shell } => {

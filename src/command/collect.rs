@@ -13,8 +13,8 @@ use super::terminal;
 use crate::disk::{Book, FOLDER, POLICY_AT, RECORDING, Trace, read, shown, traces_in};
 use crate::judging::budget::{Finding, Run};
 
-/// No file of a run is larger, be it of one process or of many.
-const LARGEST: u64 = 1 << 30;
+/// No file of a run or of a report is larger, be it of one process or of many.
+pub(super) const LARGEST: u64 = 1 << 30;
 
 /// What is said of a process whose report is missing.
 const MISSING: &str = "it ended without a report: it was killed, or aborted, or could not write (is the disk full?)";

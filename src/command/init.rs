@@ -9,12 +9,12 @@ use toml_edit::Value;
 
 use super::change::record_all;
 use super::collect::{CargoRun, run_tests};
+use super::conclude::{ConcludeOptions, end, show};
 use super::exit::Exit;
 use super::first_limit::first_limit;
 use super::last_run::keep;
 use super::outcome::Outcome;
 use super::project::{Project, in_ci, write};
-use super::show::{ShowOptions, end, show};
 use super::terminal::say;
 use crate::disk::{Book, shown};
 use crate::judging::budget::{Figure, Measured, Run, is_within, operations};
@@ -80,7 +80,7 @@ pub(super) fn init(project: &Project, asked: &InitOptions) -> anyhow::Result<Exi
     record_all(&book, &ran.run)?;
     keep(project, &ran.run);
     let outcome = Outcome::of(&book, &ran, false)?;
-    show(&outcome, project, &ShowOptions::of_all(), &ran.run)?;
+    show(&outcome, project, &ConcludeOptions::of_all(), &ran.run)?;
     say(&format!("\nread {}, tighten what matters, and commit it with the figures\n", shown(&book.path)))?;
     end(&outcome)
 }

@@ -26,10 +26,10 @@ mod figure_change;
 /// Changes as patches in the logs of CI.
 mod patch;
 
+/// Showing what became of a run, in all its forms.
+mod conclude;
 /// What GitHub's workflows read.
 mod github;
-/// Showing what became of a run, in all its forms.
-mod show;
 /// What is printed, and how.
 mod terminal;
 
@@ -49,6 +49,8 @@ mod record;
 mod review;
 /// `cargo heapledger self-test`.
 mod self_test;
+/// `cargo heapledger show`.
+mod show;
 /// `cargo heapledger test`.
 mod test;
 

@@ -1,6 +1,7 @@
 //! Where the command works: the policy, the folder for what it keeps from run to run, and files that are written. What
 //! stands in them is for others to know.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -61,6 +62,17 @@ pub(super) fn metadata() -> anyhow::Result<&'static Metadata> {
     static KNOWN: OnceLock<Result<Metadata, String>> = OnceLock::new();
     let known = KNOWN.get_or_init(|| MetadataCommand::new().no_deps().exec().map_err(|error| error.to_string()));
     known.as_ref().map_err(|error| anyhow!("cargo cannot say where this project is: {error}"))
+}
+
+/// Refuses files of which one is given twice.
+pub(super) fn refuse_repeated(files: &[PathBuf]) -> anyhow::Result<()> {
+    let mut paths = BTreeSet::new();
+    for file in files {
+        if !paths.insert(file.canonicalize().with_context(|| shown(file))?) {
+            bail!("{} is given twice: its figures would count twice", shown(file));
+        }
+    }
+    Ok(())
 }
 
 /// Whether this is a machine that builds for others: then nothing in the project is written.

@@ -2,12 +2,12 @@
 
 use super::change::record_all;
 use super::collect::run_tests;
+use super::conclude::{end, show};
 use super::exit::Exit;
 use super::last_run::keep;
 use super::outcome::Outcome;
 use super::patch::print_patches;
 use super::project::{Project, in_ci};
-use super::show::{end, show};
 use super::terminal::complain;
 use super::test::TestOptions;
 

@@ -5,14 +5,14 @@ use std::ffi::OsString;
 use clap::Args;
 
 use super::collect::{CargoRun, run_tests};
+use super::conclude::{ConcludeOptions, conclude};
 use super::exit::Exit;
 use super::project::Project;
-use super::show::{ShowOptions, conclude};
 
 #[derive(Args)]
 pub(super) struct TestOptions {
     #[command(flatten)]
-    pub(super) show: ShowOptions,
+    pub(super) show: ConcludeOptions,
     /// Use cargo nextest instead of cargo test.
     #[arg(long)]
     nextest: bool,

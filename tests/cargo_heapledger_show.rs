@@ -1,0 +1,92 @@
+//! The command `cargo heapledger show`: reports that a program stored, as it prints them itself.
+
+#![cfg(all(target_os = "linux", not(miri)))]
+
+use std::hint::black_box;
+
+use serde_json::{Value, json};
+
+#[path = "common/made_up.rs"]
+mod made_up;
+#[path = "common/project.rs"]
+mod project;
+
+use made_up::run_of;
+use project::{Project, Said, heapledger};
+
+#[global_allocator]
+static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+
+/// What is said in a folder with these files.
+fn show(files: &[(&str, &str)], arguments: &[&str]) -> Said {
+    let project = Project::bare();
+    for (name, text) in files {
+        project.write(name, text);
+    }
+    let mut command = heapledger(project.folder());
+    command.arg("show").args(arguments);
+    Said::by(command)
+}
+
+/// A report with an operation, and where stacks can be taken, with stacks of it.
+fn report() -> heapledger::Report {
+    let _capture = heapledger::capture("shown");
+    let (kept, _) = heapledger::measure("shown", || black_box(vec![0_u8; black_box(12_345)]));
+    let report = heapledger::report();
+    drop(kept);
+    report
+}
+
+#[test]
+fn a_stored_report_looks_as_it_did_in_its_program() {
+    let report = report();
+    let json = report.to_json();
+    let said = show(&[("one.json", &json)], &["one.json"]);
+    assert_eq!(said.exits(0).out, format!("{report:120}\n"));
+    assert!(said.out.contains("call stacks of shown\n") && said.err.is_empty(), "{said}");
+    let said = show(&[("one.json", &json)], &["--exact", "one.json"]);
+    assert_eq!(said.exits(0).out, format!("{report:#120}\n"));
+    said.prints("12,345");
+    let said = show(&[("one.json", &json)], &["one.json", "--color", "always"]);
+    said.exits(0).prints("\u{1b}[1m");
+}
+
+#[test]
+fn several_reports_add_up() {
+    let (one, two) = (report(), report());
+    let said = show(&[("one.json", &one.to_json()), ("two.json", &two.to_json())], &["one.json", "two.json"]);
+    let mut both = one;
+    both.merge(&two).expect("nothing overflows");
+    assert_eq!(said.exits(0).out, format!("{both:120}\n"));
+    said.prints("total of 2 processes");
+}
+
+#[test]
+fn what_is_no_report_is_said_with_the_file_and_the_place() {
+    let good: Value = serde_json::from_str(&report().to_json()).expect("a report is JSON");
+    let mut newer = good.clone();
+    newer["schema"] = json!(99);
+    let mut huge = good.clone();
+    huge["process_bytes"] = json!(i64::MAX);
+    let good = good.to_string();
+    let run = run_of(&[]).to_string();
+    let [newer, huge, more] = [newer, huge.clone(), huge].map(|file| file.to_string());
+    for (text, complaint) in [
+        (
+            "{\n  \"schema\": 2,\n  oops }",
+            "bad.json cannot be read: not a heapledger report: key must be a string at line 3 column 3",
+        ),
+        ("{}", "bad.json cannot be read: not a heapledger report: missing field `schema` at line 1 column 2"),
+        (&newer, "bad.json cannot be read: the report has schema 99, and this heapledger"),
+        (&run, "bad.json is a run, not a report: `cargo heapledger merge` judges it"),
+    ] {
+        let said = show(&[("bad.json", text), ("good.json", &good)], &["good.json", "bad.json"]);
+        said.exits(1).complains(&format!("error: {complaint}"));
+        assert_eq!(said.out, "");
+    }
+    let said = show(&[("a.json", &huge), ("b.json", &more)], &["a.json", "b.json"]);
+    said.exits(1).complains("error: b.json cannot be added: ");
+    show(&[("a.json", &good)], &["a.json", "./a.json"]).exits(1).complains("a.json is given twice");
+    show(&[], &["none.json"]).exits(1).complains("none.json: ");
+    show(&[], &[]).exits(1).complains("<FILE>...");
+}
