@@ -235,7 +235,7 @@ budget \"search\": 2 breaches
   grew              search/parse by 100 B
   why               each user waits for it
   entered           tests/assert_budget.rs:{line}:13
-  next              look at what grew; if it is meant, `cargo heapledger record`, or change the limit at heapledger.toml:4, heapledger.toml:5"
+  next              look at what grew; if it is meant, `cargo heapledger test`, then `cargo heapledger accept --breaches --reason \"..\"`, or change the limit at heapledger.toml:4, heapledger.toml:5"
         );
         let (lines, rest): (Vec<&str>, Vec<&str>) = said.lines().partition(|line| line.starts_with("  lines  "));
         assert_eq!(rest.join("\n"), expected);

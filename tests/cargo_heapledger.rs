@@ -260,7 +260,7 @@ fn more_than_recorded_is_a_breach_and_less_asks_to_be_recorded() {
     }
     said.prints(&format!(
         "\n  entered           tests/budgets.rs:{search}:5\n  \
-         next              look at what grew; if it is meant, `cargo heapledger record`"
+         next              look at what grew; if it is meant, `cargo heapledger test`, then `cargo heapledger accept --breaches --reason \"..\"`"
     ));
     said.prints("1 breach\n");
     assert_eq!(without_dials(&project), committed_without_dials(&committed));

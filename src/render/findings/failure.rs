@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::words::{RECORD, counts, file_and_line, remarks, sentence};
+use super::words::{ACCEPT, RECORD, counts, file_and_line, remarks, sentence};
 use crate::judging::budget::{Basis, Figure, FigureByStack, Finding, Place, Status};
 use crate::render::stacks::shares;
 use crate::words::printable;
@@ -78,7 +78,7 @@ fn advice(findings: &[Finding]) -> Option<String> {
     let breaches = findings.iter().filter(|finding| finding.status == Status::Breach && !is_exact(finding));
     let limits = breaches.filter_map(|finding| finding.limit.as_ref());
     let meant = [
-        wanted(Status::Breach, &[Basis::Recorded]).map(|_| format!("`{RECORD}`")),
+        wanted(Status::Breach, &[Basis::Recorded]).map(|_| ACCEPT.into()),
         wanted(Status::Breach, &[Basis::Exact]).map(|places| format!("change the figure at {places}")),
         places(limits.collect()).map(|places| format!("change the limit at {places}")),
     ];

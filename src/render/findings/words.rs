@@ -8,6 +8,8 @@ use crate::words::printable;
 
 /// The command that records figures.
 pub(super) const RECORD: &str = "cargo heapledger record";
+/// The commands that record what is worse than it was.
+pub(super) const ACCEPT: &str = "`cargo heapledger test`, then `cargo heapledger accept --breaches --reason \"..\"`";
 
 /// The least share that is shown, in percent: a smaller one is zero when it is rounded to one digit after the point.
 const LEAST_PERCENT: f64 = 0.05;

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::fmt::{self, Write};
 
-use crate::judging::leak::{Rate, SizeGrowth};
-use crate::render::amounts::figure;
+use crate::judging::leak::SizeGrowth;
+use crate::words::counted;
 
 /// Classes shown, those of the most bytes.
 const MOST: usize = 4;
@@ -12,8 +12,8 @@ const UNITS: [&str; 4] = ["B", "KiB", "MiB", "GiB"];
 /// Bits between two units.
 const UNIT_BITS: u32 = 10;
 
-/// `1 x 4..8 KiB, 2 x 16..32 B per iteration`: how many blocks of which sizes. Nothing where blocks have only grown
-/// within their class.
+/// `1 x 4..8 KiB, 2 x 16..32 B per iteration`: how many blocks of which sizes; where they do not divide evenly, how many
+/// in all. Nothing where blocks have only grown within their class.
 pub(super) fn sizes_line(sizes: &[SizeGrowth], iterations: u64, out: &mut impl Write) -> fmt::Result {
     let mut moved = Vec::from_iter(sizes.iter().filter(|size| size.live.blocks != 0));
     moved.sort_by_key(|size| Reverse((size.live.bytes.unsigned_abs(), size.live.blocks.unsigned_abs())));
@@ -21,16 +21,18 @@ pub(super) fn sizes_line(sizes: &[SizeGrowth], iterations: u64, out: &mut impl W
     if shown.is_empty() {
         return Ok(());
     }
-    let shown = shown.iter().map(|size| {
-        let blocks = Rate::of(size.live, iterations).blocks;
-        format!("{} x {}", figure(blocks), class(size.min_size))
-    });
+    let each = i64::try_from(iterations).unwrap_or(i64::MAX).max(1);
+    let (divisor, among) = match shown.iter().all(|size| size.live.blocks % each == 0) {
+        true => (each, "per iteration".into()),
+        false => (1, format!("in {}", counted(iterations, "iteration"))),
+    };
+    let shown = shown.iter().map(|size| format!("{} x {}", size.live.blocks / divisor, class(size.min_size)));
     let more = match others.len() {
         0 => String::new(),
         1 => ", and 1 size more".into(),
         others => format!(", and {others} sizes more"),
     };
-    writeln!(out, "  sizes    {} per iteration{more}", Vec::from_iter(shown).join(", "))
+    writeln!(out, "  sizes    {} {among}{more}", Vec::from_iter(shown).join(", "))
 }
 
 /// `4..8 KiB`: from this size to less than twice of it.
@@ -57,8 +59,8 @@ mod tests {
     #[test]
     fn the_most_bytes_come_first_and_the_others_are_counted() {
         assert_eq!(
-            line(&[(1, 10, 10), (16, 480, 20), (512, 600, 1), (4096, 50_000, 10)]),
-            "  sizes    1 x 4..8 KiB, 0.10 x 512..1024 B, 2 x 16..32 B, 1 x 1 B per iteration\n"
+            line(&[(1, 10, 10), (16, 480, 20), (512, 6_000, 10), (4096, 50_000, 10)]),
+            "  sizes    1 x 4..8 KiB, 1 x 512..1024 B, 2 x 16..32 B, 1 x 1 B per iteration\n"
         );
         let six = [1u64, 2, 4, 8, 16, 32].map(|size| (size, size as i64 * 10, 10));
         assert_eq!(
@@ -66,6 +68,14 @@ mod tests {
             "  sizes    1 x 32..64 B, 1 x 16..32 B, 1 x 8..16 B, 1 x 4..8 B per iteration, and 2 sizes more\n"
         );
         assert!(line(&six[1..]).ends_with(" per iteration, and 1 size more\n"));
+    }
+
+    #[test]
+    fn blocks_that_do_not_divide_evenly_are_counted_in_all() {
+        assert_eq!(
+            line(&[(512, 600, 1), (256, -300, -1), (16, 480, 20)]),
+            "  sizes    1 x 512..1024 B, 20 x 16..32 B, -1 x 256..512 B in 10 iterations\n"
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ budget \"search\": 1 breach
   grew              search/collect by 58, search/parse by 2
   why               fits the smallest machine we run on
   entered           tests/search.rs:6:12
-  next              look at what grew; if it is meant, `cargo heapledger record`, or change the limit at heapledger.toml:12";
+  next              look at what grew; if it is meant, `cargo heapledger test`, then `cargo heapledger accept --breaches --reason \"..\"`, or change the limit at heapledger.toml:12";
     assert_eq!(text, expected);
 }
 
