@@ -12,8 +12,8 @@ const UNITS: [&str; 4] = ["B", "KiB", "MiB", "GiB"];
 /// Bits between two units.
 const UNIT_BITS: u32 = 10;
 
-/// `1 x 4..8 KiB, 2 x 16..32 B per iteration`: how many blocks of which sizes; where they do not divide evenly, how many
-/// in all. Nothing where blocks have only grown within their class.
+/// `1 x 4..8 KiB, 2 x 16..32 B per iteration`: how many blocks of which sizes; where they do not divide evenly, how
+/// many in all. Nothing where blocks have only grown within their class.
 pub(super) fn sizes_line(sizes: &[SizeGrowth], iterations: u64, out: &mut impl Write) -> fmt::Result {
     let mut moved = Vec::from_iter(sizes.iter().filter(|size| size.live.blocks != 0));
     moved.sort_by_key(|size| Reverse((size.live.bytes.unsigned_abs(), size.live.blocks.unsigned_abs())));
