@@ -30,6 +30,9 @@ mod patch;
 mod conclude;
 /// What GitHub's workflows read.
 mod github;
+/// Functions and lines of stripped programs.
+#[cfg(target_os = "linux")]
+mod symbols;
 /// What is printed, and how.
 mod terminal;
 

@@ -8,10 +8,12 @@ use clap::Args;
 use super::collect::LARGEST;
 use super::exit::Exit;
 use super::project::{Project, refuse_repeated};
+#[cfg(target_os = "linux")]
+use super::symbols::find_symbols;
 use super::terminal::{look, say};
 use crate::disk::{read, shown};
 use crate::judging::budget::Run;
-use crate::reading::Report;
+use crate::reading::{Data, Report};
 use crate::render::Look;
 use crate::render::report::table;
 
@@ -20,6 +22,10 @@ pub(super) struct ShowOptions {
     /// Exact bytes and counts, instead of three digits and a unit.
     #[arg(long)]
     exact: bool,
+    /// Where files with the symbols of stripped programs are, found by their build ids.
+    #[cfg(target_os = "linux")]
+    #[arg(long, value_name = "DIR")]
+    debug_dir: Vec<PathBuf>,
     /// Reports, written with `Report::to_json`.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -38,7 +44,10 @@ pub(super) fn show(project: &Project, asked: &ShowOptions) -> anyhow::Result<Exi
     }
     let mut text = String::new();
     if let Some(report) = report {
-        table(&report.0, &Look { exact: asked.exact, ..look(project.colour) }, &mut text)?;
+        let data = Data::clone(&report.0);
+        #[cfg(target_os = "linux")]
+        let data = find_symbols(data, &asked.debug_dir);
+        table(&data, &Look { exact: asked.exact, ..look(project.colour) }, &mut text)?;
     }
     say(&format!("{text}\n"))?;
     Ok(Exit::Within)

@@ -2,6 +2,9 @@
 
 /// Rows in the order in which people read them.
 mod arrange;
+/// Functions of stripped programs, looked up for a report after it was made.
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod by_build_id;
 /// What was charged to lines, by stack and by class of sizes.
 mod by_line;
 /// One call stack in a snapshot.

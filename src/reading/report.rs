@@ -85,8 +85,7 @@ impl Snapshot {
             let mut rows = merge_by_path(rows).unwrap_or_default();
             arrange(&mut rows);
             let problem = self.check().err();
-            let sources = BTreeSet::from_iter(rows.iter().filter_map(|row| Some(&*row.site.as_ref()?.file)));
-            let stacks = Stacks::of(&self.charged_to_stacks(&wanted), &Vec::from_iter(sources));
+            let stacks = Stacks::of(&self.charged_to_stacks(&wanted), &Vec::from_iter(sources_of(&rows)));
             Data {
                 processes: 1,
                 difference: self.is_difference(),
@@ -105,6 +104,11 @@ impl Snapshot {
             }
         }))
     }
+}
+
+/// Files of the workspace, as rustc names them.
+pub(super) fn sources_of(rows: &[Row]) -> BTreeSet<&str> {
+    BTreeSet::from_iter(rows.iter().filter_map(|row| Some(&*row.site.as_ref()?.file)))
 }
 
 fn is_always_shown(path: &str) -> bool {

@@ -8,6 +8,8 @@ use super::call_stack::{CallStack, CallStackKind};
 use super::estimate::Estimate;
 use super::sums::LineSums;
 use crate::record::StackId;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+use crate::symbols::InModule;
 use crate::symbols::{CallFrame, symbolized};
 use crate::words::Tally;
 
@@ -104,6 +106,35 @@ impl Stacks {
             operations.insert(path, sums);
         }
         Some(Self { frames, stacks, operations })
+    }
+
+    /// Of code without symbols, where it stands. The C library is the same below every stack, and of no use there.
+    #[cfg(all(feature = "cli", target_os = "linux"))]
+    pub(super) fn places(&self) -> impl Iterator<Item = &InModule> {
+        self.frames
+            .iter()
+            .filter(|frame| frame.file.is_none())
+            .filter_map(|frame| frame.unresolved.as_ref())
+            .filter(|at| !at.is_in_c_library())
+    }
+
+    /// The same with these functions instead of the places where they stand; `None` where figures overflow.
+    #[cfg(all(feature = "cli", target_os = "linux"))]
+    pub(super) fn with_functions(&self, found: &BTreeMap<InModule, Vec<CallFrame>>) -> Option<Self> {
+        let mut frames = Vec::new();
+        let places = Vec::from_iter(self.frames.iter().map(|frame| {
+            let first = frames.len() as u32;
+            match frame.unresolved.as_ref().filter(|_| frame.file.is_none()).and_then(|at| found.get(at)) {
+                Some(functions) => frames.extend_from_slice(functions),
+                None => frames.push(frame.clone()),
+            }
+            first..frames.len() as u32
+        }));
+        let stacks = self.stacks.iter().map(|stack| {
+            let frames = stack.frames.iter().flat_map(|frame| places[*frame as usize].clone()).collect();
+            FrameList { kind: stack.kind, frames }
+        });
+        Self { stacks: stacks.collect(), frames, operations: self.operations.clone() }.arranged()
     }
 
     /// The sum; `None` where figures overflow.

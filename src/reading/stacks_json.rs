@@ -67,9 +67,11 @@ struct PlaceEntry {
     module: u32,
     /// In the module's file.
     offset: u64,
+    /// That symbols have for it.
+    address: Option<u64>,
 }
 
-json_object!(PlaceEntry { module, offset });
+json_object!(PlaceEntry { module, offset, address or None });
 
 struct StackEntry {
     kind: String,
@@ -143,7 +145,7 @@ impl Tables {
             origin: origins.place(OriginEntry::of(&frame.origin)),
             place: frame.unresolved.as_ref().map(|at| {
                 let module = ModuleEntry { name: at.module.clone(), build_id: at.build_id.clone() };
-                PlaceEntry { module: modules.place(module), offset: at.offset }
+                PlaceEntry { module: modules.place(module), offset: at.offset, address: at.address }
             }),
         });
         let frames = frames.collect();
@@ -175,7 +177,8 @@ impl Tables {
             let string = |at: Option<u32>| at.map(|at| found(&self.strings, "string", at).cloned()).transpose();
             let place = |place: PlaceEntry| {
                 let module = found(&self.modules, "module", place.module)?.clone();
-                Ok::<_, String>(InModule { module: module.name, offset: place.offset, build_id: module.build_id })
+                let PlaceEntry { offset, address, .. } = place;
+                Ok::<_, String>(InModule { module: module.name, offset, build_id: module.build_id, address })
             };
             Ok::<_, String>(CallFrame {
                 function: string(frame.function)?,

@@ -90,4 +90,16 @@ pub struct InModule {
     pub offset: u64,
     /// In hexadecimal digits.
     pub build_id: Option<String>,
+    /// The address that the module's symbols and debug information have for it.
+    pub address: Option<u64>,
+}
+
+/// How the files of the C library are called.
+const C_LIBRARY: [&str; 3] = ["libc.so", "libpthread.so", "libc-2"];
+
+impl InModule {
+    /// Whether it is in the C library, which starts threads and programs.
+    pub(crate) fn is_in_c_library(&self) -> bool {
+        C_LIBRARY.iter().any(|name| self.module.starts_with(name))
+    }
 }

@@ -43,7 +43,7 @@ impl Headers {
             let Ok(Some(mut notes)) = program.notes(endian, data) else { continue };
             while let Ok(Some(note)) = notes.next() {
                 if note.name() == elf::ELF_NOTE_GNU && note.n_type(endian) == elf::NT_GNU_BUILD_ID {
-                    headers.build_id = Some(note.desc().iter().map(|byte| format!("{byte:02x}")).collect());
+                    headers.build_id = Some(hexadecimal(note.desc()));
                 }
             }
         }
@@ -56,6 +56,11 @@ impl Headers {
         let segment = self.segments.iter().find(holds)?;
         Some(offset - segment.offset + segment.address)
     }
+}
+
+/// As build ids are written.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -29,21 +29,22 @@ pub(super) fn look_up(modules: &ModuleFiles, addresses: &BTreeSet<u64>) -> BTree
 
 /// A module, and what could be read of it.
 #[derive(Default)]
-struct OpenModule<'d> {
+pub(super) struct OpenModule<'d> {
     headers: Headers,
     code: Option<MachineCode<'d>>,
 }
 
 impl<'d> OpenModule<'d> {
-    fn open(path: &'d Path, store: &'d Store) -> Self {
+    pub(super) fn open(path: &'d Path, store: &'d Store) -> Self {
         Self { headers: Headers::read(path).unwrap_or_default(), code: MachineCode::open(path, store) }
     }
 
-    fn look_up(&self, place: InModule) -> Vec<Looked> {
-        let at = self.headers.address(place.offset);
+    /// What stands at a place, at least one function.
+    pub(super) fn look_up(&self, place: InModule) -> Vec<Looked> {
+        let at = place.address.or_else(|| self.headers.address(place.offset));
         let found = self.code.as_ref().zip(at).map(|(code, at)| frames(code, at));
         let mut frames = found.unwrap_or_else(|| vec![Looked::default()]);
-        let place = InModule { build_id: self.headers.build_id.clone(), ..place };
+        let place = InModule { build_id: self.headers.build_id.clone(), address: at, ..place };
         // What cannot be read here may be read by others.
         let is_compressed = self.code.as_ref().is_some_and(|code| code.is_compressed);
         for frame in frames.iter_mut().filter(|frame| frame.function.is_none() || is_compressed) {

@@ -1,6 +1,9 @@
 //! From return addresses to functions and lines of source code: looked up when a report needs them, for the addresses
 //! that are shown, as the ledger's own work, and forgotten. Nothing here runs while something is recorded.
 
+/// Places in stripped programs, looked up in files with the symbols of the same build.
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod by_build_id;
 /// What is known of one function on a call stack.
 mod call_frame;
 /// What the headers of a module say: where its segments lie, and its build id.
@@ -29,6 +32,9 @@ mod origin;
 /// Names of functions out of symbols.
 #[cfg(all(feature = "lines", any(target_os = "linux", not(heapledger_backtrace))))]
 mod raw_names;
+/// Files of machine code by their build ids.
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod symbol_files;
 /// From stacks of addresses to stacks of frames.
 mod symbolize;
 #[cfg(all(test, target_os = "linux"))]
@@ -38,5 +44,7 @@ mod workspace;
 
 pub use call_frame::{CallFrame, InModule, Origin};
 
+#[cfg(all(feature = "cli", target_os = "linux"))]
+pub(crate) use by_build_id::symbolized_by_build_id;
 pub(crate) use call_frame::own_line;
 pub(crate) use symbolize::{symbolize, symbolized};

@@ -8,6 +8,8 @@ use super::looked::Looked;
 #[derive(Debug, Default)]
 pub(super) struct Ground {
     pub(super) workspace: Option<String>,
+    /// The folder of the ledger's own sources, with a slash at its end.
+    pub(super) ours: Option<String>,
 }
 
 /// A path of others: whose it is, and the rest of it.
@@ -45,11 +47,18 @@ impl Ground {
         if let Some(owned) = of_others(path) {
             return owned;
         }
+        let ours = self.ours.as_deref().filter(|ours| path.starts_with(*ours) && ours.starts_with('/'));
+        if let Some(ours) = ours {
+            return (Origin::Heapledger, &path[ours.len() - "src/".len()..]);
+        }
         let below = self.workspace.as_deref().and_then(|root| path.strip_prefix(root)?.strip_prefix('/'));
-        let is_relative = !path.starts_with('/');
+        // Systems build their packages with `.` for the folder that these were built in.
+        let is_relative = !path.starts_with('/') && (path.ends_with(".rs") || !path.starts_with("./"));
         match below.or(is_relative.then_some(path)) {
             // Where the ledger itself is the workspace.
-            Some(inside) if inside.starts_with(our_sources()) => (Origin::Heapledger, inside),
+            Some(inside) if self.ours.as_ref().is_some_and(|ours| inside.starts_with(ours)) => {
+                (Origin::Heapledger, inside)
+            }
             Some(inside) => vendored(inside).unwrap_or((Origin::Workspace, inside)),
             None if path.ends_with(".rs") => (Origin::PathDependency, path),
             None => (Origin::Unknown, path),
@@ -58,8 +67,19 @@ impl Ground {
 }
 
 /// The folder of this crate's sources as rustc saw it: absolute, unless the crate is in the workspace.
-fn our_sources() -> &'static str {
+pub(super) fn our_sources() -> &'static str {
     file!().strip_suffix("symbols/origin.rs").unwrap_or(file!())
+}
+
+/// The same in another program, of which these functions are.
+#[cfg(all(feature = "cli", target_os = "linux"))]
+pub(super) fn our_sources_in<'a>(mut program: impl Iterator<Item = &'a Looked>) -> Option<String> {
+    program.find_map(|looked| {
+        let (function, file) = looked.function.as_ref().zip(looked.file.as_ref())?;
+        let end = file.rfind("/src/")? + "/src/".len();
+        let is_ours = of_function(function) == Origin::Heapledger && of_others(file).is_none();
+        is_ours.then(|| file[..end].to_string())
+    })
 }
 
 /// What a path says by itself: std, a crate of a registry or of a repository, the ledger.

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::call_frame::CallFrame;
+use super::looked::Looked;
 use super::lookup::look_up;
 use super::modules::ModuleFiles;
-use super::origin::{Ground, of_others};
+use super::origin::{Ground, of_others, our_sources};
 use super::workspace;
 use crate::record::Own;
 
@@ -45,11 +46,21 @@ fn symbolized_in(
     let addresses = BTreeSet::from_iter(addresses);
     // A call may be the last instruction of a function: what is behind it belongs to another one.
     let code = |address: &usize| (*address as u64).saturating_sub(1);
-    let mut found = look_up(modules, &addresses.iter().map(code).collect());
+    let found = look_up(modules, &addresses.iter().map(code).collect());
+    let mut found = owned(found, sources, Some(our_sources().into()));
+    addresses.into_iter().map(|address| (address, found.remove(&code(&address)).unwrap_or_default())).collect()
+}
+
+/// What was looked up, with whose code it is and the paths that people read. The folder of the ledger's sources is
+/// `ours`.
+pub(super) fn owned<K: Ord>(
+    found: BTreeMap<K, Vec<Looked>>,
+    sources: &[&str],
+    ours: Option<String>,
+) -> BTreeMap<K, Vec<CallFrame>> {
     let files = found.values().flatten().filter_map(|looked| looked.file.as_deref());
     let files = BTreeSet::from_iter(files.filter(|file| of_others(file).is_none()));
-    let ground = Ground { workspace: workspace::root(&files, sources) };
-    let mut frames =
-        |address| found.remove(&code(&address)).into_iter().flatten().map(|one| ground.frame(one)).collect();
-    addresses.into_iter().map(|address| (address, frames(address))).collect()
+    let ground = Ground { workspace: workspace::root(&files, sources), ours };
+    let frames = |looked: Vec<Looked>| looked.into_iter().map(|one| ground.frame(one)).collect();
+    found.into_iter().map(|(at, looked)| (at, frames(looked))).collect()
 }

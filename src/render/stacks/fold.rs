@@ -25,9 +25,6 @@ const STARTS: [&str; 9] = [
     "start_thread",
 ];
 
-/// How the files of the C library are called.
-const C_LIBRARY: [&str; 3] = ["libc.so", "libpthread.so", "libc-2"];
-
 /// How near a function is to the user: the nearest are shown.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Nearness {
@@ -126,7 +123,7 @@ fn nearness(frame: &CallFrame) -> Nearness {
 
 /// Code of the C library that has no symbol: it starts threads and programs.
 fn is_in_c_library(frame: &CallFrame) -> bool {
-    frame.unresolved.as_ref().is_some_and(|at| C_LIBRARY.iter().any(|name| at.module.starts_with(name)))
+    frame.unresolved.as_ref().is_some_and(|at| at.is_in_c_library())
 }
 
 /// One function: whose it is, where, and its name. A name that stands alone keeps its path.

@@ -7,7 +7,7 @@ fn of_crate(name: &str, version: impl Into<Option<&'static str>>) -> Origin {
 }
 
 fn frame(file: Option<&str>, function: Option<&str>) -> CallFrame {
-    let ground = Ground { workspace: Some("/home-of/me/ws".into()) };
+    let ground = Ground { workspace: Some("/home-of/me/ws".into()), ours: None };
     let looked = Looked { file: file.map(String::from), function: function.map(String::from), ..Looked::default() };
     ground.frame(looked)
 }
@@ -34,6 +34,8 @@ fn a_path_says_whose_it_is_and_nothing_of_the_machine() {
         ("app/src/cache.rs", Origin::Workspace, "app/src/cache.rs"),
         ("/home-of/me/ws2/src/lib.rs", Origin::PathDependency, "/home-of/me/ws2/src/lib.rs"),
         ("/build/glibc-1/malloc/malloc.c", Origin::Unknown, "/build/glibc-1/malloc/malloc.c"),
+        ("./malloc/malloc.c", Origin::Unknown, "./malloc/malloc.c"),
+        ("./app/src/cache.rs", Origin::Workspace, "./app/src/cache.rs"),
     ] {
         let frame = frame(Some(path), Some("app::run"));
         assert_eq!((frame.origin, frame.file.as_deref()), (origin, Some(shown)), "{path}");
@@ -44,7 +46,7 @@ fn a_path_says_whose_it_is_and_nothing_of_the_machine() {
 fn the_ledger_s_own_sources_are_known_wherever_they_lie() {
     // Here it is the workspace, so rustc saw it by relative paths.
     assert_eq!(our_sources(), "src/");
-    let ground = Ground { workspace: Some("/a/heapledger".into()) };
+    let ground = Ground { workspace: Some("/a/heapledger".into()), ours: Some("src/".into()) };
     let of = |path: &str| {
         let (origin, shown) = ground.of_path(path);
         (origin, shown.to_string())
@@ -75,4 +77,23 @@ fn a_name_without_a_path_says_what_it_can() {
     // It stands in the user's file, where the `static` is.
     assert_eq!(frame(Some("/home-of/me/ws/src/main.rs"), Some("__rustc::__rust_alloc")).origin, Origin::Heapledger);
     assert_eq!(frame(None, None).origin, Origin::Unknown);
+}
+
+#[cfg(all(feature = "cli", target_os = "linux"))]
+#[test]
+fn the_ledger_s_sources_in_another_program_are_where_its_functions_are() {
+    let looked = |function: &str, file: &str| Looked {
+        function: Some(function.into()),
+        file: Some(file.into()),
+        ..Looked::default()
+    };
+    let of = |function, file| our_sources_in([looked(function, file)].iter());
+    let own = looked("heapledger::record::count::count", "/a/src/ledger/src/record/count.rs");
+    let ours = our_sources_in([looked("app::run", "/a/app/src/lib.rs"), own].iter());
+    assert_eq!(ours.as_deref(), Some("/a/src/ledger/src/"));
+    assert_eq!(of("app::run", "/a/app/src/lib.rs"), None);
+    assert_eq!(of("heapledger::count", "/rustc/5980/library/src/a.rs"), None);
+    let ground = Ground { workspace: Some("/a/src".into()), ours };
+    assert_eq!(ground.of_path("/a/src/ledger/src/lib.rs"), (Origin::Heapledger, "src/lib.rs"));
+    assert_eq!(ground.of_path("/a/src/src/lib.rs"), (Origin::Workspace, "src/lib.rs"));
 }
