@@ -121,7 +121,7 @@ fn threads_on_the_stack_of_a_dead_thread_are_told_apart() {
 }
 
 #[test]
-fn tasks_of_a_pool_have_whole_stacks() {
+fn tasks_of_a_pool_have_stacks_of_their_own() {
     let _alone = alone();
     let _capture = capture("pool");
     let scope = track("pool");
@@ -129,9 +129,17 @@ fn tasks_of_a_pool_have_whole_stacks() {
     drop(scope);
     let kept: Vec<Vec<u8>> = (0..1_000).into_par_iter().map(|turn| operation.run(|| block(turn % 7 + 1))).collect();
     let live = kept.iter().map(|block| block.capacity() as i64).sum::<i64>();
-    assert_eq!(of_kind("pool", CallStackKind::Complete), (1_000, live));
+    // Whoever waits in a pool does the tasks of others, on top of its own: a few stacks may be deeper than is kept.
+    let taken = || {
+        let kinds = [CallStackKind::Complete, CallStackKind::Incomplete].map(|kind| of_kind("pool", kind));
+        (kinds[0].0 + kinds[1].0, kinds[0].1 + kinds[1].1)
+    };
+    assert_eq!(taken(), (1_000, live));
+    let stacks = snapshot().stacks("pool");
+    let is_whole = |stack: &CallStack| stack.kind == CallStackKind::Complete || stack.addresses().len() == 128;
+    assert!(stacks.iter().all(is_whole), "{stacks:#?}");
     drop(kept);
-    assert_eq!(of_kind("pool", CallStackKind::Complete), (1_000, 0));
+    assert_eq!(taken(), (1_000, 0));
 }
 
 #[test]
