@@ -88,6 +88,19 @@ fn a_stripped_program_has_its_lines_from_the_same_build_and_from_no_other() {
         said.prints(line).never_prints("stripped+0x");
         assert_eq!(said.err, "");
     }
+    // Symbols alone have names, and debug information more, wherever it is found first.
+    fs::create_dir_all(at("names")).expect("the folder is ours");
+    run("strip", &[Path::new("--strip-debug"), &program, Path::new("-o"), &at("names/any")]);
+    show(&report, &[&at("names")]).prints("stripped::keep <- stripped::main").never_prints("main.rs");
+    for both in [["names", "debug"], ["debug", "names"]] {
+        show(&report, &both.map(at).each_ref().map(|path| path.as_path())).prints(line);
+    }
+    // No file has such a build id, and none is looked for.
+    let hostile = at("hostile.json");
+    for made_up in ["", "a", "\u{e9}\u{e9}", "../../debug"] {
+        fs::write(&hostile, text.replace(id, made_up)).expect("there is room");
+        show(&hostile, &[&at("debug")]).prints("stripped+0x").complains("note: the symbols of stripped");
+    }
     // The project finds what it built by itself.
     let mut command = heapledger(project.folder());
     command.args(["show", "report.json"]);
@@ -116,6 +129,13 @@ fn a_stripped_program_has_its_lines_from_the_same_build_and_from_no_other() {
     let other = built(&project, &format!("fn _more() {{}}\n\n{}", PROGRAM.replace("4_096", "8_192")));
     fs::copy(&other, at("other/stripped")).expect("there is room");
     fs::copy(&other, named.join(format!("{}.debug", &id[2..]))).expect("there is room");
+    // The reports of both together: each place is looked up in its own build.
+    let (stripped, second) = (at("run/other"), at("second.json"));
+    run("strip", &[&other, Path::new("-o"), &stripped]);
+    run(stripped.to_str().expect("it is text"), &[&second]);
+    let mut command = heapledger(project.folder());
+    command.args(["show", "report.json", "second.json", "--debug-dir", "debug"]);
+    Said::by(command).exits(0).prints(line).prints("src/main.rs:7 keep <- src/main.rs:11 main::{closure}");
     for folder in ["other", "ids"] {
         show(&report, &[&at(folder)]).complains(id).prints("stripped+0x").never_prints("main.rs");
     }
