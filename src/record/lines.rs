@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::memory::{Link, linked_or_new, zeroed};
 use super::stacks::StackId;
-use crate::words::{AccountId, BUILTIN, ClassId, ID_BITS, MAX_OPERATIONS, OperationId};
+use crate::words::{AccountId, BUILTIN, ClassId, ID_BITS, MAX_OPERATIONS, OperationId, SPREAD};
 
 /// The first account that belongs to a line: those below are the operations' own.
 const FIRST: u32 = BUILTIN as u32 + MAX_OPERATIONS;
@@ -24,8 +24,6 @@ const STACK: u32 = 17;
 const CLASS: u32 = STACK + StackId::BITS;
 const SAMPLED: u32 = CLASS + ClassId::BITS;
 const NUMBER: u32 = SAMPLED + 1;
-/// 2^64 divided by the golden ratio, for multiplicative hashing.
-const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Accounts that are kept for what has no stack of its own.
 const KEPT_BACK: usize = 1 << 13;
 

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::operations::{Caller, find_all};
-use crate::words::{Node, OperationId};
+use crate::words::{Node, OperationId, SPREAD};
 
 /// Names that a thread keeps: more than the names that one loop usually enters.
 const RECENT: usize = 64;
@@ -38,10 +38,6 @@ fn is_child(node: &Node, within: &Node) -> bool {
     node.within == within.id
 }
 
-/// 2^64 divided by the golden ratio: multiplying by it spreads numbers over the upper bits (multiplicative hashing:
-/// Knuth, The Art of Computer Programming, volume 3, section 6.4).
-const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
-
 /// Bits below the upper ones, which choose a place in the table.
 const BELOW_SLOT: u32 = u64::BITS - RECENT.trailing_zeros();
 
@@ -58,6 +54,6 @@ fn slot_of(within: OperationId, name: &str) -> usize {
     };
     let within = u64::from(within.number()) << 32 | bytes.len() as u64;
     // The rotation keeps two equal ends from cancelling each other.
-    let mixed = (first ^ last.rotate_left(23) ^ within).wrapping_mul(GOLDEN_RATIO);
+    let mixed = (first ^ last.rotate_left(23) ^ within).wrapping_mul(SPREAD);
     (mixed >> BELOW_SLOT) as usize % RECENT
 }

@@ -23,6 +23,8 @@ mod site;
 mod size;
 /// Classes of sizes of blocks.
 mod size_class;
+/// The number by which what is looked up in a table is spread over it.
+mod spread;
 /// The one list of counters, the events that move them, and all that derives from both.
 mod tally;
 /// Text that is safe to show.
@@ -50,5 +52,6 @@ pub(crate) use pattern::{Glob, Reach, normalized};
 pub(crate) use pattern::{LONGEST_GLOB, MOST_SEGMENTS};
 pub(crate) use size::{Bytes, Count, counted, exact};
 pub(crate) use size_class::ClassId;
+pub(crate) use spread::SPREAD;
 pub(crate) use tally::{Activity, Counters, Counts, Register};
 pub(crate) use text::{printable, quoted, short};

@@ -8,6 +8,7 @@ use super::arena::Arena;
 use super::kept::{Kept, TakenStack};
 use super::stack_id::{StackExtent, StackId};
 use crate::record::memory::zeroed;
+use crate::words::SPREAD;
 
 /// The most stacks.
 const MOST: usize = 1 << 16;
@@ -16,8 +17,6 @@ const PLACES: usize = 2 * MOST;
 /// Places where a stack may stand.
 const PROBES: usize = 64;
 
-/// The multiplier of multiplicative hashing: 2^64 divided by the golden ratio.
-pub(super) const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Where the part of a hash begins that stands in the table.
 const UPPER_HALF: u32 = 32;
 

@@ -4,10 +4,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::compile::compile;
-use super::interned::SPREAD;
 use super::modules::Modules;
 use super::rule::UnwindRule;
 use crate::record::memory::zeroed;
+use crate::words::SPREAD;
 
 /// How many rules the table has room for.
 const ROOM: usize = 1 << 16;

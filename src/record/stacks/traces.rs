@@ -9,7 +9,7 @@
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use super::interned::{Interned, SPREAD};
+use super::interned::Interned;
 use super::machine::{Registers, StackInUse};
 use super::modules::Modules;
 use super::recognize::WalkedTrace;
@@ -18,6 +18,7 @@ use super::rules::UnwindRules;
 use super::stack_id::{StackExtent, StackId};
 use super::walk::walk;
 use crate::record::memory::zeroed;
+use crate::words::SPREAD;
 
 /// How many traces the table has room for.
 const ROOM: usize = 1 << 17;
