@@ -133,7 +133,7 @@ impl Finding {
     }
 
     /// What is known of a finding from the start.
-    pub(super) fn of(path: &str, figure: Option<Figure>, status: Status) -> Self {
+    pub(crate) fn of(path: &str, figure: Option<Figure>, status: Status) -> Self {
         Self {
             path: path.to_string(),
             figure,

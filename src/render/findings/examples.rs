@@ -7,22 +7,6 @@ pub(super) fn place(file: &str, line: usize) -> Place {
     Place { file: file.into(), line, column: 3 }
 }
 
-pub(super) fn about(path: &str, figure: Option<Figure>, status: Status) -> Finding {
-    Finding {
-        path: path.to_string(),
-        figure,
-        value: None,
-        against: None,
-        limit: None,
-        status,
-        note: None,
-        why: None,
-        grew: Vec::new(),
-        site: None,
-        line: None,
-    }
-}
-
 /// `figure` of `path` was `value`, and is held against `limit`.
 pub(super) fn compared(path: &str, figure: Figure, value: i64, basis: Basis, limit: i64) -> Finding {
     let place = match basis {
@@ -36,7 +20,7 @@ pub(super) fn compared(path: &str, figure: Figure, value: i64, basis: Basis, lim
     };
     let against = Some(Against { basis, figure: limit, tolerance: 0, place });
     let limit = Some(self::place("heapledger.toml", 12));
-    Finding { value: Some(value), against, limit, ..about(path, Some(figure), status) }
+    Finding { value: Some(value), against, limit, ..Finding::of(path, Some(figure), status) }
 }
 
 pub(super) fn breach() -> Finding {
@@ -56,15 +40,15 @@ pub(super) fn run() -> Vec<Finding> {
         compared("index_build", Figure::PeakBytes, 50 << 20, Basis::Ceiling, 64 << 20),
         noted(
             "the policy names it at heapledger.toml:30:1, and no test entered it",
-            about("merge", None, Status::NotRun),
+            Finding::of("merge", None, Status::NotRun),
         ),
         breach(),
         compared("search", Figure::NetBytes, -100, Basis::Recorded, 0),
         Finding {
             value: Some(2048),
-            ..noted("not in linux.toml yet", about("search", Some(Figure::PeakBytes), Status::New))
+            ..noted("not in linux.toml yet", Finding::of("search", Some(Figure::PeakBytes), Status::New))
         },
-        noted("no table of heapledger.toml names it", about("stray", None, Status::Unlisted)),
+        noted("no table of heapledger.toml names it", Finding::of("stray", None, Status::Unlisted)),
     ]
 }
 

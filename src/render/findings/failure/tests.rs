@@ -32,9 +32,9 @@ fn each_kind_of_finding_has_its_own_advice() {
         Finding {
             value: Some(-64),
             note: Some("not in linux.toml yet".into()),
-            ..about("search", Some(Figure::NetBytes), Status::New)
+            ..Finding::of("search", Some(Figure::NetBytes), Status::New)
         },
-        Finding { note: Some("no table names it".into()), ..about("search", None, Status::Breach) },
+        Finding { note: Some("no table names it".into()), ..Finding::of("search", None, Status::Breach) },
     ];
     let expected = "\
 budget \"search\": 3 breaches, 1 unstable, 2 improvements, 1 new
@@ -62,7 +62,7 @@ fn a_warning_is_a_line_about_improvements_and_one_about_new_figures() {
     let new = |figure, value| Finding {
         value: Some(value),
         note: Some("not in linux.toml yet".into()),
-        ..about("search/parse", Some(figure), Status::New)
+        ..Finding::of("search/parse", Some(figure), Status::New)
     };
     let new =
         [new(Figure::Allocs, 3), better.clone(), new(Figure::NetBytes, 0), better.clone(), new(Figure::PeakBytes, 5)];
