@@ -283,9 +283,26 @@ fn more_than_recorded_is_a_breach_and_less_asks_to_be_recorded() {
          entered at   tests/budgets.rs:{search}\n"
     ));
     said.prints("4.88 KiB (5,000 B) over 4.00 KiB (4,096 B) (+904 B, +22.1 %): ceiling at heapledger.toml:");
-    // Recording does not lift a ceiling: the build stays red.
+    // What is worse is recorded only where somebody says why, before any test runs.
+    let before = project.files();
+    for amiss in [&["record", "--breaches"][..], &["record", "search"], &["record", "--reason", "larger hits"]] {
+        project.heapledger(amiss).exits(1).complains("reason").never_prints("running ");
+    }
+    let unknown = ["record", "serch", "--reason", "larger hits"];
+    project.heapledger(&unknown).exits(1).complains("`serch` is no operation with a breach: did you mean `search`?");
     let said = project.heapledger(&["record"]);
-    said.exits(2).prints("2 figures recorded\n");
+    said.exits(2).never_prints(" recorded\n").prints("1 breach: `cargo heapledger review` shows each; ");
+    assert_eq!(
+        row(&said, "allocated_bytes", "search"),
+        "allocated_bytes 5.18 KiB 2.25 KiB ±50 B +2.93 KiB (+130.4 %) breach"
+    );
+    assert_eq!(project.files(), before);
+    // Recording does not lift a ceiling: the build stays red.
+    let said = project.heapledger(&["record", "search", "--reason", "larger hits"]);
+    said.exits(2)
+        .prints("  search allocated_bytes: 2.25 KiB (2,300 B) -> 5.18 KiB (5,300 B) (+2.93 KiB (3,000 B))  breach\n");
+    said.prints("2 figures recorded\n");
+    assert!(recorded(&project).contains("5300 # 5.18 KiB; larger hits\n"));
     assert_eq!(row(&said, "peak_bytes", "search"), "peak_bytes 4.88 KiB <= 4.00 KiB +904 B (+22.1 %) breach");
     turn(&project, "kept", 2000);
     project.heapledger(&["record"]).exits(0).prints("2 figures recorded\n");
@@ -381,8 +398,10 @@ fn improvements_warn_and_fail_where_that_is_asked_for_until_they_are_recorded() 
         assert_eq!(without_dials(&project), committed);
     }
     turn(&project, "kept", 2051);
-    project.heapledger(&["record"]).exits(0).prints(&format!("{figures}: 2 figures recorded\n"));
-    let moved = better.replace("2200 # 2.15 KiB", "2251 # 2.20 KiB").replace("2000 # 1.95 KiB", "2051 # 2.00 KiB");
+    let meant = ["record", "--breaches", "--reason", "longer hits"];
+    project.heapledger(&meant).exits(0).prints(&format!("{figures}: 2 figures recorded\n"));
+    let moved =
+        better.replace("2200 # 2.15 KiB", "2251 # 2.20 KiB; longer hits").replace("2000 # 1.95 KiB", "2051 # 2.00 KiB");
     assert_eq!(recorded(&project), moved);
 
     // A breach is accepted by who says why; it is for people to say what is meant.
@@ -601,6 +620,8 @@ fn ci_writes_nothing_and_prints_a_patch_that_is_accepted_elsewhere() {
     said.prints("\n-----END HEAPLEDGER PATCH-----\nto record this: cargo heapledger accept --from <this log>\n");
     let also = project.heapledger_in(&[CI], &["record"]);
     also.exits(2).prints("\n+\"search\".allocs = 8\n");
+    let meant = ["record", "--breaches", "--reason", "lost"];
+    project.heapledger_in(&[CI], &meant).exits(1).complains("give the reason where its patch is accepted");
     let patch = |said: &Said| {
         let from = said.out.find("-----BEGIN").expect("there is a patch");
         said.out[from..].split("-----END").next().expect("it ends").to_string()
@@ -963,9 +984,9 @@ fn members_of_a_workspace_share_one_policy() {
     project.heapledger(&["test", "--", "-p", "workspace-one"]).exits(0).prints(" not run\n");
     // What a member records leaves the others' figures alone.
     let mut in_two = heapledger(&project.path("two"));
-    in_two.arg("record").env("CARGO_TARGET_DIR", project.path("target"));
+    in_two.args(["record", "two", "--reason", "a box around it"]).env("CARGO_TARGET_DIR", project.path("target"));
     Said::by(in_two).exits(0);
-    assert_eq!(recorded(&project), "\"one\".allocs = 1\n\"two\".allocs = 2\n");
+    assert_eq!(recorded(&project), "\"one\".allocs = 1\n\"two\".allocs = 2 # a box around it\n");
 }
 
 #[test]

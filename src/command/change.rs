@@ -134,7 +134,8 @@ pub(super) fn lock(book: &Book) -> anyhow::Result<File> {
     Ok(file)
 }
 
-/// Records what a run measured, in all its environments, and shows what was recorded otherwise before.
+/// Records all that a run measured, in all its environments, for a policy that begins with it. Shows what was recorded
+/// otherwise before.
 pub(super) fn record_all(book: &Book, run: &Run) -> anyhow::Result<()> {
     let _lock = lock(book)?;
     let changes = Change::all(book, run)?;

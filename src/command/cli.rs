@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::init::{InitOptions, init};
 use super::merge::{MergeOptions, merge};
 use super::project::Project;
-use super::record::record;
+use super::record::{RecordOptions, record};
 use super::review::review;
 use super::self_test::{plant, self_test};
 use super::show::{ShowOptions, show};
@@ -32,7 +32,7 @@ Examples:
   cargo heapledger init                     write heapledger.toml from a first run of all tests
   cargo heapledger test                     run all tests, and judge what they measured
   cargo heapledger test -- --test search    only one test binary
-  cargo heapledger record                   run all tests, and record what they measured
+  cargo heapledger record                   run all tests, and record what they measured, but no breach
   cargo heapledger review                   look at what changed, figure by figure
   cargo heapledger accept                   record what is better, and leave what is worse
   cargo heapledger show report.json         look at a report that a program stored
@@ -74,9 +74,10 @@ enum Command {
     /// Run the tests, and record what they measured.
     ///
     /// Writes one file for each environment (target, profile, inner allocator, version of rustc). Figures within their
-    /// tolerance stay as they are, all others are recorded, be they better or worse, and listed. In CI nothing is
-    /// written: the patch is printed instead.
-    Record(TestOptions),
+    /// tolerance stay as they are; what is better or new is recorded, and listed. A breach is recorded only where its
+    /// operation is named, or all are asked for, and with a reason, which is written beside the figure. In CI nothing
+    /// is written: the patch is printed instead.
+    Record(RecordOptions),
     /// Look at what the last run measured otherwise than recorded, and decide figure by figure.
     ///
     /// Shows of each figure whether it is better or worse, where it is recorded, what grew, and the policy's reason. A

@@ -17,6 +17,8 @@ mod last_run;
 /// Judging a run, and what the command exits with because of it.
 mod outcome;
 
+/// Breaches that somebody asks to have recorded.
+mod breaches;
 /// What is recorded, and what is to be.
 mod change;
 /// Logs of CI, read for the patches in them.

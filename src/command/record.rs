@@ -1,6 +1,11 @@
-//! `cargo heapledger record`: runs the tests, and records what they measured. In CI it prints patches instead.
+//! `cargo heapledger record`: runs the tests, and records what they measured, of breaches only those that are asked
+//! for. In CI it prints patches instead.
 
-use super::change::record_all;
+use anyhow::bail;
+use clap::Args;
+
+use super::breaches::BreachOptions;
+use super::change::{Change, lock, nothing_to_record};
 use super::collect::run_tests;
 use super::conclude::{end, show};
 use super::exit::Exit;
@@ -11,28 +16,43 @@ use super::project::{Project, in_ci};
 use super::terminal::complain;
 use super::test::TestOptions;
 
+#[derive(Args)]
+pub(super) struct RecordOptions {
+    #[command(flatten)]
+    breaches: BreachOptions,
+    #[command(flatten)]
+    tests: TestOptions,
+}
+
 /// `cargo heapledger record`.
-pub(super) fn record(project: &Project, asked: &TestOptions) -> anyhow::Result<Exit> {
+pub(super) fn record(project: &Project, RecordOptions { breaches, tests }: &RecordOptions) -> anyhow::Result<Exit> {
     let book = project.book()?;
-    let ran = run_tests(project, Some(&book), &asked.cargo_run(true))?;
+    // Whoever asks amiss is to know before all tests run.
+    breaches.reason()?;
+    if in_ci() && breaches.any() {
+        bail!("in CI nothing is written: give the reason where its patch is accepted, `accept --from LOG`");
+    }
+    let ran = run_tests(project, Some(&book), &tests.cargo_run(true))?;
     keep(project, &ran.run);
     // What is wrong besides what is recorded now must be seen.
     let judged = Outcome::of(&book, &ran, false)?;
     if !ran.passed || judged.exit() == Exit::Blind {
-        show(&judged, project, &asked.show, &ran.run)?;
+        show(&judged, project, &tests.show, &ran.run)?;
         complain(&format!("nothing was recorded: {}", if ran.passed { "see above" } else { "tests failed" }));
         return end(&judged);
     }
-    if in_ci() {
+    let outcome = if in_ci() {
         print_patches(&book, &ran.run)?;
+        judged
     } else {
-        record_all(&book, &ran.run)?;
-    }
-    let book = project.book()?;
-    let outcome = match in_ci() {
-        true => judged,
-        false => Outcome::of(&book, &ran, false)?,
+        let _lock = lock(&book)?;
+        let mut changes = Change::all(&book, &ran.run)?;
+        breaches.record(&book, &mut changes)?;
+        if changes.is_empty() {
+            nothing_to_record(ran.run.complete)?;
+        }
+        Outcome::of(&project.book()?, &ran, false)?
     };
-    show(&outcome, project, &asked.show, &ran.run)?;
+    show(&outcome, project, &tests.show, &ran.run)?;
     end(&outcome)
 }
