@@ -7,7 +7,7 @@ mod common;
 use std::hint::black_box;
 
 use common::alone;
-use heapledger::{CallStackKind, Origin, Report, ReportedStack, capture, measure, report, snapshot};
+use heapledger::{CallStackKind, Origin, Report, ReportedStack, SizeClass, capture, measure, report, snapshot};
 use serde_json::{Value, json};
 
 #[global_allocator]
@@ -146,6 +146,80 @@ fn a_report_of_schema_1_is_read_and_has_no_stacks() {
     drop(kept);
 }
 
+fn classes(of: &[SizeClass]) -> Vec<(u64, u64, i64, i64)> {
+    Vec::from_iter(of.iter().map(|class| (class.min_size, class.allocs, class.live_blocks, class.live_bytes)))
+}
+
+#[test]
+fn a_report_has_the_sizes_that_its_snapshot_has_also_stored_and_added_up() {
+    let _alone = alone();
+    let _capture = capture("sized");
+    let (kept, _) = measure("sized", || [block(300), block(5_000), measure("below", || block(310)).0]);
+    measure("sized", || drop(block(40)));
+    let expected = [(32, 1, 0, 0), (256, 2, 2, 610), (4_096, 1, 1, 5_000)];
+    let snapshot = snapshot();
+    let one = snapshot.report();
+    assert_eq!(classes(&snapshot.size_classes("sized")), expected);
+    for report in [&one, &stored(&one)] {
+        assert_eq!(report.size_classes("sized"), snapshot.size_classes("sized"));
+        assert_eq!(classes(&report.size_classes("sized/below")), [(256, 1, 1, 310)]);
+        assert_eq!(report.size_classes("(heapledger)"), []);
+        assert!(format!("{report}").contains("\nsizes of what lives: 1 x 4..8 KiB, 2 x 256..512 B\n"), "{report}");
+    }
+    let mut both = stored(&one);
+    both.merge(&one).expect("nothing overflows");
+    let twice = expected.map(|(size, allocs, blocks, bytes)| (size, 2 * allocs, 2 * blocks, 2 * bytes));
+    assert_eq!(classes(&both.size_classes("sized")), twice);
+    drop(kept);
+    let since = (heapledger::snapshot() - snapshot).report();
+    assert_eq!(classes(&stored(&since).size_classes("sized")), [(256, 0, -2, -610), (4_096, 0, -1, -5_000)]);
+}
+
+#[test]
+fn what_is_estimated_is_marked_and_says_of_how_many_samples() {
+    let _alone = alone();
+    let kept = {
+        let _capture = capture("estimated").every(4_096).seed(1);
+        measure("estimated", || Vec::from_iter((0..1_000).map(|_| block(100)))).0
+    };
+    let one = report();
+    let samples = |of: &Report| of.stacks("estimated").iter().map(|stack| stack.samples.unwrap_or(0)).sum::<u64>();
+    let by_address = snapshot().stacks("estimated").iter().map(|stack| stack.samples.unwrap_or(0)).sum::<u64>();
+    assert!(by_address > 2, "{by_address}");
+    let mut both = stored(&one);
+    assert_eq!((samples(&one), samples(&both)), (by_address, by_address));
+    let said = |of: &Report| {
+        let text = of.to_string();
+        let at = |what: &str| text.lines().find(|line| line.contains(what)).map(str::trim).unwrap_or("").to_string();
+        (at(" block <- "), at("estimated from"), text)
+    };
+    let (line, note, text) = said(&both);
+    assert!(line.starts_with('~') && line.matches('~').count() == 3, "{text}");
+    assert_eq!(note, format!("~ estimated from {by_address} samples, one every 4.00 KiB"));
+    both.merge(&one).expect("nothing overflows");
+    assert_eq!(samples(&both), 2 * by_address);
+    let exact = {
+        let _capture = capture("exact");
+        measure("exact", || block(64)).0
+    };
+    let both = said(&report()).2;
+    let of_exact = both.split("call stacks of exact").nth(1).and_then(|text| text.split("\n\n").next());
+    assert!(!of_exact.expect("it was captured").contains('~'), "{both}");
+    // What a report of before says of neither is exact, and has no sizes.
+    let mut old: Value = serde_json::from_str(&one.to_json()).expect("a report is JSON");
+    for of in old["stacks"]["operations"].as_array_mut().expect("they are a list") {
+        let of = of.as_object_mut().expect("it is an object");
+        of.retain(|name, _| name == "path" || name == "stacks");
+        for stack in of["stacks"].as_array_mut().expect("they are a list") {
+            stack.as_object_mut().expect("it is an object").remove("samples");
+        }
+    }
+    let old = Report::from_json(&old.to_string()).expect("it can be read");
+    assert_eq!(old.size_classes("estimated"), []);
+    assert!(old.stacks("estimated").iter().all(|stack| stack.samples.is_none()));
+    drop((kept, exact));
+}
+
 /// A report in which `count` operations have one stack each, and no two stacks are alike.
 fn large(count: u32) -> String {
     let mut file: Value = serde_json::from_str(&report().to_json()).expect("a report is JSON");
@@ -204,6 +278,7 @@ fn what_cannot_be_in_a_report_is_an_error_that_says_what() {
     let at = good["stacks"]["operations"].as_array().expect("they are a list");
     let at = at.iter().position(|one| one["path"] == "hostile").expect("it was captured");
     let charged = format!("/stacks/operations/{at}/stacks");
+    let sizes = format!("/stacks/operations/{at}/sizes");
     let own = |name: &str| good["stacks"].pointer(name).expect("it is there").clone();
     for (place, value, complaint) in [
         ("/stacks", json!(7), "invalid type"),
@@ -222,6 +297,15 @@ fn what_cannot_be_in_a_report_is_an_error_that_says_what() {
         (&format!("{charged}/0/allocated_bytes"), json!(41), "\"hostile\" allocated more than the operation"),
         (&format!("{charged}/0/allocs"), json!(u64::MAX), "\"hostile\" overflow when they are added up"),
         (&format!("/stacks/operations/{at}/path"), json!("nowhere"), "\"nowhere\" belong to no row"),
+        (&format!("{charged}/0/samples"), json!(-1), "invalid value"),
+        (&format!("{sizes}/0/min_size"), json!(9), "\"hostile\" has blocks of 9 B, which is no class"),
+        (&format!("{sizes}/0/min_size"), json!(0), "\"hostile\" has blocks of 0 B, which is no class"),
+        (&format!("{sizes}/0/min_size"), json!(1_u64 << 63), "which is no class"),
+        (&format!("{sizes}/0/min_size"), json!(16), "\"hostile\" has blocks of 16 B twice"),
+        (&format!("{sizes}/0/allocs"), json!(3), "sizes of operation \"hostile\" allocated more than the operation"),
+        (&format!("{sizes}/0/allocated_bytes"), json!(41), "\"hostile\" allocated more than the operation"),
+        (&format!("{sizes}/0/live_blocks"), json!(i64::MAX), "\"hostile\" overflow when they are added up"),
+        (&format!("/stacks/operations/{at}/sampled_every"), json!(7), "invalid type"),
     ] {
         let mut file = good.clone();
         *file.pointer_mut(place).unwrap_or_else(|| panic!("there is no {place}")) = value;

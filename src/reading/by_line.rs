@@ -37,13 +37,18 @@ pub(super) fn stacks_of(lines: impl Iterator<Item = LineReading>) -> BTreeMap<St
     stacks
 }
 
-/// What each class of sizes has, the smallest first.
-pub(super) fn by_class(lines: impl Iterator<Item = LineReading>) -> Vec<SizeClass> {
+/// What each class of sizes has in which anything moved.
+pub(super) fn by_class(lines: impl Iterator<Item = LineReading>) -> BTreeMap<ClassId, LineSums> {
     let mut classes: BTreeMap<ClassId, LineSums> = BTreeMap::new();
     for line in lines {
         let known = classes.entry(line.key.class).or_default();
         *known = known.plus(&line.since);
     }
-    let moved = classes.iter().filter(|(_, sums)| sums.moved());
-    moved.map(|(class, sums)| SizeClass::new(*class, sums)).collect()
+    classes.retain(|_, sums| sums.moved());
+    classes
+}
+
+/// The classes as people read them, the smallest first.
+pub(super) fn size_classes(classes: &BTreeMap<ClassId, LineSums>) -> Vec<SizeClass> {
+    classes.iter().map(|(class, sums)| SizeClass::new(*class, sums)).collect()
 }

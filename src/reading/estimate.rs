@@ -20,6 +20,17 @@ pub(super) struct Estimate {
     pub(super) samples: Option<u64>,
 }
 
+impl Estimate {
+    /// The sum; `None` where it overflows.
+    pub(super) fn checked_plus(&self, other: &Self) -> Option<Self> {
+        let samples = match (self.samples, other.samples) {
+            (Some(one), Some(other)) => Some(one.checked_add(other)?),
+            (one, other) => one.or(other),
+        };
+        Some(Self { sums: self.sums.checked_plus(&other.sums)?, samples })
+    }
+}
+
 /// What one stack has in one class of sizes: the blocks that are asked for, all blocks and resizes, and their bytes.
 #[derive(Clone, Copy, Default)]
 struct Sampled {

@@ -9,6 +9,8 @@ mod by_build_id;
 mod by_line;
 /// One call stack in a snapshot.
 mod call_stack;
+/// What was charged to the stacks and the sizes of each operation.
+mod charged;
 /// Where figures were measured.
 mod environment;
 /// From samples to what each call stack has.

@@ -6,6 +6,7 @@ use super::arrange::{arrange, merge_by_path};
 #[cfg(doc)]
 use super::call_stack::CallStackKind;
 use super::row::Row;
+use super::size_class::SizeClass;
 use super::snapshot::{Snapshot, snapshot};
 use super::stacks::{ReportedStack, Stacks};
 use crate::record::{BOUND, Own, quietly};
@@ -85,7 +86,7 @@ impl Snapshot {
             let mut rows = merge_by_path(rows).unwrap_or_default();
             arrange(&mut rows);
             let problem = self.check().err();
-            let stacks = Stacks::of(&self.charged_to_stacks(&wanted), &Vec::from_iter(sources_of(&rows)));
+            let stacks = Stacks::of(self.charged(&wanted), &Vec::from_iter(sources_of(&rows)));
             Data {
                 processes: 1,
                 difference: self.is_difference(),
@@ -156,6 +157,22 @@ impl Report {
     /// ```
     pub fn stacks(&self, path: &str) -> Vec<ReportedStack<'_>> {
         self.0.stacks(path)
+    }
+
+    /// How large the blocks are that the operations at and below `path` own and have allocated, as
+    /// [`Snapshot::size_classes`] tells: exact, and known of what was allocated or resized while a
+    /// [`capture`](crate::capture) went on.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let _capture = heapledger::capture("index_build");
+    /// let (kept, _) = heapledger::measure("index_build", || vec![0u8; 5000]);
+    /// let sizes = heapledger::report().size_classes("index_build");
+    /// assert_eq!((sizes[0].min_size, sizes[0].live_blocks), (4096, 1));
+    /// # drop(kept);
+    /// ```
+    pub fn size_classes(&self, path: &str) -> Vec<SizeClass> {
+        self.0.size_classes(path)
     }
 
     /// The sum of all operations; its peak is the process's own.
@@ -283,9 +300,23 @@ impl Data {
     /// What [`Report::stacks`] says.
     pub(crate) fn stacks(&self, path: &str) -> Vec<ReportedStack<'_>> {
         let row = self.rows.iter().find(|row| row.path == path);
-        let is_within = |one: &str| one.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        row.map(|row| self.stacks.within(&row.total, is_within)).unwrap_or_default()
+        row.map(|row| self.stacks.within(&row.total, within(path))).unwrap_or_default()
     }
+
+    /// What [`Report::size_classes`] says.
+    pub(crate) fn size_classes(&self, path: &str) -> Vec<SizeClass> {
+        self.stacks.sizes_within(within(path))
+    }
+
+    /// How many bytes lie between two samples of the operations at and below a path, where they were sampled.
+    pub(crate) fn sampled_every(&self, path: &str) -> BTreeSet<u64> {
+        self.stacks.every_within(within(path))
+    }
+}
+
+/// Whether a path is that one, or below it.
+fn within(path: &str) -> impl Fn(&str) -> bool {
+    move |one| one.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]

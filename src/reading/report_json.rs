@@ -170,17 +170,30 @@ pub(crate) fn check(data: &mut Data) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses stacks of an operation that is not there, or that allocated more than it.
+/// Refuses stacks and sizes of an operation that is not there, or that allocated more than it.
 fn check_stacks(data: &Data) -> Result<(), Error> {
     let rows: HashMap<&str, &Row> = data.rows.iter().map(|row| (row.path.as_str(), row)).collect();
-    for (path, stacks) in &data.stacks.operations {
-        let wrong = |what: &str| unreadable(format!("the report's stacks of operation {:?} {what}", beginning(path)));
-        let row = rows.get(path.as_str()).ok_or_else(|| wrong("belong to no row"))?;
-        let sum = stacks.values().try_fold(LineSums::default(), |sum, one| sum.checked_plus(one));
-        let sum = sum.ok_or_else(|| wrong("overflow when they are added up"))?;
-        if sum.allocs > row.own.allocs || sum.allocated_bytes > row.own.allocated_bytes {
-            return Err(wrong("allocated more than the operation"));
-        }
+    for (path, of) in &data.stacks.operations {
+        let row = rows.get(path.as_str());
+        let by_stack = of.stacks.values().map(|found| &found.sums);
+        check_sums("stacks", path, row.copied(), by_stack)?;
+        check_sums("sizes", path, row.copied(), of.sizes.values())?;
+    }
+    Ok(())
+}
+
+fn check_sums<'a>(
+    of: &str,
+    path: &str,
+    row: Option<&Row>,
+    mut all: impl Iterator<Item = &'a LineSums>,
+) -> Result<(), Error> {
+    let wrong = |what: &str| unreadable(format!("the report's {of} of operation {:?} {what}", beginning(path)));
+    let row = row.ok_or_else(|| wrong("belong to no row"))?;
+    let sum = all.try_fold(LineSums::default(), |sum, one| sum.checked_plus(one));
+    let sum = sum.ok_or_else(|| wrong("overflow when they are added up"))?;
+    if sum.allocs > row.own.allocs || sum.allocated_bytes > row.own.allocated_bytes {
+        return Err(wrong("allocated more than the operation"));
     }
     Ok(())
 }

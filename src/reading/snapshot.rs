@@ -5,19 +5,17 @@
 //! stands still in the middle of recording: then its own shard does not balance. Or the ledger is wrong. Snapshots are
 //! the ledger's own memory, also when they are dropped.
 
-use std::collections::BTreeMap;
 use std::ops::Sub;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::by_line::{by_class, by_stack, stacks_of};
+use super::by_line::{by_class, by_stack, size_classes};
 use super::call_stack::CallStack;
-use super::estimate::Estimate;
 use super::pass::{Pass, SPARE_ROOM, foreign_blocks};
 use super::row::Row;
 use super::size_class::SizeClass;
 use super::sums::{LineReading, LineSums, Sums};
-use crate::record::{self, Own, StackId, TAKEN};
+use crate::record::{self, Own, TAKEN};
 use crate::registry;
 use crate::words::{Cause, Counts, Error, FOREIGN, Node, OperationId, Site, Tally};
 
@@ -157,6 +155,11 @@ impl Snapshot {
         Some(self.row(node, &own, total.tally(own.peak)))
     }
 
+    /// The path of an operation that is in it.
+    pub(super) fn path_of(&self, operation: OperationId) -> Option<String> {
+        Some(self.0.nodes.get(operation.index())?.path())
+    }
+
     /// Every operation that was made, alone: its total is its own. Several may have one path.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static Node, Row)> {
         self.sums().map(|(node, own)| (node, self.row(node, &own, own.tally())))
@@ -245,11 +248,11 @@ impl Snapshot {
 
     /// The same of the operations that are `wanted`.
     pub(crate) fn size_classes_of(&self, wanted: impl Fn(&Node) -> bool) -> Vec<SizeClass> {
-        by_class(self.lines_of(wanted))
+        size_classes(&by_class(self.lines_of(wanted)))
     }
 
     /// What was charged to lines of the operations that are `wanted`.
-    fn lines_of(&self, wanted: impl Fn(&Node) -> bool) -> impl Iterator<Item = LineReading> {
+    pub(super) fn lines_of(&self, wanted: impl Fn(&Node) -> bool) -> impl Iterator<Item = LineReading> {
         let wanted = Vec::from_iter(self.0.nodes.iter().map(|node| wanted(node)));
         let lines = self.0.pass.lines.iter().enumerate().filter_map(|(at, since)| {
             let key = record::line(at)?;
@@ -258,20 +261,6 @@ impl Snapshot {
             Some(LineReading { key, every, before, since: *since })
         });
         lines.filter(move |line| wanted.get(line.key.operation.index()) == Some(&true))
-    }
-
-    /// What was charged to stacks and moved, of the operations that are `wanted`: each with the operation's path.
-    pub(super) fn charged_to_stacks(&self, wanted: impl Fn(&Node) -> bool) -> Vec<(String, StackId, Estimate)> {
-        registry::look_at_modules();
-        let mut by_operation: BTreeMap<OperationId, Vec<LineReading>> = BTreeMap::new();
-        self.lines_of(wanted).for_each(|line| by_operation.entry(line.key.operation).or_default().push(line));
-        let mut charged = Vec::new();
-        for (operation, lines) in by_operation {
-            let path = self.0.nodes.get(operation.index()).map(|node| node.path()).unwrap_or_default();
-            let stacks = stacks_of(lines.into_iter()).into_iter().filter(|(_, found)| found.sums.moved());
-            charged.extend(stacks.map(|(stack, found)| (path.clone(), stack, found)));
-        }
-        charged
     }
 
     /// The whole process: every operation, the unattributed and the ledger's own included. Its peak is the process's

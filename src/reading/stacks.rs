@@ -4,14 +4,17 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::call_stack::{CallStack, CallStackKind};
+use super::by_line::size_classes;
+use super::call_stack::{CallStackKind, addresses_of};
+use super::charged::Charged;
 use super::estimate::Estimate;
+use super::size_class::SizeClass;
 use super::sums::LineSums;
 use crate::record::StackId;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 use crate::symbols::InModule;
 use crate::symbols::{CallFrame, symbolized};
-use crate::words::Tally;
+use crate::words::{ClassId, Tally};
 
 /// The call stacks of all operations. Two that say the same are equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,8 +23,50 @@ pub(crate) struct Stacks {
     pub(super) frames: Vec<CallFrame>,
     /// In order, each once.
     pub(super) stacks: Vec<FrameList>,
-    /// By path: what the operation alone did, by the place of the stack above.
-    pub(super) operations: BTreeMap<String, BTreeMap<u32, LineSums>>,
+    /// By path.
+    pub(super) operations: BTreeMap<String, StacksOfOne>,
+}
+
+/// What one operation alone did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct StacksOfOne {
+    /// By the place of the stack in the table of stacks.
+    pub(super) stacks: BTreeMap<u32, Estimate>,
+    /// By class of sizes. A report of another version may not have them.
+    pub(super) sizes: BTreeMap<ClassId, LineSums>,
+    /// Where samples alone were captured: how many bytes lie between two on average, of each process.
+    pub(super) every: BTreeSet<u64>,
+}
+
+impl StacksOfOne {
+    /// The same with each stack at another place; `None` where figures overflow.
+    fn moved(self, place: impl Fn(u32) -> u32) -> Option<Self> {
+        let mut moved = Self { stacks: BTreeMap::new(), ..self };
+        for (stack, found) in self.stacks {
+            moved.charge(place(stack), &found)?;
+        }
+        Some(moved)
+    }
+
+    /// Adds what was found of one stack.
+    fn charge(&mut self, stack: u32, more: &Estimate) -> Option<()> {
+        let known = self.stacks.entry(stack).or_default();
+        *known = known.checked_plus(more)?;
+        Some(())
+    }
+
+    /// The sum of two whose stacks are in the same table; `None` where figures overflow.
+    fn plus(mut self, other: Self) -> Option<Self> {
+        for (stack, more) in other.stacks {
+            self.charge(stack, &more)?;
+        }
+        for (class, more) in other.sizes {
+            let known = self.sizes.entry(class).or_default();
+            *known = known.checked_plus(&more)?;
+        }
+        self.every.extend(other.every);
+        Some(self)
+    }
 }
 
 /// One stack.
@@ -33,7 +78,7 @@ pub(super) struct FrameList {
 }
 
 /// What one call stack allocated, and what of it lives: one of those that [`Report::stacks`](crate::Report::stacks)
-/// tells of. The figures are those of [`CallStack`].
+/// tells of. The figures are those of [`CallStack`](crate::CallStack).
 ///
 /// ```
 /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -56,36 +101,44 @@ pub struct ReportedStack<'a> {
     pub live_bytes: i64,
     /// How much is known of where that is.
     pub kind: CallStackKind,
+    /// Where the operation was [sampled](crate::Capture::every): of how many samples the figures are an estimate.
+    /// `None` where they are exact.
+    pub samples: Option<u64>,
     /// The functions on it, innermost first: those of heapledger, of std's allocation functions, and of the code that
     /// asked for the memory.
     pub frames: Vec<&'a CallFrame>,
 }
 
 impl Stacks {
-    /// What was charged to stacks, each with the path of its operation, and the functions on them. `sources` are files
-    /// of the workspace.
-    pub(super) fn of(charged: &[(String, StackId, Estimate)], sources: &[&str]) -> Self {
-        let ids = BTreeSet::from_iter(charged.iter().map(|(_, id, _)| *id));
-        let stacks = Vec::from_iter(ids.iter().map(|id| CallStack::new(Some(*id), &Estimate::default())));
+    /// What was charged to operations, and the functions on its stacks. `sources` are files of the workspace.
+    pub(super) fn of(charged: Vec<Charged>, sources: &[&str]) -> Self {
+        let ids = BTreeSet::from_iter(charged.iter().flat_map(|one| one.stacks.keys().copied()));
+        let stacks = Vec::from_iter(ids.iter().map(|id| addresses_of(*id)));
         let mut made = Self::default();
         // The frames of an address stand in a row.
         let mut of_address = HashMap::new();
-        for (address, frames) in symbolized(stacks.iter().flat_map(|stack| stack.addresses().iter().copied()), sources)
-        {
+        for (address, frames) in symbolized(stacks.iter().flat_map(|(_, addresses)| addresses).copied(), sources) {
             let first = made.frames.len() as u32;
             made.frames.extend(frames);
             of_address.insert(address, first..made.frames.len() as u32);
         }
-        made.stacks.extend(stacks.iter().map(|stack| {
-            let frames = stack.addresses().iter().filter_map(|address| of_address.get(address).cloned()).flatten();
-            FrameList { kind: stack.kind, frames: frames.collect() }
+        made.stacks.extend(stacks.iter().map(|(kind, addresses)| {
+            let frames = addresses.iter().filter_map(|address| of_address.get(address).cloned()).flatten();
+            FrameList { kind: *kind, frames: frames.collect() }
         }));
         let places: BTreeMap<StackId, u32> = ids.into_iter().zip(0..).collect();
-        for (path, id, found) in charged {
-            let known = made.operations.entry(path.clone()).or_default().entry(places[id]).or_default();
-            *known = known.plus(&LineSums { reallocs: 0, ..found.sums });
+        for Charged { path, stacks, sizes, every } in charged {
+            let stacks = stacks.into_iter().map(|(id, found)| (places[&id], found)).collect();
+            made.add(path, StacksOfOne { stacks, sizes, every });
         }
         made.arranged().unwrap_or_default()
+    }
+
+    /// Adds what an operation did on stacks that are in the table; `None` where figures overflow.
+    fn add(&mut self, path: String, of: StacksOfOne) -> Option<()> {
+        let known = self.operations.entry(path).or_default();
+        *known = std::mem::take(known).plus(of)?;
+        Some(())
     }
 
     /// The same with every frame and every stack once, and in order; `None` where figures overflow.
@@ -96,15 +149,9 @@ impl Stacks {
             stack
         });
         let (stacks, stack_at) = sorted(renumbered.collect());
-        let mut operations = BTreeMap::new();
-        for (path, of) in self.operations {
-            let mut sums: BTreeMap<u32, LineSums> = BTreeMap::new();
-            for (stack, more) in of {
-                let known = sums.entry(stack_at[stack as usize]).or_default();
-                *known = known.checked_plus(&more)?;
-            }
-            operations.insert(path, sums);
-        }
+        let operations = self.operations.into_iter();
+        let operations = operations.map(|(path, of)| Some((path, of.moved(|stack| stack_at[stack as usize])?)));
+        let operations = operations.collect::<Option<_>>()?;
         Some(Self { frames, stacks, operations })
     }
 
@@ -147,32 +194,45 @@ impl Stacks {
             frames: stack.frames.iter().map(|frame| frames + frame).collect(),
         }));
         for (path, of) in &other.operations {
-            sum.operations.entry(path.clone()).or_default().extend(of.iter().map(|(at, sums)| (stacks + at, *sums)));
+            sum.add(path.clone(), of.clone().moved(|at| stacks + at)?)?;
         }
         sum.arranged()
     }
 
     /// Each stack of the operations that are `wanted`, and what of their `total` is on none.
     pub(super) fn within(&self, total: &Tally, wanted: impl Fn(&str) -> bool) -> Vec<ReportedStack<'_>> {
-        let mut sums: BTreeMap<u32, LineSums> = BTreeMap::new();
-        for (at, of_one) in self.operations.iter().filter(|(path, _)| wanted(path)).flat_map(|(_, of)| of) {
-            let known = sums.entry(*at).or_default();
-            *known = known.plus(of_one);
-        }
-        let rest = sums.values().fold(LineSums::of_tally(total), |rest, sums| rest.minus(sums));
-        let captured = sums.iter().map(|(at, sums)| {
+        let found = self.sum_of(wanted).stacks;
+        let captured = found.values().fold(LineSums::default(), |sum, one| sum.plus(&one.sums));
+        let rest = Estimate { sums: LineSums::of_tally(total).minus(&captured), samples: None };
+        let captured = found.iter().map(|(at, found)| {
             let stack = &self.stacks[*at as usize];
             let frames = stack.frames.iter().map(|frame| &self.frames[*frame as usize]).collect();
-            (stack.kind, frames, sums)
+            (stack.kind, frames, found)
         });
         let all = captured.chain([(CallStackKind::NotCaptured, Vec::new(), &rest)]);
-        let moved = all.filter(|(_, _, sums)| sums.moved());
-        let mut all = Vec::from_iter(moved.map(|(kind, frames, sums)| {
+        let moved = all.filter(|(_, _, found)| found.sums.moved());
+        let mut all = Vec::from_iter(moved.map(|(kind, frames, Estimate { sums, samples })| {
             let LineSums { allocs, allocated_bytes, live_blocks, live_bytes, .. } = *sums;
-            ReportedStack { allocs, allocated_bytes, live_blocks, live_bytes, kind, frames }
+            ReportedStack { allocs, allocated_bytes, live_blocks, live_bytes, kind, samples: *samples, frames }
         }));
         all.sort_by_key(|stack| Reverse((stack.live_bytes, stack.allocated_bytes)));
         all
+    }
+
+    /// Each class of sizes of the operations that are `wanted`.
+    pub(super) fn sizes_within(&self, wanted: impl Fn(&str) -> bool) -> Vec<SizeClass> {
+        size_classes(&self.sum_of(wanted).sizes)
+    }
+
+    /// How many bytes lie between two samples of the operations that are `wanted`.
+    pub(super) fn every_within(&self, wanted: impl Fn(&str) -> bool) -> BTreeSet<u64> {
+        self.sum_of(wanted).every
+    }
+
+    /// What the operations that are `wanted` did together: no figures of a report that was checked overflow.
+    fn sum_of(&self, wanted: impl Fn(&str) -> bool) -> StacksOfOne {
+        let of = self.operations.iter().filter(|(path, _)| wanted(path)).map(|(_, of)| of.clone());
+        of.fold(StacksOfOne::default(), |sum, of| sum.plus(of).unwrap_or_default())
     }
 
     /// The outermost operations of which stacks are known.

@@ -1,17 +1,18 @@
 //! The call stacks of a report as JSON, and back: one object with a table for each kind of thing, in which others name
 //! it by its place. `null` where there are none.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::call_stack::CallStackKind;
-use super::stacks::{FrameList, Stacks};
+use super::estimate::Estimate;
+use super::stacks::{FrameList, Stacks, StacksOfOne};
 use super::sums::LineSums;
 use crate::symbols::{CallFrame, InModule, Origin};
-use crate::words::json_object;
+use crate::words::{ClassId, json_object};
 
 /// The tables.
 #[derive(Default)]
@@ -84,9 +85,12 @@ json_object!(StackEntry { kind, frames });
 struct OperationEntry {
     path: String,
     stacks: Vec<ChargedEntry>,
+    sizes: Vec<SizeEntry>,
+    /// Where samples alone were captured: how many bytes lie between two on average.
+    sampled_every: BTreeSet<u64>,
 }
 
-json_object!(OperationEntry { path, stacks });
+json_object!(OperationEntry { path, stacks, sizes or Vec::new(), sampled_every or BTreeSet::new() });
 
 /// What an operation alone did on one stack.
 struct ChargedEntry {
@@ -96,9 +100,23 @@ struct ChargedEntry {
     allocated_bytes: u64,
     live_blocks: i64,
     live_bytes: i64,
+    /// Of how many samples the figures are an estimate.
+    samples: Option<u64>,
 }
 
-json_object!(ChargedEntry { stack, allocs, allocated_bytes, live_blocks, live_bytes });
+json_object!(ChargedEntry { stack, allocs, allocated_bytes, live_blocks, live_bytes, samples or None });
+
+/// What an operation alone did in one class of sizes.
+struct SizeEntry {
+    /// A power of two. The class reaches up to less than twice of it.
+    min_size: u64,
+    allocs: u64,
+    allocated_bytes: u64,
+    live_blocks: i64,
+    live_bytes: i64,
+}
+
+json_object!(SizeEntry { min_size, allocs, allocated_bytes, live_blocks, live_bytes });
 
 impl Serialize for Stacks {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -152,18 +170,10 @@ impl Tables {
         let stacks = of.stacks.iter();
         let stacks =
             stacks.map(|stack| StackEntry { kind: kind_name(stack.kind).into(), frames: stack.frames.clone() });
-        let charged = |(&stack, sums): (&u32, &LineSums)| {
-            let LineSums { allocs, allocated_bytes, live_blocks, live_bytes, .. } = *sums;
-            ChargedEntry { stack, allocs, allocated_bytes, live_blocks, live_bytes }
-        };
-        let operations = of
-            .operations
-            .iter()
-            .map(|(path, stacks)| OperationEntry { path: path.clone(), stacks: stacks.iter().map(charged).collect() });
         Self {
             frames,
             stacks: stacks.collect(),
-            operations: operations.collect(),
+            operations: of.operations.iter().map(|(path, of)| OperationEntry::of(path, of)).collect(),
             strings: strings.1,
             origins: origins.1,
             modules: modules.1,
@@ -196,21 +206,51 @@ impl Tables {
         };
         let stacks = self.stacks.into_iter().map(stack).collect::<Result<Vec<_>, _>>()?;
         let mut operations = BTreeMap::new();
-        for OperationEntry { path, stacks: charged } in self.operations {
-            let mut of = BTreeMap::new();
-            for ChargedEntry { stack, allocs, allocated_bytes, live_blocks, live_bytes } in charged {
-                found(&stacks, "stack", stack)?;
-                let sums = LineSums { allocs, allocated_bytes, reallocs: 0, live_blocks, live_bytes };
-                if of.insert(stack, sums).is_some() {
-                    return Err(format!("operation {path:?} has stack {stack} twice"));
-                }
-            }
+        for entry in self.operations {
+            let (path, of) = entry.stacks_of_one(&stacks)?;
             if operations.insert(path.clone(), of).is_some() {
                 return Err(format!("the stacks of operation {path:?} are there twice"));
             }
         }
         let stacks = Stacks { frames, stacks, operations };
         stacks.arranged().ok_or_else(|| "the figures of stacks overflow when they are added up".into())
+    }
+}
+
+impl OperationEntry {
+    fn of(path: &str, of: &StacksOfOne) -> Self {
+        let stacks = of.stacks.iter().map(|(&stack, Estimate { sums, samples })| {
+            let LineSums { allocs, allocated_bytes, live_blocks, live_bytes, .. } = *sums;
+            ChargedEntry { stack, allocs, allocated_bytes, live_blocks, live_bytes, samples: *samples }
+        });
+        let sizes = of.sizes.iter().map(|(class, sums)| {
+            let LineSums { allocs, allocated_bytes, live_blocks, live_bytes, .. } = *sums;
+            SizeEntry { min_size: class.smallest(), allocs, allocated_bytes, live_blocks, live_bytes }
+        });
+        let (stacks, sizes) = (stacks.collect(), sizes.collect());
+        Self { path: path.into(), stacks, sizes, sampled_every: of.every.clone() }
+    }
+
+    fn stacks_of_one(self, table: &[FrameList]) -> Result<(String, StacksOfOne), String> {
+        let path = self.path;
+        let mut of = StacksOfOne { every: self.sampled_every, ..StacksOfOne::default() };
+        for ChargedEntry { stack, allocs, allocated_bytes, live_blocks, live_bytes, samples } in self.stacks {
+            found(table, "stack", stack)?;
+            let sums = LineSums { allocs, allocated_bytes, reallocs: 0, live_blocks, live_bytes };
+            if of.stacks.insert(stack, Estimate { sums, samples }).is_some() {
+                return Err(format!("operation {path:?} has stack {stack} twice"));
+            }
+        }
+        for SizeEntry { min_size, allocs, allocated_bytes, live_blocks, live_bytes } in self.sizes {
+            let class = ClassId::beginning_with(min_size);
+            let class =
+                class.ok_or_else(|| format!("operation {path:?} has blocks of {min_size} B, which is no class"))?;
+            let sums = LineSums { allocs, allocated_bytes, reallocs: 0, live_blocks, live_bytes };
+            if of.sizes.insert(class, sums).is_some() {
+                return Err(format!("operation {path:?} has blocks of {min_size} B twice"));
+            }
+        }
+        Ok((path, of))
     }
 }
 

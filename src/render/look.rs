@@ -23,8 +23,9 @@ impl Look {
         if self.exact { exact(bytes) } else { Bytes(bytes).to_string() }
     }
 
-    pub(super) fn count(&self, count: u64) -> String {
-        if self.exact { exact(count.into()) } else { Count(count.into()).to_string() }
+    pub(super) fn count(&self, count: impl Into<i128>) -> String {
+        let count = count.into();
+        if self.exact { exact(count) } else { Count(count).to_string() }
     }
 
     /// The text in that style, where colours are wanted.

@@ -19,6 +19,13 @@ impl ClassId {
         Self(number)
     }
 
+    /// The class whose smallest size this is.
+    #[cfg(feature = "json")]
+    pub(crate) fn beginning_with(size: u64) -> Option<Self> {
+        let size = usize::try_from(size).ok().filter(|size| size.is_power_of_two())?;
+        Some(Self::of(size)).filter(|class| class.0 < usize::BITS)
+    }
+
     #[inline(always)]
     pub(crate) const fn number(self) -> u32 {
         self.0

@@ -4,6 +4,8 @@
 mod fold;
 /// What would tell more.
 mod hints;
+/// Classes of sizes in words.
+mod largest;
 /// Stacks that look the same are one line, the largest first.
 #[cfg(feature = "testing")]
 mod lines;

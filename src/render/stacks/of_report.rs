@@ -2,18 +2,19 @@
 //! that allocated the most.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
 use super::fold::folded;
 use super::hints::hints;
+use super::largest::{Largest, class, largest};
 use super::look::look as look_of;
-use crate::reading::{Data, ReportedStack};
+use crate::reading::{CallStackKind, Data, ReportedStack, SizeClass};
 use crate::render::look::{FAINT, HEADER, Look};
 use crate::render::wrap::wrapped;
-use crate::words::{counted, printable};
+use crate::words::{Bytes, counted, printable};
 
 /// So many are shown for what they own, and as many more for what they allocated. All others stand in one line.
 const MOST: usize = 3;
@@ -30,11 +31,15 @@ struct StackSum {
     live_bytes: i64,
     allocated_bytes: u64,
     allocs: u64,
+    is_estimate: bool,
 }
 
 impl StackSum {
     fn of(stack: &ReportedStack) -> Self {
-        Self { live_bytes: stack.live_bytes, allocated_bytes: stack.allocated_bytes, allocs: stack.allocs }
+        let ReportedStack { live_bytes, allocated_bytes, allocs, .. } = *stack;
+        // Of sizes without a sample all is counted, but the stacks.
+        let is_estimate = stack.samples.is_some() && stack.kind != CallStackKind::NotSampled;
+        Self { live_bytes, allocated_bytes, allocs, is_estimate }
     }
 
     fn plus(self, other: Self) -> Self {
@@ -42,11 +47,14 @@ impl StackSum {
             live_bytes: self.live_bytes.saturating_add(other.live_bytes),
             allocated_bytes: self.allocated_bytes.saturating_add(other.allocated_bytes),
             allocs: self.allocs.saturating_add(other.allocs),
+            is_estimate: self.is_estimate || other.is_estimate,
         }
     }
 
     fn cells(self, look: &Look) -> [String; 3] {
-        [look.size(self.live_bytes.into()), look.size(self.allocated_bytes.into()), look.count(self.allocs)]
+        let cells =
+            [look.size(self.live_bytes.into()), look.size(self.allocated_bytes.into()), look.count(self.allocs)];
+        cells.map(|cell| if self.is_estimate { format!("~{cell}") } else { cell })
     }
 }
 
@@ -54,7 +62,7 @@ impl StackSum {
 pub(crate) fn stacks_of_report(data: &Data, look: &Look, out: &mut impl Write) -> fmt::Result {
     let captured = Vec::from_iter(data.outermost_captured());
     for path in captured.iter().take(MOST_OPERATIONS) {
-        operation(path, &data.stacks(path), look, out)?;
+        operation(path, data, look, out)?;
     }
     match captured.len().saturating_sub(MOST_OPERATIONS) {
         0 => Ok(()),
@@ -62,7 +70,8 @@ pub(crate) fn stacks_of_report(data: &Data, look: &Look, out: &mut impl Write) -
     }
 }
 
-fn operation(path: &str, stacks: &[ReportedStack], look: &Look, out: &mut impl Write) -> fmt::Result {
+fn operation(path: &str, data: &Data, look: &Look, out: &mut impl Write) -> fmt::Result {
+    let stacks = data.stacks(path);
     let (compared, others) = stacks.split_at(stacks.len().min(COMPARED));
     let mut by_look: BTreeMap<String, StackSum> = BTreeMap::new();
     for stack in compared {
@@ -98,8 +107,28 @@ fn operation(path: &str, stacks: &[ReportedStack], look: &Look, out: &mut impl W
             write!(out, "\n{before}{}", style(text))?;
         }
     }
+    let notes = sizes_note(&data.size_classes(path), look).into_iter();
+    for note in notes.chain(estimate_note(&stacks, data.sampled_every(path))) {
+        write!(out, "\n{}", wrapped(&note, look.width.max(NARROWEST)).join("\n"))?;
+    }
     for hint in hints(stacks.iter().take(2 * MOST).map(|stack| folded(stack.frames.iter().copied()))) {
         write!(out, "\n{}", look.paint(FAINT, &format!("lines {hint}")))?;
     }
     Ok(())
+}
+
+/// How large the blocks are that an operation owns, as far as it was captured.
+fn sizes_note(sizes: &[SizeClass], look: &Look) -> Option<String> {
+    let Largest { shown, more } = largest(sizes.iter().map(|size| (size.min_size, size.live_blocks, size.live_bytes)));
+    let shown = shown.iter().map(|(size, blocks)| format!("{} x {}", look.count(*blocks), class(*size)));
+    let shown = Vec::from_iter(shown).join(", ");
+    (!shown.is_empty()).then(|| format!("sizes of what lives: {shown}{more}"))
+}
+
+/// How good figures are that samples tell.
+fn estimate_note(stacks: &[ReportedStack], every: BTreeSet<u64>) -> Option<String> {
+    let samples = stacks.iter().filter_map(|stack| stack.samples).reduce(u64::saturating_add)?;
+    let every = Vec::from_iter(every.into_iter().map(|every| Bytes(every.into()).to_string()));
+    let every = if every.is_empty() { String::new() } else { format!(", one every {}", every.join(" or ")) };
+    Some(format!("~ estimated from {}{every}", counted(samples, "sample")))
 }

@@ -1,46 +1,25 @@
 //! Sizes of the blocks that came to stay, in one line. A function of values.
 
-use std::cmp::Reverse;
 use std::fmt::{self, Write};
 
+use super::largest::{Largest, class, largest};
 use crate::judging::leak::SizeGrowth;
 use crate::words::counted;
-
-/// Classes shown, those of the most bytes.
-const MOST: usize = 4;
-const UNITS: [&str; 4] = ["B", "KiB", "MiB", "GiB"];
-/// Bits between two units.
-const UNIT_BITS: u32 = 10;
 
 /// `1 x 4..8 KiB, 2 x 16..32 B per iteration`: how many blocks of which sizes; where they do not divide evenly, how
 /// many in all. Nothing where blocks have only grown within their class.
 pub(super) fn sizes_line(sizes: &[SizeGrowth], iterations: u64, out: &mut impl Write) -> fmt::Result {
-    let mut moved = Vec::from_iter(sizes.iter().filter(|size| size.live.blocks != 0));
-    moved.sort_by_key(|size| Reverse((size.live.bytes.unsigned_abs(), size.live.blocks.unsigned_abs())));
-    let (shown, others) = moved.split_at(moved.len().min(MOST));
+    let Largest { shown, more } = largest(sizes.iter().map(|size| (size.min_size, size.live.blocks, size.live.bytes)));
     if shown.is_empty() {
         return Ok(());
     }
     let each = i64::try_from(iterations).unwrap_or(i64::MAX).max(1);
-    let (divisor, among) = match shown.iter().all(|size| size.live.blocks % each == 0) {
+    let (divisor, among) = match shown.iter().all(|(_, blocks)| blocks % each == 0) {
         true => (each, "per iteration".into()),
         false => (1, format!("in {}", counted(iterations, "iteration"))),
     };
-    let shown = shown.iter().map(|size| format!("{} x {}", size.live.blocks / divisor, class(size.min_size)));
-    let more = match others.len() {
-        0 => String::new(),
-        1 => ", and 1 size more".into(),
-        others => format!(", and {others} sizes more"),
-    };
+    let shown = shown.iter().map(|(size, blocks)| format!("{} x {}", blocks / divisor, class(*size)));
     writeln!(out, "  sizes    {} {among}{more}", Vec::from_iter(shown).join(", "))
-}
-
-/// `4..8 KiB`: from this size to less than twice of it.
-fn class(min_size: u64) -> String {
-    let unit = (min_size.ilog2() / UNIT_BITS).min(UNITS.len() as u32 - 1);
-    let least = min_size >> (UNIT_BITS * unit);
-    let unit = UNITS[unit as usize];
-    if min_size == 1 { format!("1 {unit}") } else { format!("{least}..{} {unit}", 2 * least) }
 }
 
 #[cfg(test)]
@@ -85,13 +64,5 @@ mod tests {
             "  sizes    1 x 8..16 KiB, -1 x 4..8 KiB per iteration\n"
         );
         assert_eq!(line(&[(4096, 640, 0)]), "");
-    }
-
-    #[test]
-    fn every_size_has_a_unit() {
-        assert_eq!(class(1 << 20), "1..2 MiB");
-        assert_eq!(class(1 << 29), "512..1024 MiB");
-        assert_eq!(class(1 << 30), "1..2 GiB");
-        assert_eq!(class(1 << 43), "8192..16384 GiB");
     }
 }
