@@ -52,6 +52,30 @@ fn a_stored_report_looks_as_it_did_in_its_program() {
 }
 
 #[test]
+fn a_stored_report_becomes_a_file_of_another_form() {
+    let report = report();
+    let project = Project::bare();
+    project.write("one.json", &report.to_json());
+    let convert = |to: &str| {
+        let mut command = heapledger(project.folder());
+        command.args(["show", "one.json", "--to", to]);
+        Said::by(command)
+    };
+    for (to, text) in
+        [("to.folded", report.to_folded()), ("to.txt", format!("{report}\n")), ("to.md", report.to_markdown())]
+    {
+        let said = convert(to);
+        assert_eq!((said.exits(0).out.as_str(), said.err.as_str()), ("", ""), "{to}");
+        assert_eq!(project.read(to), text, "{to}");
+    }
+    convert("to.pb.gz").exits(0);
+    assert_eq!(std::fs::read(project.folder().join("to.pb.gz")).expect("it is there"), report.to_pprof());
+    convert("to.doc").exits(1).complains("error: to.doc: the name of a report ends with its form:\n  .txt  ");
+    convert("no/to.txt").exits(1).complains("error: no/to.txt: cannot be written: ");
+    show(&[], &["--help"]).exits(0).prints(".speedscope.json  for https://www.speedscope.app\n");
+}
+
+#[test]
 fn several_reports_add_up() {
     let (one, two) = (report(), report());
     let said = show(&[("one.json", &one.to_json()), ("two.json", &two.to_json())], &["one.json", "two.json"]);

@@ -36,6 +36,7 @@ Examples:
   cargo heapledger review                   look at what changed, figure by figure
   cargo heapledger accept                   record what is better, and leave what is worse
   cargo heapledger show report.json         look at a report that a program stored
+  cargo heapledger show report.json --to report.pb.gz          convert it, here for pprof
   cargo heapledger test --strict --junit target/budgets.xml    in CI
 
 Exit codes:

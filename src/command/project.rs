@@ -83,6 +83,7 @@ pub(super) fn in_ci() -> bool {
 /// Writes a file whole or not at all, and the folders that lead to it.
 pub(super) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let written = folder.map_or(Ok(()), fs::create_dir_all).and_then(|()| crate::disk::write_whole(path, text));
+    let written =
+        folder.map_or(Ok(()), fs::create_dir_all).and_then(|()| crate::disk::write_whole(path, text.as_bytes()));
     written.with_context(|| format!("{} cannot be written", shown(path)))
 }

@@ -1,4 +1,4 @@
-//! `cargo heapledger show`: stored reports as the table that a program prints of its own.
+//! `cargo heapledger show`: stored reports as the table that a program prints of its own, or in another form.
 
 use std::path::{Path, PathBuf};
 
@@ -12,10 +12,11 @@ use super::project::{Project, refuse_repeated};
 use super::symbols::find_symbols;
 use super::terminal::{look, say};
 use crate::disk::{read, shown};
+use crate::front::save;
 use crate::judging::budget::Run;
 use crate::reading::{Data, Report};
 use crate::render::Look;
-use crate::render::report::table;
+use crate::render::report::{list, table};
 
 #[derive(Args)]
 pub(super) struct ShowOptions {
@@ -26,6 +27,9 @@ pub(super) struct ShowOptions {
     #[cfg(target_os = "linux")]
     #[arg(long, value_name = "DIR")]
     debug_dir: Vec<PathBuf>,
+    /// Write the report to this file, in the form that its name ends with, instead of showing it.
+    #[arg(long, value_name = "FILE", long_help = to_help())]
+    to: Option<PathBuf>,
     /// Reports, written with `Report::to_json`.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -42,15 +46,25 @@ pub(super) fn show(project: &Project, asked: &ShowOptions) -> anyhow::Result<Exi
             Some(sum) => sum.merge(&one).with_context(|| format!("{} cannot be added", shown(file)))?,
         }
     }
-    let mut text = String::new();
-    if let Some(report) = report {
-        let data = Data::clone(&report.0);
-        #[cfg(target_os = "linux")]
-        let data = find_symbols(data, &asked.debug_dir);
-        table(&data, &Look { exact: asked.exact, ..look(project.colour) }, &mut text)?;
+    // There is at least one file.
+    let report = report.context("there is no report")?;
+    let data = Data::clone(&report.0);
+    #[cfg(target_os = "linux")]
+    let data = find_symbols(data, &asked.debug_dir);
+    match &asked.to {
+        Some(file) => save(&data, file)?,
+        None => {
+            let mut text = String::new();
+            table(&data, &Look { exact: asked.exact, ..look(project.colour) }, &mut text)?;
+            say(&format!("{text}\n"))?;
+        }
     }
-    say(&format!("{text}\n"))?;
     Ok(Exit::Within)
+}
+
+/// What files there can be.
+fn to_help() -> String {
+    format!("Write the report to this file, in the form that its name ends with, instead of showing it:{}", list())
 }
 
 fn read_report(file: &Path) -> anyhow::Result<Report> {

@@ -4,19 +4,23 @@
 /// Where the policy and the recorded figures are.
 #[cfg(feature = "testing")]
 mod book;
+/// Compressed files.
+#[cfg(feature = "pprof")]
+mod gzip;
 /// What the command and the test processes agree on: variables, and the files that one writes and the other reads.
 mod protocol;
 /// Files are read whole, and no more than is sensible.
 #[cfg(feature = "testing")]
 mod read;
 /// How the path of a file is shown.
-#[cfg(feature = "testing")]
 mod shown;
 /// Files are written whole or not at all.
 mod write;
 
 #[cfg(feature = "testing")]
 pub(crate) use book::{Book, POLICY};
+#[cfg(feature = "pprof")]
+pub(crate) use gzip::gzipped;
 #[cfg(feature = "testing")]
 pub(crate) use protocol::RECORDING;
 pub(crate) use protocol::{Announced, FOLDER, UNNAMED};
@@ -24,7 +28,5 @@ pub(crate) use protocol::{Announced, FOLDER, UNNAMED};
 pub(crate) use protocol::{POLICY_AT, Trace, traces_in};
 #[cfg(feature = "cli")]
 pub(crate) use read::read;
-#[cfg(feature = "testing")]
 pub(crate) use shown::shown;
-#[cfg(feature = "cli")]
 pub(crate) use write::write_whole;

@@ -71,7 +71,7 @@ impl Announced {
     }
 
     fn replace_announcement(&self, ending: &str, text: &str) -> io::Result<()> {
-        write_whole_for_now(&self.file(ending), text)?;
+        write_whole_for_now(&self.file(ending), text.as_bytes())?;
         // If the announcement stays, the command counts the process as missing: a false alarm, but never a false pass.
         let _ = fs::remove_file(self.file(BEGUN));
         Ok(())

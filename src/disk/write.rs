@@ -13,27 +13,26 @@ const UNFINISHED: &str = ".heapledger-";
 const MOST_UNFINISHED: u32 = 1 << 16;
 
 /// Writes a file whole or not at all: beside it first, then in its place. The folder must be there.
-#[cfg(feature = "cli")]
-pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // Renamed before its text is on the disk, the file could be empty after a power failure.
-    replace(path, text, File::sync_all)
+    replace(path, bytes, File::sync_all)
 }
 
 /// Does the same for a file that is read soon and thrown away. It may be lost in a power failure, and waiting for the
 /// disk would take every test process some milliseconds.
-pub(crate) fn write_whole_for_now(path: &Path, text: &str) -> io::Result<()> {
-    replace(path, text, |_| Ok(()))
+pub(crate) fn write_whole_for_now(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, |_| Ok(()))
 }
 
-fn replace(path: &Path, text: &str, settle: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+fn replace(path: &Path, bytes: &[u8], settle: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
     // A link is kept, and leads to the new text.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     // A device or a pipe is written to. A file in its place would take it away from every other program.
     if fs::metadata(path).is_ok_and(|known| !known.is_file() && !known.is_dir()) {
-        return fs::write(path, text);
+        return fs::write(path, bytes);
     }
     let (mut file, unfinished) = create_beside(path)?;
-    let written = file.write_all(text.as_bytes()).map_err(|error| with_path(&unfinished, &error));
+    let written = file.write_all(bytes).map_err(|error| with_path(&unfinished, &error));
     let settled = written.and_then(|()| settle(&file));
     // Some systems cannot rename an open file.
     drop(file);

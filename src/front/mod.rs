@@ -41,6 +41,8 @@ mod promises;
 /// Captures that the environment asks for.
 #[cfg(feature = "lines")]
 mod requested;
+/// Reports as files.
+mod save;
 /// Entering operations.
 mod scope;
 /// `with_threads()`.
@@ -48,6 +50,9 @@ mod scope;
 mod threads;
 /// Turns for other tasks.
 mod turn;
+/// Reports for the viewers of others.
+#[cfg(feature = "views")]
+mod views;
 
 #[cfg(feature = "testing")]
 pub use budget::{Budget, assert_budget, assert_budget_async, budget};
@@ -63,4 +68,6 @@ pub use name::Name;
 pub use operation::{Operation, current};
 #[cfg(feature = "cli")]
 pub(crate) use print::wants_colours;
+#[cfg(feature = "cli")]
+pub(crate) use save::save;
 pub use scope::{Scope, is_installed, measure, track};

@@ -308,6 +308,12 @@ impl Data {
         self.stacks.sizes_within(within(path))
     }
 
+    /// What the operation of one row itself did on each stack. Adds up exactly to its `own`.
+    #[cfg(feature = "views")]
+    pub(crate) fn own_stacks(&self, row: &Row) -> Vec<ReportedStack<'_>> {
+        self.stacks.alone(&row.path, &row.own)
+    }
+
     /// How many bytes lie between two samples of the operations at and below a path, where they were sampled.
     pub(crate) fn sampled_every(&self, path: &str) -> BTreeSet<u64> {
         self.stacks.every_within(within(path))

@@ -11,7 +11,7 @@ use super::row::Row;
 use super::stacks::Stacks;
 use super::sums::LineSums;
 use crate::record::{Own, quietly};
-use crate::words::{Cause, Error, MAX_DEPTH, MAX_NAME, Tally, json_object};
+use crate::words::{Cause, Error, MAX_DEPTH, MAX_NAME, Tally, json_object, json_text};
 
 /// The longest path that operations can have.
 const MAX_PATH: usize = MAX_DEPTH as usize * (MAX_NAME + 1);
@@ -83,7 +83,7 @@ impl Report {
 /// A file of the data, which is an object: in front of its entries stand the schema and the version of heapledger that
 /// wrote it.
 pub(crate) fn text_of(data: &impl Serialize) -> String {
-    let json = serde_json::to_string(data).expect("integers, strings, and lists and maps of them, always serialize");
+    let json = json_text(data);
     let json = format!(r#"{{"schema":{SCHEMA},"heapledger":"{}",{}"#, env!("CARGO_PKG_VERSION"), &json[1..]);
     // JSON may hold these characters as they are, but a terminal that shows them obeys them. They only stand within
     // strings.

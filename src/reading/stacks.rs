@@ -201,7 +201,18 @@ impl Stacks {
 
     /// Each stack of the operations that are `wanted`, and what of their `total` is on none.
     pub(super) fn within(&self, total: &Tally, wanted: impl Fn(&str) -> bool) -> Vec<ReportedStack<'_>> {
-        let found = self.sum_of(wanted).stacks;
+        self.reported(&self.sum_of(wanted).stacks, total)
+    }
+
+    /// Each stack of the operation at `path` alone, and what of its `own` is on none.
+    #[cfg(feature = "views")]
+    pub(super) fn alone(&self, path: &str, own: &Tally) -> Vec<ReportedStack<'_>> {
+        let none = BTreeMap::new();
+        self.reported(self.operations.get(path).map_or(&none, |of| &of.stacks), own)
+    }
+
+    /// The stacks with these figures, and what of `total` is on none.
+    fn reported(&self, found: &BTreeMap<u32, Estimate>, total: &Tally) -> Vec<ReportedStack<'_>> {
         let captured = found.values().fold(LineSums::default(), |sum, one| sum.plus(&one.sums));
         let rest = Estimate { sums: LineSums::of_tally(total).minus(&captured), samples: None };
         let captured = found.iter().map(|(at, found)| {

@@ -20,6 +20,9 @@ mod leak;
 mod leak_outside;
 /// Width, colour, and texts that fit.
 mod look;
+/// Text that is no markup.
+#[cfg(feature = "views")]
+mod markup;
 /// The report, one output a file.
 pub(crate) mod report;
 /// Call stacks by what they leave.

@@ -43,6 +43,9 @@ pub(crate) enum Cause {
         what: String,
     },
     Overflow,
+    Unsaved {
+        what: String,
+    },
     Unreadable {
         what: String,
     },
@@ -82,6 +85,16 @@ impl Error {
     /// ```
     pub fn is_violated(&self) -> bool {
         matches!(self.0, Cause::Unequal { .. } | Cause::Negative { .. } | Cause::Foreign { .. })
+    }
+
+    /// A report could not be written to a file. The message says which, and why.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// assert!(heapledger::report().save("no/such/folder/report.txt").unwrap_err().is_unsaved());
+    /// ```
+    pub fn is_unsaved(&self) -> bool {
+        matches!(self.0, Cause::Unsaved { .. })
     }
 
     /// A text is not what it should be: damaged, cut off, or never written by heapledger. The message says where.
@@ -149,7 +162,7 @@ impl fmt::Display for Error {
                  or freed it with another size than it was allocated with"
             ),
             Cause::Overflow => f.write_str("the merged counters overflow"),
-            Cause::OtherSchema { what } | Cause::Unreadable { what } => f.write_str(what),
+            Cause::OtherSchema { what } | Cause::Unreadable { what } | Cause::Unsaved { what } => f.write_str(what),
         }
     }
 }

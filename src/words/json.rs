@@ -1,6 +1,11 @@
 //! How a struct is written as a JSON object and read back: from one list of its fields, by serde's own traits and
 //! without its derive, which would bring a compiler's parts into every build.
 
+/// The value as JSON, on one line.
+pub(crate) fn json_text(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("integers, strings, and lists and maps of them, always serialize")
+}
+
 /// Implements `Serialize` and `Deserialize` for a struct with named fields: an object with an entry for each field, in
 /// the order of the list. What else an object has is passed over when it is read. A field has its own name, or the one
 /// after `as`; it must be there, unless `or` says what stands for it. Whoever uses this imports it by its name alone.

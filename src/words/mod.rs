@@ -39,7 +39,7 @@ pub(crate) use account::{AccountId, ID_BITS, Tag, Tid};
 pub(crate) use capture_request::{CaptureRequest, capture_requests};
 pub(crate) use error::Cause;
 #[cfg(feature = "json")]
-pub(crate) use json::{json_object, json_word};
+pub(crate) use json::{json_object, json_text, json_word};
 pub(crate) use name::{MAX_NAME, Written, segments};
 pub(crate) use operation::{
     BUILTIN, BUILTINS, FOREIGN, LEDGER, MAX_DEPTH, MAX_OPERATIONS, Node, OTHER, OperationId, UNATTRIBUTED,

@@ -186,6 +186,15 @@ macro_rules! counters {
                 (each, rest)
             }
 
+            /// Every counter with its name and what it counts.
+            #[cfg(feature = "views")]
+            pub(crate) fn counters(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![
+                    $((stringify!($active), concat!($($doc),+), self.$active),)+
+                    $((stringify!($owned), concat!($($owned_doc),+), self.$owned),)+
+                ]
+            }
+
             /// The counters, without what was computed from them.
             #[cfg(feature = "json")]
             pub(crate) fn counts(&self) -> Counts {

@@ -22,11 +22,11 @@ fn a_file_is_replaced_and_no_other_is_left() {
     let folder = folder();
     let file = folder.path().join("figures.toml");
     for (write, text) in [
-        (write_whole as fn(&Path, &str) -> io::Result<()>, "old, and longer than the new one"),
+        (write_whole as fn(&Path, &[u8]) -> io::Result<()>, "old, and longer than the new one"),
         (write_whole, "new"),
         (write_whole_for_now, "newer"),
     ] {
-        write(&file, text).expect("it can be written");
+        write(&file, text.as_bytes()).expect("it can be written");
         assert_eq!(fs::read_to_string(&file).expect("it is there"), text);
     }
     assert_eq!(names(folder.path()), ["figures.toml"]);
@@ -39,9 +39,9 @@ fn a_file_is_replaced_and_no_other_is_left() {
 fn the_old_file_may_be_open_and_stays_what_it_is() {
     let folder = folder();
     let file = folder.path().join("figures.toml");
-    write_whole(&file, "old").expect("it can be written");
+    write_whole(&file, b"old").expect("it can be written");
     let open = File::open(&file).expect("it is there");
-    write_whole(&file, "new").expect("it can be written");
+    write_whole(&file, b"new").expect("it can be written");
     assert_eq!(io::read_to_string(open).expect("it can be read"), "old");
 }
 
@@ -50,11 +50,11 @@ fn what_fails_leaves_nothing_behind() {
     let folder = folder();
     let occupied = folder.path().join("a folder");
     fs::create_dir(&occupied).expect("it can be made");
-    assert!(write_whole(&occupied, "text").is_err());
+    assert!(write_whole(&occupied, b"text").is_err());
     let too_long = folder.path().join("x".repeat(300));
-    assert!(write_whole(&too_long, "text").is_err());
+    assert!(write_whole(&too_long, b"text").is_err());
     assert_eq!(names(folder.path()), ["a folder"]);
-    let missing = write_whole(&folder.path().join("missing/file"), "text").expect_err("there is no such folder");
+    let missing = write_whole(&folder.path().join("missing/file"), b"text").expect_err("there is no such folder");
     assert_eq!(missing.kind(), ErrorKind::NotFound);
     assert!(missing.to_string().contains(" at path "), "{missing}");
     assert_eq!(names(folder.path()), ["a folder"]);
@@ -64,9 +64,9 @@ fn what_fails_leaves_nothing_behind() {
 fn a_link_stays_and_leads_to_the_new_text() {
     let folder = folder();
     let (file, link) = (folder.path().join("figures.toml"), folder.path().join("link"));
-    write_whole(&file, "old").expect("it can be written");
+    write_whole(&file, b"old").expect("it can be written");
     symlink("figures.toml", &link).expect("it can be made");
-    write_whole(&link, "new").expect("it can be written");
+    write_whole(&link, b"new").expect("it can be written");
     assert_eq!(fs::read_to_string(&file).expect("it is there"), "new");
     assert!(fs::symlink_metadata(&link).expect("it is there").is_symlink());
     assert_eq!(names(folder.path()), ["figures.toml", "link"]);
@@ -81,7 +81,7 @@ fn a_pipe_is_written_to_and_stays_a_pipe() {
     assert!(made.success());
     // Opening a pipe for both reading and writing waits for no other process.
     let mut open = OpenOptions::new().read(true).write(true).open(&pipe).expect("it is there");
-    write_whole(&pipe, "text").expect("somebody reads");
+    write_whole(&pipe, b"text").expect("somebody reads");
     assert!(fs::metadata(&pipe).expect("it is there").file_type().is_fifo());
     let mut got = [0; 4];
     open.read_exact(&mut got).expect("it was written");
@@ -93,7 +93,7 @@ fn what_a_killed_process_left_is_neither_used_nor_in_the_way() {
     let folder = folder();
     let left = folder.path().join(format!("{UNFINISHED}{}-0", std::process::id()));
     fs::write(&left, "left").expect("it can be written");
-    write_whole(&folder.path().join("figures.toml"), "new").expect("it can be written");
+    write_whole(&folder.path().join("figures.toml"), b"new").expect("it can be written");
     assert_eq!(fs::read_to_string(&left).expect("it is there"), "left");
     assert_eq!(names(folder.path()).len(), 2);
 }
@@ -105,7 +105,7 @@ fn many_writers_at_once_write_one_text_each_and_the_last_one_stays_whole() {
     let texts: Vec<String> = (0..8).map(|writer| writer.to_string().repeat(20_000)).collect();
     std::thread::scope(|scope| {
         for text in &texts {
-            scope.spawn(|| write_whole(&file, text).expect("it can be written"));
+            scope.spawn(|| write_whole(&file, text.as_bytes()).expect("it can be written"));
         }
     });
     assert!(texts.contains(&fs::read_to_string(&file).expect("it is there")));

@@ -2,7 +2,7 @@
 
 use super::cells::{TITLES, cells, details, is_quiet, summary};
 use crate::judging::budget::Finding;
-use crate::words::printable;
+use crate::render::markup::{code, escaped};
 
 /// The most bytes of a summary. GitHub refuses one of more than 1 MiB; 1 KiB is left for other text in it.
 const LARGEST: usize = (1 << 20) - (1 << 10);
@@ -109,23 +109,6 @@ fn row(finding: &Finding) -> String {
     format!("| {} | {cells} | {details} |\n", code(&finding.path))
 }
 
-fn code(name: &str) -> String {
-    format!("<code>{}</code>", escaped(&printable(name)))
-}
-
-/// The text without markup: every character that could be markup becomes a numbered one.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for one in text.chars() {
-        match one {
-            _ if one.is_alphanumeric() || !one.is_ascii() || " /.,:-+()%'=;".contains(one) => escaped.push(one),
-            _ => escaped.push_str(&format!("&#{};", u32::from(one))),
-        }
-    }
-    // GitHub makes links of URLs.
-    escaped.replace("://", "&#58;//")
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::examples::*;
@@ -169,7 +152,6 @@ mod tests {
         assert_eq!(row.matches('|').count(), 8, "{row}");
         assert!(!row.contains('`') && !row.contains("&#60;br") && !text.contains("<d>"), "{row}");
         assert!(text.chars().all(|one| one == '\n' || !one.is_control()), "{text:?}");
-        assert_eq!(escaped("see https://a.b/_c_"), "see https&#58;//a.b/&#95;c&#95;");
     }
 
     #[test]

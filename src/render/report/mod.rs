@@ -1,6 +1,44 @@
 //! The report, one output a file.
 
+/// What each operation did on each of its call stacks.
+#[cfg(feature = "views")]
+mod charges;
+/// DHAT's viewer.
+#[cfg(feature = "views")]
+mod dhat;
+/// Flame graphs.
+#[cfg(feature = "views")]
+mod folded;
+/// The forms that a report can be saved in.
+mod format;
+/// Comments and summaries.
+#[cfg(feature = "views")]
+mod markdown;
+/// `go tool pprof` and what reads the same.
+#[cfg(feature = "pprof")]
+mod pprof;
+/// Metrics.
+#[cfg(feature = "views")]
+mod prometheus;
+/// speedscope.
+#[cfg(feature = "views")]
+mod speedscope;
 /// The tree of operations as a table.
 mod table;
 
+#[cfg(feature = "views")]
+pub(crate) use dhat::dhat;
+#[cfg(feature = "views")]
+pub(crate) use folded::folded;
+#[cfg(feature = "cli")]
+pub(crate) use format::list;
+pub(crate) use format::{Format, Rendered};
+#[cfg(feature = "views")]
+pub(crate) use markdown::markdown;
+#[cfg(feature = "pprof")]
+pub(crate) use pprof::pprof;
+#[cfg(feature = "views")]
+pub(crate) use prometheus::prometheus;
+#[cfg(feature = "views")]
+pub(crate) use speedscope::speedscope;
 pub(crate) use table::table;

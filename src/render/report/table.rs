@@ -18,21 +18,21 @@ const ROOM_FOR_NAMES: usize = 40;
 const OWNED: Style = AnsiColor::Yellow.on_default();
 
 /// A column of the table.
-struct Column {
-    title: &'static str,
+pub(super) struct Column {
+    pub(super) title: &'static str,
     /// How early it is left out when room is short: higher goes first, and zero never goes.
     spare: u8,
-    cells: Vec<String>,
+    pub(super) cells: Vec<String>,
     width: usize,
 }
 
 /// One line of the table.
-struct Line {
+pub(super) struct Line {
     /// With the branches of the tree in front of it.
-    name: String,
+    pub(super) name: String,
     /// `None` for the line of the total.
     row: Option<Row>,
-    tally: Tally,
+    pub(super) tally: Tally,
     peak_error: u64,
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn table(data: &Data, look: &Look, out: &mut impl Write) -> fmt::Resu
     let lines = lines(data);
     let columns = fit(columns(&lines, look), &lines, look.width);
     let taken: usize = columns.iter().map(|column| column.width + 2).sum();
-    let heading = if data.difference { "operation (difference)" } else { "operation" };
+    let heading = heading(data);
     let longest = lines.iter().map(|line| line.name.width()).chain([heading.width()]).max().unwrap_or(0);
     let name_width = longest.min(look.width.saturating_sub(taken).max(NARROWEST_NAME));
 
@@ -73,7 +73,13 @@ pub(crate) fn table(data: &Data, look: &Look, out: &mut impl Write) -> fmt::Resu
     footer(data, &lines[lines.len() - 1].tally, look, out)
 }
 
-fn lines(data: &Data) -> Vec<Line> {
+/// The title of the first column.
+pub(super) fn heading(data: &Data) -> &'static str {
+    if data.difference { "operation (difference)" } else { "operation" }
+}
+
+/// The tree, and the total as the last line.
+pub(super) fn lines(data: &Data) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::with_capacity(data.rows.len() + 1);
     let depth_of = |row: &Row| row.path.matches('/').count();
     for (at, row) in data.rows.iter().enumerate() {
@@ -119,7 +125,8 @@ fn lines(data: &Data) -> Vec<Line> {
     lines
 }
 
-fn columns(lines: &[Line], look: &Look) -> Vec<Column> {
+/// All columns, each with a cell for every line.
+pub(super) fn columns(lines: &[Line], look: &Look) -> Vec<Column> {
     let size = |bytes: i128| look.size(bytes);
     let signed = |bytes: i64| format!("{}{}", if bytes > 0 { "+" } else { "" }, size(bytes.into()));
     let count = |count: u64| look.count(count);
@@ -162,7 +169,7 @@ fn fit(mut columns: Vec<Column>, lines: &[Line], width: usize) -> Vec<Column> {
 }
 
 /// What stands below the table: the law, what the ledger costs, how exact peaks are, and what went wrong.
-fn footer(data: &Data, total: &Tally, look: &Look, out: &mut impl Write) -> fmt::Result {
+pub(super) fn footer(data: &Data, total: &Tally, look: &Look, out: &mut impl Write) -> fmt::Result {
     let size =
         |bytes: u64| if look.exact { format!("{} B", exact(bytes.into())) } else { Bytes(bytes.into()).to_string() };
     let (net, live, process) = (total.net_bytes(), total.live_bytes, data.process_bytes);

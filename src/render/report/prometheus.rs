@@ -1,0 +1,93 @@
+//! The report as metrics, in Prometheus' text format 0.0.4: what its server scrapes, what `promtool` checks, and what
+//! the textfile collector of node_exporter takes. Every operation stands alone, so that sums over them are those of the
+//! process.
+
+use std::fmt::{self, Display, Write};
+
+use crate::reading::{Data, Row};
+use crate::words::{Tally, printable};
+
+/// Whether a metric only ever grows.
+#[derive(Clone, Copy)]
+enum Metric {
+    Counter,
+    Gauge,
+}
+
+/// Every counter of every operation, what it owns, and the process.
+pub(crate) fn prometheus(data: &Data) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = metrics(data, &mut text);
+    text
+}
+
+fn metrics(data: &Data, out: &mut String) -> fmt::Result {
+    use Metric::{Counter, Gauge};
+    let labels = Vec::from_iter(data.rows.iter().map(|row| label(&row.path)));
+    let counters = Vec::from_iter(data.rows.iter().map(|row| row.own.counters()));
+    for (at, (name, help, _)) in Tally::default().counters().into_iter().enumerate() {
+        let values = labels.iter().zip(&counters).map(|(label, counters)| (label, counters[at].2));
+        family(out, &format!("operation_{name}_total"), Counter, help.trim(), values)?;
+    }
+    let mut of_rows = |name, metric, help, value: fn(&Row) -> Option<i128>| {
+        let values = labels.iter().zip(&data.rows).filter_map(|(label, row)| Some((label, value(row)?)));
+        family(out, name, metric, help, values)
+    };
+    of_rows("operation_scopes_total", Counter, "How often it was entered.", |row| Some(row.scopes.into()))?;
+    let help = "Threads that entered it or began in it.";
+    of_rows("operation_threads", Gauge, help, |row| Some(row.threads.into()))?;
+    let help = "Blocks it owns: allocated by it and not yet freed by anyone.";
+    of_rows("operation_live_blocks", Gauge, help, |row| Some(row.own.live_blocks.into()))?;
+    let help = "Bytes it owns: allocated by it and not yet freed by anyone.";
+    of_rows("operation_live_bytes", Gauge, help, |row| Some(row.own.live_bytes.into()))?;
+    let help = "The highest net bytes of one scope, everything inside it included.";
+    of_rows("operation_peak_bytes", Gauge, help, |row| row.own.peak_bytes.map(i128::from))?;
+    let help = "How far the peak may be off either way.";
+    of_rows("operation_peak_error_bytes", Gauge, help, |row| Some(row.peak_error.into()))?;
+
+    let mut of_process = |name, metric, help, value: Option<i128>| {
+        family(out, name, metric, help, value.map(|value| ("", value)).into_iter())
+    };
+    let help = "Live bytes of the process, counted by its threads and not by operations.";
+    of_process("process_live_bytes", Gauge, help, Some(data.process_bytes.into()))?;
+    let help = "The highest live bytes of the process.";
+    of_process("process_peak_bytes", Gauge, help, data.process_peak_bytes.map(i128::from))?;
+    let help = "How far the peak of the process may be off either way.";
+    of_process("process_peak_error_bytes", Gauge, help, Some(data.process_peak_error.into()))?;
+    let help = "Memory of the ledger outside the heap that it counts.";
+    of_process("shard_bytes", Gauge, help, Some(data.shard_bytes.into()))?;
+    let help = "Scopes that ended before a scope begun after them.";
+    of_process("misnested_scopes_total", Counter, help, Some(data.misnested.into()))?;
+    let help = "Scopes that fell into (other): too many operations, or nested too deep.";
+    of_process("refused_scopes_total", Counter, help, Some(data.overflowed.into()))?;
+    let help = "Blocks that came back without a valid owner tag.";
+    of_process("foreign_blocks_total", Counter, help, Some(data.foreign.into()))?;
+    let help = "Whether the figures can be trusted: 0 where the law does not hold, or threads moved meanwhile.";
+    of_process("trusted", Gauge, help, Some(data.problem.is_none().into()))
+}
+
+/// A metric and its values, each with its label; nothing where there is none.
+fn family<L: Display, V: Display>(
+    out: &mut String,
+    name: &str,
+    metric: Metric,
+    help: &str,
+    values: impl Iterator<Item = (L, V)>,
+) -> fmt::Result {
+    let mut values = values.peekable();
+    if values.peek().is_none() {
+        return Ok(());
+    }
+    let kind = match metric {
+        Metric::Counter => "counter",
+        Metric::Gauge => "gauge",
+    };
+    writeln!(out, "# HELP heapledger_{name} {help}\n# TYPE heapledger_{name} {kind}")?;
+    values.try_for_each(|(label, value)| writeln!(out, "heapledger_{name}{label} {value}"))
+}
+
+/// The operation as a label. Backslashes, quotes and ends of lines are escaped as the format asks.
+fn label(path: &str) -> String {
+    format!("{{operation=\"{}\"}}", printable(path).replace('\\', "\\\\").replace('"', "\\\""))
+}
