@@ -14,6 +14,9 @@ mod protocol;
 mod read;
 /// How the path of a file is shown.
 mod shown;
+/// The lines of source code that a report names.
+#[cfg(feature = "views")]
+mod sources;
 /// Files are written whole or not at all.
 mod write;
 
@@ -29,4 +32,6 @@ pub(crate) use protocol::{POLICY_AT, Trace, traces_in};
 #[cfg(feature = "cli")]
 pub(crate) use read::read;
 pub(crate) use shown::shown;
+#[cfg(feature = "views")]
+pub(crate) use sources::source_lines;
 pub(crate) use write::write_whole;

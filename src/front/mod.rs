@@ -31,6 +31,9 @@ pub mod monitor;
 mod name;
 /// An operation as users carry it to other threads.
 mod operation;
+/// Reports for browsers.
+#[cfg(feature = "views")]
+mod page;
 /// Reports on the terminal and as text.
 mod print;
 /// What a process reports when it ends, and the gate for everything that judges.

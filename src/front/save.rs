@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "views")]
+use super::page::page;
 #[cfg(feature = "pprof")]
 use crate::disk::gzipped;
 use crate::disk::{shown, write_whole};
@@ -21,6 +23,7 @@ impl Report {
     /// |---|---|---|
     /// | `.txt` | the table | |
     /// | `.json` | all of it, which `from_json` and `cargo heapledger show` read back | `json`, on by default |
+    /// | `.html` | a page for browsers | `views` |
     /// | `.md` | the table as Markdown | `views` |
     /// | `.folded` | collapsed stacks with live bytes, for flame graphs | `views` |
     /// | `.speedscope.json` | for <https://www.speedscope.app> | `views` |
@@ -57,6 +60,8 @@ pub(crate) fn save(data: &Data, path: &Path) -> Result<(), Error> {
         let file = shown(path);
         let written = match Format::of(&file)?.render(data, &file)? {
             Rendered::Text(text) => write_whole(path, text.as_bytes()),
+            #[cfg(feature = "views")]
+            Rendered::WithSources => write_whole(path, page(data, None).as_bytes()),
             #[cfg(feature = "pprof")]
             Rendered::ToCompress(bytes) => gzipped(&bytes).and_then(|bytes| write_whole(path, &bytes)),
         };

@@ -10,6 +10,8 @@ use super::size_class::SizeClass;
 use super::snapshot::{Snapshot, snapshot};
 use super::stacks::{ReportedStack, Stacks};
 use crate::record::{BOUND, Own, quietly};
+#[cfg(feature = "views")]
+use crate::symbols::CallFrame;
 use crate::words::{Cause, Error, LEDGER, Node, Tally, UNATTRIBUTED};
 
 /// The counters of all operations, in the order in which people read them.
@@ -295,6 +297,12 @@ impl Data {
     pub(crate) fn outermost_captured(&self) -> impl Iterator<Item = &str> {
         let outermost = HashSet::<&str>::from_iter(self.stacks.outermost());
         self.rows.iter().map(|row| row.path.as_str()).filter(move |path| outermost.contains(path))
+    }
+
+    /// The functions on all stacks, each once.
+    #[cfg(feature = "views")]
+    pub(crate) fn frames(&self) -> &[CallFrame] {
+        self.stacks.frames()
     }
 
     /// What [`Report::stacks`] says.

@@ -246,6 +246,11 @@ impl Stacks {
         of.fold(StacksOfOne::default(), |sum, of| sum.plus(of).unwrap_or_default())
     }
 
+    #[cfg(feature = "views")]
+    pub(super) fn frames(&self) -> &[CallFrame] {
+        &self.frames
+    }
+
     /// The outermost operations of which stacks are known.
     pub(super) fn outermost(&self) -> impl Iterator<Item = &str> {
         let is_known = |path: &str| self.operations.contains_key(path);

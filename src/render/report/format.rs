@@ -30,6 +30,9 @@ pub(crate) enum Rendered {
     /// In the file it is compressed with gzip.
     #[cfg(feature = "pprof")]
     ToCompress(Vec<u8>),
+    /// What it holds says more with the lines of source code at the report's functions, which are in files.
+    #[cfg(feature = "views")]
+    WithSources,
 }
 
 /// The renderer, where the feature is on.
@@ -44,8 +47,14 @@ macro_rules! brought_by {
 }
 
 /// Every form. An extension that ends like another one stands before it.
-pub(crate) const FORMATS: [Format; 8] = [
+pub(crate) const FORMATS: [Format; 9] = [
     Format { extension: ".txt", what: "the table that a program prints", feature: "", render: Some(text) },
+    Format {
+        extension: ".html",
+        what: "a page for browsers",
+        feature: "views",
+        render: brought_by!("views", |_| Rendered::WithSources),
+    },
     Format {
         extension: ".dhat.json",
         what: "for DHAT's viewer",

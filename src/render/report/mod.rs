@@ -11,6 +11,9 @@ mod dhat;
 mod folded;
 /// The forms that a report can be saved in.
 mod format;
+/// A page for browsers.
+#[cfg(feature = "views")]
+mod html;
 /// Comments and summaries.
 #[cfg(feature = "views")]
 mod markdown;
@@ -33,6 +36,8 @@ pub(crate) use folded::folded;
 #[cfg(feature = "cli")]
 pub(crate) use format::list;
 pub(crate) use format::{Format, Rendered};
+#[cfg(feature = "views")]
+pub(crate) use html::{Sourced, html};
 #[cfg(feature = "views")]
 pub(crate) use markdown::markdown;
 #[cfg(feature = "pprof")]

@@ -121,6 +121,23 @@ fn nearness(frame: &CallFrame) -> Nearness {
     }
 }
 
+/// For who shows stacks in another way: the shortest name of a function, and how near it is to the user. Behind all
+/// others stands what is folded away at both ends of a stack: what took it, and who calls a leak test's closure.
+#[cfg(feature = "views")]
+pub(crate) fn in_brief(frame: &CallFrame) -> (String, u8) {
+    let near = match nearness(frame) {
+        _ if is_leak_test(frame) => Nearness::Machinery as u8 + 1,
+        _ if is_unwinder(frame) => Nearness::Machinery as u8,
+        near => near as u8,
+    };
+    let name = match (&frame.function, &frame.unresolved) {
+        (Some(name), _) => short(name),
+        (None, Some(at)) => in_module(at),
+        (None, None) => String::new(),
+    };
+    (name, near)
+}
+
 /// Code of the C library that has no symbol: it starts threads and programs.
 fn is_in_c_library(frame: &CallFrame) -> bool {
     frame.unresolved.as_ref().is_some_and(|at| at.is_in_c_library())

@@ -24,6 +24,8 @@ mod sizes;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "views")]
+pub(crate) use fold::in_brief;
 #[cfg(feature = "testing")]
 pub(crate) use lines::stacks;
 pub(crate) use look::look as stack_line;

@@ -1,0 +1,115 @@
+// The report that is in the page, as objects that the views share. The order of the file's rows puts each operation
+// behind the one that it is nested in.
+
+/** How near a function is to the user, as the report's table has it: the least is the nearest. */
+const CRATE = 2;
+const MACHINERY = 5;
+const LEAK_TEST = 6;
+
+const NO_STACK = {
+  other: "(stacks for which there was no room)",
+  not_sampled: "(blocks of sizes of which there was no sample)",
+  not_captured: "(blocks of which no call stack was captured)",
+};
+
+function figuresOf(tally) {
+  return {
+    live: tally.live_bytes,
+    blocks: tally.live_blocks,
+    net: tally.allocated_bytes - tally.freed_bytes,
+    allocated: tally.allocated_bytes,
+    freed: tally.freed_bytes,
+    allocs: tally.allocs,
+    peak: tally.peak_bytes,
+  };
+}
+
+const NOTHING = { live: 0, blocks: 0, net: 0, allocated: 0, freed: 0, allocs: 0 };
+
+function add(sum, more) {
+  for (const name in NOTHING) sum[name] += more[name] ?? 0;
+  return sum;
+}
+
+/** One function of the report's table of frames. */
+function frameOf(entry, name, near, source, stacks) {
+  const origin = stacks.origins[entry.origin];
+  const file = entry.file === null ? "" : stacks.strings[entry.file];
+  const owner =
+    origin.kind === "crate" ? origin.name + (origin.version ? `-${origin.version}` : "") : origin.kind;
+  const shown = printable(origin.kind === "crate" ? `${owner} ${file}` : file);
+  const crate = { workspace: "(workspace)", path_dependency: "(path dependencies)", std: "(std)" }[origin.kind] ?? owner;
+  return {
+    name: printable(name),
+    full: printable(entry.function === null ? name : stacks.strings[entry.function]),
+    file: shown,
+    place: file && entry.line !== null ? `${shown}:${entry.line}` : shown,
+    kind: origin.kind,
+    crate: printable(crate),
+    near,
+    source: printable(source.trim()),
+  };
+}
+
+function modelOf({ report, names, nearness, sources }) {
+  const root = { path: "", name: "all operations", children: [], total: { ...NOTHING }, own: NOTHING };
+  const byPath = new Map([["", root]]);
+  const operations = report.rows.map((row) => {
+    let cut = row.path.lastIndexOf("/");
+    while (cut > 0 && !byPath.has(row.path.slice(0, cut))) cut = row.path.lastIndexOf("/", cut - 1);
+    const parent = byPath.get(row.path.slice(0, Math.max(cut, 0))) ?? root;
+    const name = printable(row.path.slice(cut + 1));
+    const [own, total] = [figuresOf(row.own), figuresOf(row.total)];
+    const operation = { path: row.path, name, row, parent, children: [], own, total, stacks: [] };
+    parent.children.push(operation);
+    byPath.set(row.path, operation);
+    add(root.total, own);
+    return operation;
+  });
+  root.total.peak = report.process_peak_bytes;
+  root.own = { ...root.total };
+
+  const tables = report.stacks ?? { frames: [], stacks: [], operations: [] };
+  const frames = tables.frames.map((entry, at) => frameOf(entry, names[at], nearness[at], sources[at] ?? "", tables));
+  const stacks = tables.stacks.map(({ kind, frames: places }) => stackOf(kind, places.map((at) => frames[at])));
+  const captured = { ...NOTHING };
+  for (const { path, stacks: charged } of tables.operations) {
+    byPath.get(path).stacks = charged.map((entry) => {
+      const { allocs, allocated_bytes: allocated, live_blocks: blocks, live_bytes: live } = entry;
+      const figures = { ...NOTHING, allocs, allocated, blocks, live };
+      add(captured, figures);
+      return { stack: stacks[entry.stack], figures };
+    });
+  }
+  // What is on no stack.
+  const none = stackOf("not_captured", []);
+  for (const operation of operations) {
+    const rest = { ...NOTHING, ...operation.own };
+    for (const { figures } of operation.stacks) for (const name in NOTHING) rest[name] -= figures[name];
+    if (rest.live || rest.allocated || rest.allocs) operation.rest = { stack: none, figures: rest };
+  }
+  return { report, root, operations, byPath, captured, hasStacks: tables.operations.length > 0 };
+}
+
+/** A stack, and what of it is shown: the functions nearest to the user, and whose code asked for the memory. */
+function stackOf(kind, frames) {
+  const end = frames.findIndex((frame) => frame.near === LEAK_TEST);
+  const own = end < 0 ? frames : frames.slice(0, end);
+  const best = own.reduce((best, frame) => Math.min(best, frame.near), MACHINERY);
+  const shown = own.filter((frame) => frame.near === best);
+  const asked = own.find((frame) => frame.near <= CRATE);
+  return {
+    kind,
+    frames: own,
+    shown: best === MACHINERY ? shown.slice(0, 1) : shown,
+    none: NO_STACK[kind] ?? (own.length === 0 ? "(unknown stack)" : ""),
+    crate: asked?.crate ?? (own.length > 0 ? "(std and others)" : ""),
+  };
+}
+
+/** Each stack of an operation and of those below it, with its figures. */
+function* chargedWithin(operation) {
+  if (operation.stacks) yield* operation.stacks;
+  if (operation.rest) yield operation.rest;
+  for (const child of operation.children) yield* chargedWithin(child);
+}

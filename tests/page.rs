@@ -1,0 +1,614 @@
+//! The report as a page, in a real browser: what it shows, what it does, and that no report does anything to it.
+
+mod common;
+
+#[path = "common/browser.rs"]
+mod browser;
+#[path = "common/made_up.rs"]
+mod made_up;
+#[path = "common/project.rs"]
+mod project;
+#[path = "common/reader.rs"]
+mod reader;
+
+use std::fs;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use browser::Browser;
+use heapledger::Report;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+#[global_allocator]
+static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+
+/// What an operation of its own did, and nothing else.
+fn row(path: &str, allocated: u64, freed: u64, allocs: u64) -> Value {
+    made_up::row(
+        path,
+        json!({ "allocated_bytes": allocated, "freed_bytes": freed, "allocs": allocs, "frees": allocs / 2 }),
+    )
+}
+
+/// A report of these operations and stacks that adds up.
+fn report_of(rows: Vec<Value>, stacks: Value) -> Report {
+    let own = |name: &str| rows.iter().map(|row| row["own"][name].as_i64().expect("it is a number")).sum::<i64>();
+    let report = json!({
+        "schema": 2, "processes": 1, "difference": false, "problem": null, "misnested": 0, "refused": 0, "foreign": 0,
+        "process_bytes": own("allocated_bytes") - own("freed_bytes"), "process_peak_bytes": 9 << 20,
+        "process_peak_error": 65536, "shards": 2, "shard_bytes": 4096, "rows": rows, "stacks": stacks,
+    });
+    Report::from_json(&report.to_string()).expect("it is a report")
+}
+
+/// A function, by the places of its words in their tables.
+fn frame(function: usize, file: usize, line: usize, origin: usize) -> Value {
+    json!({ "function": function, "file": file, "line": line, "column": 5, "origin": origin, "place": null })
+}
+
+/// What an operation did on one stack.
+fn charged(stack: usize, allocs: u64, allocated: usize, blocks: i64, live: i64) -> Value {
+    let mut charged = json!({ "stack": stack, "allocs": allocs, "allocated_bytes": allocated });
+    (charged["live_blocks"], charged["live_bytes"]) = (json!(blocks), json!(live));
+    charged
+}
+
+/// Whose code functions are.
+fn origin(kind: &str, name: Option<&str>, version: Option<&str>) -> Value {
+    json!({ "kind": kind, "name": name, "version": version })
+}
+
+/// A small one: two operations of an index, a search, and three stacks.
+fn small() -> Report {
+    let stacks = json!({
+        "strings": ["app::cache::Cache::insert", "src/cache.rs", "app::main", "src/lib.rs",
+            "tantivy::Index::open", "src/index.rs",
+            "alloc::vec::Vec<T>::with_capacity", "library/alloc/src/vec/mod.rs"],
+        "origins": [
+            origin("workspace", None, None),
+            origin("crate", Some("tantivy"), Some("0.27.0")),
+            origin("std", None, None),
+        ],
+        "modules": [],
+        "frames": [frame(0, 1, 41, 0), frame(2, 3, 1, 0), frame(4, 5, 100, 1), frame(6, 7, 500, 2)],
+        "stacks": [{ "kind": "complete", "frames": [3, 0, 1] }, { "kind": "complete", "frames": [3, 2, 1] },
+            { "kind": "complete", "frames": [3, 2] }],
+        "operations": [
+            { "path": "index/commit", "stacks": [charged(0, 3, 3000, 1, 1000), charged(1, 5, 50_000, 2, 20_000)] },
+            { "path": "search", "stacks": [charged(2, 7, 700, 0, 0)] },
+        ],
+    });
+    let rows = vec![
+        row("index", 1 << 20, 1 << 20, 20),
+        row("index/commit", 60_000, 39_000, 10),
+        row("search", 5 << 20, 5 << 20, 12_345),
+        row("(unattributed)", 300, 100, 2),
+        row("(heapledger)", 2048, 1024, 3),
+    ];
+    report_of(rows, stacks)
+}
+
+/// A browser that shows a page, if there is one.
+fn shown(page: &str) -> Option<(Browser, TempDir)> {
+    let mut browser = Browser::open()?;
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let file = folder.path().join("report.html");
+    fs::write(&file, page).expect("the page can be written");
+    browser.resize(1280, 800);
+    browser.visit(&file);
+    browser.until("document.documentElement.dataset.ready !== undefined");
+    Some((browser, folder))
+}
+
+/// The rows of the view that is seen, by the words in their first column.
+const NAMES: &str = "[...document.querySelectorAll('.view:not([hidden]) .row .name')].map((one) => one.textContent)";
+
+#[track_caller]
+fn names(browser: &mut Browser) -> Vec<String> {
+    let names = browser.eval(NAMES);
+    names.as_array().expect("it is a list").iter().map(|name| name.as_str().expect("names are text").into()).collect()
+}
+
+#[track_caller]
+fn quiet(browser: &Browser) {
+    assert_eq!(browser.complaints, [""; 0], "the page asked for something, or complained");
+}
+
+#[test]
+fn the_page_opens_without_a_word_and_says_what_the_report_says() {
+    let report = small();
+    let Some((mut browser, _folder)) = shown(&report.to_html()) else { return };
+    let total = report.total();
+    let figures =
+        browser.eval("[...document.querySelectorAll('#headline dd')].map((one) => Number(one.dataset.exact))");
+    let allocated = total.allocated_bytes;
+    assert_eq!(
+        figures,
+        json!([total.live_bytes, total.live_blocks, total.net_bytes(), total.peak_bytes, allocated, total.allocs])
+    );
+    let law = browser.text("document.querySelector('#notes .good').textContent");
+    assert!(format!("{report}").contains(&law), "{law}\n{report}");
+    assert_eq!(names(&mut browser), ["index", "commit", "(heapledger)", "(unattributed)", "search"]);
+    quiet(&browser);
+}
+
+#[test]
+fn a_file_with_the_name_of_a_page_is_one() {
+    let (folder, report) = (tempfile::tempdir().expect("there is room for a folder"), small());
+    let file = folder.path().join("report.html");
+    report.save(&file).expect("it can be written");
+    assert_eq!(fs::read_to_string(&file).expect("it is text"), report.to_html());
+    fs::write(folder.path().join("report.json"), report.to_json()).expect("it can be written");
+    let mut command = project::heapledger(folder.path());
+    command.args(["show", "report.json", "--to", "shown.html"]);
+    project::Said::by(command).exits(0);
+    // There is no workspace around that folder, whose code could be shown.
+    let shown = fs::read_to_string(folder.path().join("shown.html")).expect("it is text");
+    let code = include_str!("../src/lib.rs").lines().next().expect("it has a line");
+    assert_eq!(shown, report.to_html().replace(&format!("\"{code}\""), "null"));
+}
+
+#[test]
+fn rows_are_sorted_opened_and_closed_by_clicks() {
+    let Some((mut browser, _folder)) = shown(&small().to_html()) else { return };
+    let sort = |browser: &mut Browser, column: &str| {
+        browser.click(&format!("[data-column={column}]"));
+        names(browser)
+    };
+    let by_allocs = ["search", "index", "commit", "(heapledger)", "(unattributed)"];
+    assert_eq!(sort(&mut browser, "allocs"), by_allocs);
+    assert_eq!(browser.text("document.querySelector('[aria-sort=descending]').textContent"), "allocs");
+    assert_eq!(sort(&mut browser, "allocs"), ["(unattributed)", "(heapledger)", "index", "commit", "search"]);
+    assert_eq!(browser.text("document.querySelector('[aria-sort=ascending]').textContent"), "allocs");
+    assert_eq!(sort(&mut browser, "name"), ["(heapledger)", "(unattributed)", "index", "commit", "search"]);
+    browser.click("[aria-expanded=true] .caret");
+    assert_eq!(names(&mut browser), ["(heapledger)", "(unattributed)", "index", "search"]);
+    browser.click("[aria-expanded=false] .caret");
+    assert_eq!(names(&mut browser), ["(heapledger)", "(unattributed)", "index", "commit", "search"]);
+    // Of `index` alone nothing is left.
+    let live =
+        "[...document.querySelectorAll('.row')].map((row) => row.querySelectorAll('[role=gridcell]')[6].textContent)";
+    assert_eq!(browser.eval(live), json!(["1.00 KiB", "200 B", "20.5 KiB", "20.5 KiB", "0 B"]));
+    browser.click("[data-value=own]");
+    assert_eq!(browser.eval(live), json!(["1.00 KiB", "200 B", "0 B", "20.5 KiB", "0 B"]));
+    browser.click("#exact");
+    assert_eq!(browser.eval(live), json!(["1,024", "200", "0", "21,000", "0"]));
+    quiet(&browser);
+}
+
+#[test]
+fn a_search_keeps_what_is_found_and_what_is_around_it() {
+    let Some((mut browser, _folder)) = shown(&small().to_html()) else { return };
+    browser.press("/");
+    browser.write("COMM");
+    assert_eq!(names(&mut browser), ["index", "commit"]);
+    assert_eq!(browser.text("document.querySelector('#found').textContent"), "1 found");
+    browser.write("on");
+    assert!(names(&mut browser).is_empty());
+    assert_eq!(
+        browser.text("document.querySelector('.empty:not([hidden])').textContent"),
+        "Nothing here has such a name."
+    );
+    browser.eval("document.querySelector('#search').select()");
+    browser.press("Delete");
+    browser
+        .eval("const box = document.querySelector('#search'); box.value = ''; box.dispatchEvent(new Event('input'))");
+    assert_eq!(names(&mut browser).len(), 5);
+    assert_eq!(browser.text("document.querySelector('#found').textContent"), "");
+    quiet(&browser);
+}
+
+/// What is said of the blocks that are drawn.
+const BLOCKS: &str = "[...document.querySelectorAll('.block')].map((one) => \
+    one.getAttribute('aria-label') + (one.matches('.around') ? ' (around)' : ''))";
+
+/// Their widths in thousandths of all.
+const WIDTHS: &str = "[...document.querySelectorAll('.block')].map((one) => \
+    Math.round(1000 * (one.clientWidth + 1) / document.querySelector('.icicle .sheet').clientWidth))";
+
+#[test]
+fn blocks_are_as_wide_as_what_they_have_and_can_be_zoomed_into() {
+    let Some((mut browser, _folder)) = shown(&small().to_html()) else { return };
+    browser.click("#tab-1");
+    let whole = [
+        "all operations, 21.7 KiB, 100.0 %",
+        "index, 20.5 KiB, 94.5 %",
+        "commit, 20.5 KiB, 94.5 %",
+        "main, 20.5 KiB, 94.5 %",
+        "Index::open, 19.5 KiB, 90.0 %",
+        "Cache::insert, 1000 B, 4.5 %",
+        "(heapledger), 1.00 KiB, 4.6 %",
+    ];
+    // What has no width is not drawn: `(unattributed)` has 0.9 %, which is enough.
+    let drawn = browser.eval(BLOCKS);
+    let drawn = Vec::from_iter(
+        drawn.as_array().expect("it is a list").iter().map(|one| one.as_str().expect("it is text").to_string()),
+    );
+    assert_eq!(drawn[..7], whole);
+    assert_eq!(drawn[7..], ["(unattributed), 200 B, 0.9 %"]);
+    assert_eq!(browser.eval(WIDTHS), json!([1000, 945, 945, 945, 900, 45, 46, 9]));
+    browser.click(".block[aria-label^='Index::open']");
+    let zoomed = browser.eval(BLOCKS);
+    assert_eq!(zoomed[4], "Index::open, 19.5 KiB, 90.0 %");
+    assert_eq!(zoomed[0], "all operations, 21.7 KiB, 100.0 % (around)");
+    assert_eq!(browser.eval(WIDTHS), json!([1000, 1000, 1000, 1000, 1000]));
+    let about = browser.text("document.querySelector('.about').textContent");
+    assert!(
+        about.contains("tantivy::Index::open") && about.contains("100.0 % of what is shown, 90.0 % of all"),
+        "{about}"
+    );
+    for (key, blocks) in [("Escape", 6), ("Escape", 6), ("ArrowUp", 6), ("Home", 8), ("ArrowDown", 8), ("Enter", 6)] {
+        if key == "Escape" {
+            browser.eval("document.querySelector('[role=tree]').focus()");
+        }
+        browser.press(key);
+        let drawn = browser.eval("document.querySelectorAll('.block').length");
+        assert_eq!(drawn, blocks, "after {key}");
+    }
+    assert_eq!(browser.text("document.querySelector('.block.active').textContent"), "index");
+    browser.click("[data-value=allocated]");
+    assert!(
+        browser
+            .text("document.querySelector('.block').getAttribute('aria-label')")
+            .starts_with("all operations, 6.06 MiB")
+    );
+    browser.press("/");
+    browser.write("insert");
+    assert_eq!(browser.text("document.querySelector('#found').textContent"), "2.93 KiB found");
+    assert!(browser.eval("document.querySelectorAll('.block.found').length") == 0, "it is too narrow to be drawn");
+    quiet(&browser);
+}
+
+/// The figures of the outermost rows of the view that is seen.
+const FIGURES: &str = "[...document.querySelectorAll('.view:not([hidden]) .row[aria-level=\"1\"]')].map((row) => \
+    [...row.querySelectorAll('[role=gridcell]')].map((cell) => Number(cell.title.replaceAll(',', ''))))";
+
+const NOTE: &str = "document.querySelector('.view:not([hidden]) .note').textContent";
+
+fn figures(browser: &mut Browser) -> Value {
+    browser.eval(FIGURES)
+}
+
+#[test]
+fn lines_and_crates_add_up_what_was_captured() {
+    let Some((mut browser, _folder)) = shown(&small().to_html()) else { return };
+    browser.click("#tab-2");
+    let first = include_str!("../src/lib.rs").lines().next().expect("it has a line");
+    let none = "(blocks of which no call stack was captured)";
+    let known = names(&mut browser);
+    let expected = [
+        // What leads to a line stands below it; this one's file is there to be read.
+        &format!("src/lib.rs:1 main{first}"),
+        "tantivy-0.27.0 src/index.rs:100 Index::open← src/lib.rs:1 main",
+        none,
+        "src/cache.rs:41 Cache::insert",
+        "src/cache.rs:41 Cache::insert← src/lib.rs:1 main",
+        "tantivy-0.27.0 src/index.rs:100 Index::open",
+        "tantivy-0.27.0 src/index.rs:100 Index::open",
+    ];
+    assert_eq!(known, expected);
+    assert_eq!(
+        figures(&mut browser),
+        json!([[20_000, 2, 50_000, 5], [1224, 6188, 6_300_104, 12_365], [1000, 1, 3000, 3], [0, 0, 700, 7]])
+    );
+    assert_eq!(
+        browser.text(NOTE),
+        "call stacks are known of 20.5 KiB of 21.7 KiB live, and of 52.4 KiB of 6.06 MiB allocated"
+    );
+
+    browser.click("#tab-3");
+    assert_eq!(names(&mut browser)[..2], ["tantivy-0.27.0", "tantivy-0.27.0 src/index.rs:100 Index::open"]);
+    assert_eq!(
+        figures(&mut browser),
+        json!([[20_000, 2, 50_700, 12], [1224, 6188, 6_300_104, 12_365], [1000, 1, 3000, 3]])
+    );
+
+    // Whoever chooses an operation sees no other one, in any view.
+    browser.click("#tab-0");
+    browser.click(".row:nth-child(2) .text");
+    assert_eq!(browser.text("document.querySelector('#within').textContent"), "within index/commit ✕");
+    let details = browser.text("document.querySelector('.details').textContent");
+    assert!(details.contains("live21,000 B in") && details.contains("allocated60,000 B in 10 blocks"), "{details}");
+    browser.click("#tab-2");
+    assert_eq!(figures(&mut browser), json!([[20_000, 2, 50_000, 5], [1000, 1, 3000, 3], [0, 2, 7000, 2]]));
+    browser.click("#within");
+    assert_eq!(names(&mut browser), expected);
+    quiet(&browser);
+}
+
+#[test]
+fn two_reports_show_what_changed_in_between() {
+    let before =
+        report_of(vec![row("index", 5000, 0, 4), row("index/merge", 100, 0, 1), row("old", 70, 0, 2)], Value::Null);
+    let after =
+        report_of(vec![row("index", 9000, 500, 8), row("index/commit", 30, 0, 1), row("old", 70, 0, 2)], Value::Null);
+    let Some((mut browser, _folder)) = shown(&after.to_html_since(&before)) else { return };
+    assert_eq!(browser.text("document.querySelector('[aria-selected=true]').textContent"), "Changes");
+    assert_eq!(names(&mut browser), ["index", "commit new", "merge gone", "old"]);
+    let cells = "[...document.querySelectorAll('.view:not([hidden]) .row')].map((row) => \
+        [...row.querySelectorAll('[role=gridcell]')].map((cell) => cell.textContent).join(' | '))";
+    assert_eq!(
+        browser.eval(cells),
+        json!([
+            "4.98 KiB | 8.33 KiB | +3.35 KiB | +3.84 KiB | +4",
+            "- | 30 B | +30 B | +30 B | +1",
+            "100 B | - | -100 B | -100 B | -1",
+            "70 B | 70 B | 0 B | 0 B | 0",
+        ])
+    );
+    quiet(&browser);
+}
+
+#[test]
+fn every_view_is_used_by_keys_alone() {
+    let Some((mut browser, _folder)) = shown(&small().to_html()) else { return };
+    let active = "document.getElementById(document.querySelector('.view:not([hidden]) [role=treegrid]') \
+        .getAttribute('aria-activedescendant')).querySelector('.name').textContent";
+    browser.eval("document.querySelector('[role=treegrid]').focus()");
+    for (key, name) in [
+        ("ArrowDown", "commit"),
+        ("ArrowDown", "(heapledger)"),
+        ("End", "search"),
+        ("ArrowDown", "search"),
+        ("Home", "index"),
+        ("ArrowUp", "index"),
+        ("ArrowRight", "commit"),
+        ("ArrowLeft", "index"),
+        ("ArrowLeft", "index"),
+        ("ArrowDown", "(heapledger)"),
+        ("ArrowUp", "index"),
+        ("ArrowRight", "index"),
+        ("ArrowRight", "commit"),
+        ("PageDown", "search"),
+        ("PageUp", "index"),
+        (" ", "index"),
+        ("ArrowDown", "(heapledger)"),
+    ] {
+        browser.press(key);
+        assert_eq!(browser.text(active), name, "after {key}");
+    }
+    browser.press("Enter");
+    assert_eq!(browser.text("document.querySelector('#within').textContent"), "within (heapledger) ✕");
+    browser.eval("document.querySelector('[role=tab][aria-selected=true]').focus()");
+    for view in ["Icicle", "Lines", "Crates", "Operations", "Icicle"] {
+        browser.press("ArrowRight");
+        assert_eq!(browser.text("document.activeElement.textContent"), view);
+        assert_eq!(browser.eval("document.querySelectorAll('.view:not([hidden])').length"), 1);
+    }
+    browser.press("ArrowLeft");
+    assert_eq!(browser.text("document.activeElement.textContent"), "Operations");
+    quiet(&browser);
+}
+
+#[test]
+fn whatever_can_be_used_has_a_name_for_those_who_do_not_see_it() {
+    let report = small();
+    let Some((mut browser, _folder)) = shown(&report.to_html_since(&report)) else { return };
+    const USED: [&str; 9] =
+        ["button", "searchbox", "textbox", "combobox", "tab", "treegrid", "tree", "row", "treeitem"];
+    let mut seen = std::collections::BTreeSet::new();
+    for tab in 0..5 {
+        browser.click(&format!("#tab-{tab}"));
+        let tree = browser.call("Accessibility.getFullAXTree", json!({}));
+        for node in tree["nodes"].as_array().expect("it is a list") {
+            let role = node["role"]["value"].as_str().unwrap_or_default();
+            if node["ignored"] == false && USED.contains(&role) {
+                let name = node["name"]["value"].as_str().unwrap_or_default().trim();
+                assert!(!name.is_empty(), "{node}");
+                seen.insert(role.to_string());
+            }
+        }
+    }
+    for role in ["button", "searchbox", "tab", "treegrid", "tree", "row", "treeitem"] {
+        assert!(seen.contains(role), "no {role} was seen: {seen:?}");
+    }
+}
+
+#[test]
+fn it_is_light_or_dark_as_the_reader_likes_and_stays_so() {
+    let Some((mut browser, folder)) = shown(&small().to_html()) else { return };
+    let ground = "getComputedStyle(document.body).backgroundColor";
+    let (light, dark) = ("rgb(250, 249, 247)", "rgb(20, 23, 26)");
+    for (scheme, colour) in [("light", light), ("dark", dark)] {
+        browser.prefer(scheme);
+        assert_eq!(browser.text(ground), colour);
+    }
+    for (theme, colour) in [("light", light), ("dark", dark), ("auto", dark), ("light", light)] {
+        browser.click("#theme");
+        assert_eq!(
+            (browser.text("document.querySelector('#theme').textContent"), browser.text(ground)),
+            (format!("theme: {theme}"), colour.into())
+        );
+    }
+    browser.visit(&folder.path().join("report.html"));
+    browser.until("document.documentElement.dataset.theme === 'light'");
+    assert_eq!(browser.text(ground), light);
+    quiet(&browser);
+}
+
+#[test]
+fn nothing_is_wider_than_a_phone() {
+    let report = small();
+    let Some((mut browser, _folder)) = shown(&report.to_html_since(&report)) else { return };
+    browser.resize(360, 640);
+    browser.until("document.documentElement.clientWidth === 360");
+    for tab in 0..5 {
+        browser.click(&format!("#tab-{tab}"));
+        browser.until("document.documentElement.scrollWidth <= 360");
+    }
+    // The columns for which there is room, and a list to sort by any.
+    browser.click("#tab-0");
+    browser.until("document.querySelectorAll('.view:not([hidden]) [role=columnheader]').length === 2");
+    let select = "document.querySelector('.view:not([hidden]) select')";
+    assert!(browser.eval(&format!("{select}.getBoundingClientRect().width > 0")) == true);
+    browser.eval(&format!("{select}.value = 'allocs'; {select}.dispatchEvent(new Event('change'))"));
+    let heads =
+        "[...document.querySelectorAll('.view:not([hidden]) [role=columnheader]')].map((one) => one.textContent)";
+    assert_eq!(browser.eval(heads), json!(["operation", "allocs"]));
+    assert_eq!(names(&mut browser)[0], "search");
+    quiet(&browser);
+}
+
+#[test]
+fn no_name_does_anything_to_the_page() {
+    let hostile = [
+        "<img src=x onerror=\"document.title='broken'\">",
+        "</script><script>document.title='broken'</script>",
+        "<!--<script>",
+        "'\"`;document.title='broken';//",
+        "\u{202e}txet desrever",
+        "line\nbreak\ttab\u{7}bell",
+        "a\u{200b}b\u{feff}c\u{ad}d\u{e0041}e\u{2066}f",
+        "${document.title='broken'}",
+        "javascript:document.title='broken'",
+        "{script}",
+        "&lt;b&gt;",
+        "__proto__",
+        "constructor",
+        "\u{2028}\u{85}",
+    ];
+    let long = "x".repeat(255);
+    // Names have no slash: what is behind one is an operation inside.
+    let mut paths =
+        Vec::from_iter(hostile.into_iter().chain([long.as_str()]).map(|name| name.replace('/', "\u{2044}")));
+    paths.insert(1, format!("{}/{}", paths[0], "</script>".replace('/', "")));
+    let rows = paths.iter().enumerate().map(|(at, path)| row(path, 1000 - at as u64, 0, 2));
+    let stacks = json!({
+        "strings": hostile,
+        "origins": [origin("crate", Some(hostile[0]), Some(hostile[1])), origin("workspace", None, None)],
+        "modules": [],
+        "frames": Vec::from_iter((0..hostile.len()).map(|at| frame(at, (at + 1) % hostile.len(), 1, at % 2))),
+        "stacks": Vec::from_iter((0..hostile.len()).map(|at| json!({ "kind": "complete", "frames": [at] }))),
+        "operations": [{
+            "path": paths[0], "stacks": Vec::from_iter((0..hostile.len()).map(|at| charged(at, 0, 10, 0, 10))),
+        }],
+    });
+    let report = report_of(rows.collect(), stacks);
+    let Some((mut browser, _folder)) = shown(&report.to_html_since(&report)) else { return };
+    browser.click("#tab-0");
+    let seen = names(&mut browser);
+    // The table shows the same names, and they are safe on a terminal.
+    let table = format!("{report:4000}");
+    for name in &seen {
+        assert!(table.contains(name.as_str()), "{name:?} is not what the table shows");
+        assert!(
+            !name.chars().any(|one| one.is_control() || "\u{202e}\u{200b}\u{feff}\u{ad}\u{2066}\u{2028}".contains(one)),
+            "{name:?}"
+        );
+    }
+    assert_eq!(seen.len(), paths.len());
+    for tab in 0..5 {
+        browser.click(&format!("#tab-{tab}"));
+        assert_eq!(browser.eval("document.querySelectorAll('img, a, iframe, main script, .row b b').length"), 0);
+        assert_eq!(browser.text("document.title"), "heapledger report");
+        assert_eq!(browser.eval("document.documentElement.scrollWidth <= 1280"), true);
+    }
+    browser.click("#tab-0");
+    for at in 1..=3 {
+        browser.click(&format!(".row:nth-child({at}) .text"));
+        assert!(browser.eval("document.querySelector('#within').textContent.length > 8") == true);
+    }
+    let last = browser.eval("Object.prototype.live === undefined && ({}).figures === undefined");
+    assert_eq!(last, true);
+    quiet(&browser);
+}
+
+/// Of operations, and of stacks.
+const MANY: usize = 10_000;
+
+/// A report of ten thousand operations, in groups, with a stack of twelve functions each.
+fn large() -> Report {
+    let rows =
+        (0..MANY).map(|at| row(&format!("group{}/operation{at}", at % 100), 1000 + at as u64, at as u64 / 2, 10));
+    let rows = Vec::from_iter((0..100).map(|at| row(&format!("group{at}"), 0, 0, 0)).chain(rows));
+    let functions = Vec::from_iter((0..2000).map(|at| format!("app::module{}::Type{}::method{at}", at % 40, at % 300)));
+    let files = (0..40).map(|at| format!("src/module{at}.rs"));
+    let strings = Vec::from_iter(functions.iter().cloned().chain(files));
+    let frames = Vec::from_iter((0..8000).map(|at| frame(at % 2000, 2000 + at % 40, at / 40 + 1, 0)));
+    let leads = |at: usize| Vec::from_iter((0..12).map(|depth| (at * (depth + 1) * 7 + depth) % 8000));
+    let stacks = Vec::from_iter((0..MANY).map(|at| json!({ "kind": "complete", "frames": leads(at) })));
+    let of = |at: usize| {
+        let path = format!("group{}/operation{at}", at % 100);
+        json!({ "path": path, "stacks": [charged(at, 10, 1000 + at, 1, 500)] })
+    };
+    let stacks = json!({
+        "strings": strings, "origins": [origin("workspace", None, None)], "modules": [], "frames": frames,
+        "stacks": stacks, "operations": Vec::from_iter((0..MANY).map(of)),
+    });
+    report_of(rows, stacks)
+}
+
+#[test]
+fn ten_thousand_operations_and_stacks_are_in_few_rows() {
+    let report = large();
+    let page = report.to_html();
+    let Some((mut browser, _folder)) = shown(&page) else { return };
+    let opened = browser.eval("Number(document.documentElement.dataset.ready)");
+    let timed = |browser: &mut Browser, what: &str| {
+        let drawn = format!("{what}; document.body.offsetHeight; return Math.round(performance.now() - start)");
+        browser.eval(&format!("(() => {{ const start = performance.now(); {drawn} }})()"))
+    };
+    let sorted = timed(&mut browser, "document.querySelector('[data-column=allocated]').click()");
+    let search = |query: &str| {
+        format!(
+            "const box = document.querySelector('#search'); box.value = '{query}'; \
+             box.dispatchEvent(new Event('input'))"
+        )
+    };
+    let found = timed(&mut browser, &search("operation99"));
+    assert_eq!(browser.text("document.querySelector('#found').textContent"), "111 found");
+    timed(&mut browser, &search("operation"));
+    let again = timed(&mut browser, "document.querySelector('[data-column=freed]').click()");
+    // All of them are open, and few of them are there.
+    assert_eq!(browser.eval("document.querySelector('[role=treegrid]').getAttribute('aria-rowcount')"), "10101");
+    assert!(browser.eval("document.querySelectorAll('.row').length").as_i64() < Some(60));
+    browser.eval("document.querySelector('[role=treegrid]').focus()");
+    browser.press("End");
+    assert_eq!(browser.text("[...document.querySelectorAll('.row .name')].at(-1).textContent"), "operation0");
+    timed(&mut browser, &search(""));
+    let icicle = timed(&mut browser, "document.querySelector('#tab-1').click()");
+    assert!(browser.eval("document.querySelectorAll('.block').length").as_i64() > Some(100));
+    let lines = timed(&mut browser, "document.querySelector('#tab-2').click()");
+    assert!(browser.eval("document.querySelectorAll('.view:not([hidden]) .row').length").as_i64() < Some(60));
+    quiet(&browser);
+    let mib = page.len() as f64 / f64::from(1 << 20);
+    println!("{MANY} operations x {MANY} stacks: page {mib:.1} MiB, opened {opened} ms, sorted {sorted} ms,");
+    println!("all rows {again} ms, searched {found} ms, icicle {icicle} ms, lines {lines} ms");
+}
+
+/// Where pictures are kept, and the stored report that they show: else nobody sees them, and they show a made-up one.
+const PICTURES: [&str; 2] = ["HEAPLEDGER_PICTURES", "HEAPLEDGER_PICTURES_OF"];
+
+#[test]
+fn a_picture_of_every_view_can_be_taken() {
+    let [folder, of] = PICTURES.map(std::env::var_os);
+    let stored = of.map(|file| fs::read_to_string(file).expect("the report can be read"));
+    let report = stored.map_or_else(small, |text| Report::from_json(&text).expect("it is a report"));
+    let Some((mut browser, _folder)) = shown(&report.to_html()) else { return };
+    let mut sizes = Vec::new();
+    for (name, scheme, width, height, clicks) in [
+        ("operations-light", "light", 1280, 760, &["#tab-0"][..]),
+        ("operations-dark", "dark", 1280, 760, &["#tab-0", ".row:nth-child(3) .text"]),
+        ("icicle-light", "light", 1280, 760, &["#tab-1"]),
+        ("icicle-dark", "dark", 1280, 760, &["#tab-1", "[data-value=allocated]"]),
+        ("lines-light", "light", 1280, 760, &["#tab-2"]),
+        ("crates-dark", "dark", 1280, 760, &["#tab-3"]),
+        ("phone-light", "light", 390, 760, &["#tab-0"]),
+        ("phone-dark", "dark", 390, 760, &["#tab-1"]),
+    ] {
+        browser.resize(width, height);
+        browser.prefer(scheme);
+        clicks.iter().for_each(|click| browser.click(click));
+        let png = STANDARD.decode(browser.picture()).expect("it is base64");
+        assert!(png.starts_with(b"\x89PNG"), "{name}");
+        sizes.push(png.len());
+        if let Some(folder) = &folder {
+            fs::write(Path::new(folder).join(format!("{name}.png")), png).expect("the picture can be written");
+        }
+    }
+    // A blank picture is a few hundred bytes.
+    assert!(sizes.iter().all(|size| *size > 10_000), "{sizes:?}");
+    quiet(&browser);
+}
