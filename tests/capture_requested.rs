@@ -15,8 +15,9 @@ static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
 
 const TEST: &str = "a_program_that_nobody_changes_is_captured";
 
-/// What the program finds of its operations when `asked` stands in its environment, and what is said meanwhile.
-fn found(asked: &str) -> (Vec<String>, Vec<String>) {
+/// What the program finds of its operations when `asked` stands in its environment, what is said meanwhile, and
+/// what its report says of that.
+fn found(asked: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
     let mut command = Command::new(env::current_exe().expect("a running test has an executable"));
     command.args(["--exact", TEST, "--nocapture", "--test-threads=1"]);
     let output = command.env("HEAPLEDGER_TEST_ROLE", TEST).env("HEAPLEDGER_CAPTURE", asked).output();
@@ -26,7 +27,8 @@ fn found(asked: &str) -> (Vec<String>, Vec<String>) {
         let text = String::from_utf8_lossy(bytes).into_owned();
         Vec::from_iter(text.lines().filter_map(|line| Some(line.split_once(with)?.1.to_string())))
     };
-    (lines(&output.stdout, "found: "), lines(&output.stderr, "heapledger: HEAPLEDGER_CAPTURE: "))
+    let said = lines(&output.stderr, "heapledger: HEAPLEDGER_CAPTURE: ");
+    (lines(&output.stdout, "found: "), said, lines(&output.stdout, "reported: "))
 }
 
 /// The program: it says of each of its operations how much it has of which kind.
@@ -48,6 +50,8 @@ fn program() {
         };
         println!("found: {path} {what}");
     }
+    let report = heapledger::report().to_string();
+    report.lines().filter(|line| line.starts_with("captured")).for_each(|line| println!("reported: {line}"));
     drop(kept);
 }
 
@@ -73,8 +77,19 @@ fn a_program_that_nobody_changes_is_captured() {
 }
 
 #[test]
+fn the_report_of_a_program_that_nobody_changes_says_what_was_captured() {
+    let of = |asked| found(asked).2.join("\n");
+    assert_eq!(of(""), "");
+    assert_eq!(
+        of("index_build,serach/*,search/*@512KiB"),
+        "captured: index_build; search/*, one sample every 512 KiB\n\
+         captured nothing of serach/*: there was no such operation"
+    );
+}
+
+#[test]
 fn what_is_wrong_is_said_once_and_the_rest_is_captured() {
-    let (found, said) = found("index_build,search[,index_build@12");
+    let (found, said, _) = found("index_build,search[,index_build@12");
     assert_eq!(found[0], "index_build captured");
     assert_eq!(found[1], "search/parse not captured");
     assert_eq!(said.len(), 2, "{said:?}");

@@ -220,6 +220,43 @@ fn what_is_estimated_is_marked_and_says_of_how_many_samples() {
     drop((kept, exact));
 }
 
+#[test]
+fn a_report_says_what_was_asked_to_be_captured_and_what_of_it_was_not_there() {
+    let _alone = alone();
+    let rules = |of: &Report| {
+        let json: Value = serde_json::from_str(&of.to_json()).expect("a report is JSON");
+        let text = of.to_string();
+        let said = text.lines().filter(|line| line.starts_with("captured")).map(String::from);
+        (json["captures"].clone(), Vec::from_iter(said))
+    };
+    assert_eq!(rules(&report()), (json!([]), vec![]));
+    measure("asked/below", || ());
+    let _all = (capture("asked/**"), capture("asked/**"), measure("asked", || heapledger::current().capture()).0);
+    let few = capture("ask\u{1b}et").every(512 << 10);
+    let missing = report();
+    let rule = |pattern: &str, every: Option<u64>, matched: bool| json!({ "pattern": pattern, "sampled_every": every, "matched": matched });
+    let always = [rule("asked", None, true), rule("asked/**", None, true)];
+    let all = |few: &Value| json!([few, always[0], always[1]]);
+    let unmatched = r"captured nothing of ask\u{1b}et, one sample every 512 KiB: there was no such operation";
+    assert_eq!(
+        rules(&stored(&missing)),
+        (
+            all(&rule("ask\u{1b}et", Some(512 << 10), false)),
+            vec!["captured: asked; asked/**".into(), unmatched.to_string()]
+        )
+    );
+    measure("ask\u{1b}et", || ());
+    let said = r"captured: ask\u{1b}et, one sample every 512 KiB; asked; asked/**";
+    let said = (all(&rule("ask\u{1b}et", Some(512 << 10), true)), vec![said.to_string()]);
+    assert_eq!(rules(&report()), said);
+    // Where another process has it, it is there.
+    let mut both = missing;
+    both.merge(&report()).expect("nothing overflows");
+    assert_eq!(rules(&both), said);
+    drop(few);
+    assert_eq!(rules(&report()), (json!(always), vec!["captured: asked; asked/**".into()]));
+}
+
 /// A report in which `count` operations have one stack each, and no two stacks are alike.
 fn large(count: u32) -> String {
     let mut file: Value = serde_json::from_str(&report().to_json()).expect("a report is JSON");

@@ -58,7 +58,7 @@ pub fn capture(name: impl Name) -> Capture {
         let glob = record::quietly(|| glob(name));
         let glob = glob.unwrap_or_else(|wrong| panic!("capture: {wrong}"));
         let glob = record::Own::new(|| glob);
-        Capture::of(move |node| record::quietly(|| glob.covers(&node.names())))
+        Capture::begin(Some(name), move |node| record::quietly(|| glob.covers(&node.names())))
     })
 }
 
@@ -82,7 +82,8 @@ impl Operation {
     pub fn capture(self) -> Capture {
         process::must_be_installed();
         let root = self.0;
-        Capture::of(move |node| node.is_within(root))
+        let path = record::Own::new(|| root.path());
+        Capture::begin(Some(&path), move |node| node.is_within(root))
     }
 }
 
@@ -98,9 +99,14 @@ impl Operation {
 pub struct Capture(Option<CaptureId>);
 
 impl Capture {
-    /// Captures the operations that `covers` tells: always the same answer for one operation.
+    /// Captures the operations that `covers` tells: always the same answer for one operation. No report tells of it.
     pub(crate) fn of(covers: impl Fn(&Node) -> bool + Send + 'static) -> Self {
-        let begun = registry::begin_capture(covers);
+        Self::begin(None, covers)
+    }
+
+    /// The same for somebody who wrote this pattern.
+    fn begin(pattern: Option<&str>, covers: impl Fn(&Node) -> bool + Send + 'static) -> Self {
+        let begun = registry::begin_capture(pattern, covers);
         record::look_again();
         Self(begun)
     }

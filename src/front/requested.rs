@@ -32,7 +32,8 @@ pub(super) fn begin_requested() {
 }
 
 fn begin(CaptureRequest { glob, every }: CaptureRequest) {
-    match registry::begin_capture(move |node| glob.covers(&node.names())) {
+    let pattern = glob.written.clone();
+    match registry::begin_capture(Some(&pattern), move |node| glob.covers(&node.names())) {
         Some(id) if every > 1 => registry::sample_capture(id, every),
         Some(_) => {}
         None => complain("the system is out of memory: nothing is captured"),

@@ -10,9 +10,10 @@ use super::size_class::SizeClass;
 use super::snapshot::{Snapshot, snapshot};
 use super::stacks::{ReportedStack, Stacks};
 use crate::record::{BOUND, Own, quietly};
+use crate::registry;
 #[cfg(feature = "views")]
 use crate::symbols::CallFrame;
-use crate::words::{Cause, Error, LEDGER, Node, Tally, UNATTRIBUTED};
+use crate::words::{CaptureRule, Cause, Error, LEDGER, Node, Tally, UNATTRIBUTED};
 
 /// The counters of all operations, in the order in which people read them.
 ///
@@ -53,6 +54,8 @@ pub(crate) struct Data {
     pub(crate) rows: Vec<Row>,
     /// Of operations that were captured.
     pub(crate) stacks: Stacks,
+    /// What was asked to be captured when the report was made.
+    pub(crate) captures: Vec<CaptureRule>,
 }
 
 /// Reads the counters of every operation and arranges them: `snapshot().report()`.
@@ -104,6 +107,7 @@ impl Snapshot {
                 shard_bytes: self.outside(),
                 rows,
                 stacks,
+                captures: registry::capture_rules(),
             }
         }))
     }
@@ -290,6 +294,7 @@ impl Data {
             shard_bytes: one.shard_bytes.checked_add(other.shard_bytes)?,
             rows,
             stacks: one.stacks.plus(&other.stacks)?,
+            captures: CaptureRule::joined(one.captures.iter().chain(&other.captures).cloned()),
         })
     }
 

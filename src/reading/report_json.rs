@@ -36,6 +36,7 @@ json_object!(Data {
     shard_bytes,
     rows,
     stacks or Stacks::default(),
+    captures or Vec::new(),
 });
 
 json_object!(Row { path, scopes, threads, peak_error, site or None, own, total });

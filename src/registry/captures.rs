@@ -3,21 +3,25 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use super::in_progress::{CaptureId, add, change, covering, remove};
+use super::in_progress::{CaptureId, add, change, covering, remove, rules};
 use super::operations::named;
 use crate::record;
-use crate::words::{Node, OTHER, UNATTRIBUTED};
+use crate::words::{CaptureRule, Node, OTHER, UNATTRIBUTED};
 
 /// From now on, what the operations that `covers` tells allocate is charged to their lines. `None` where the system is
-/// out of memory. Other threads notice where they next begin or end a scope.
-pub(crate) fn begin_capture(covers: impl Fn(&Node) -> bool + Send + 'static) -> Option<CaptureId> {
+/// out of memory. Other threads notice where they next begin or end a scope. Reports tell of it by the `pattern` that
+/// somebody wrote.
+pub(crate) fn begin_capture(
+    pattern: Option<&str>,
+    covers: impl Fn(&Node) -> bool + Send + 'static,
+) -> Option<CaptureId> {
     record::quietly(|| {
         record::lock_over_forks(|| {
             // One at a time: it lists the program's modules.
             if !record::prepare_capture() {
                 return None;
             }
-            let id = add(Box::new(covers), 1);
+            let id = add(Box::new(covers), 1, pattern.map(String::from));
             tell_operations();
             Some(id)
         })
@@ -56,8 +60,19 @@ pub(crate) fn prepare_stacks() -> bool {
 
 /// Tells every operation whether it is captured. The ledger's own memory never is, and `(foreign)` allocates nothing.
 fn tell_operations() {
-    named().chain([&UNATTRIBUTED, &OTHER]).for_each(|node| node.capture(covering(node)));
+    captured().for_each(|node| node.capture(covering(node)));
 }
+
+/// What can be captured.
+fn captured() -> impl Iterator<Item = &'static Node> {
+    named().chain([&UNATTRIBUTED, &OTHER])
+}
+
+/// What was asked to be captured and goes on.
+pub(crate) fn capture_rules() -> Vec<CaptureRule> {
+    record::quietly(|| record::lock_over_forks(|| rules(captured)))
+}
+
 /// Learns which modules the program unloaded, before stacks are read.
 pub(crate) fn look_at_modules() {
     record::quietly(|| record::lock_over_forks(record::look_at_modules));

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::words::Node;
+use crate::words::{CaptureRule, Node};
 
 /// Whether a capture covers an operation: always the same answer for one operation.
 pub(super) type Covers = Box<dyn Fn(&Node) -> bool + Send>;
@@ -13,6 +13,8 @@ struct InProgress {
     id: CaptureId,
     covers: Covers,
     every: u64,
+    /// What somebody wrote who asked for it; `None` of a capture of the ledger's own, which no report tells of.
+    pattern: Option<String>,
 }
 
 /// Locked only inside [`record::lock_over_forks`](crate::record::lock_over_forks), so nobody waits for it and no fork
@@ -29,9 +31,9 @@ fn in_progress() -> MutexGuard<'static, Vec<InProgress>> {
 }
 
 /// Adds a capture. The caller holds the lock over forks, as everywhere here.
-pub(super) fn add(covers: Covers, every: u64) -> CaptureId {
+pub(super) fn add(covers: Covers, every: u64, pattern: Option<String>) -> CaptureId {
     let id = CaptureId(NEXT.fetch_add(1, Relaxed));
-    in_progress().push(InProgress { id, covers, every });
+    in_progress().push(InProgress { id, covers, every, pattern });
     id
 }
 
@@ -51,4 +53,17 @@ pub(super) fn covering(node: &Node) -> u64 {
     let in_progress = in_progress();
     let covering = in_progress.iter().filter(|capture| (capture.covers)(node));
     covering.map(|capture| capture.every).min().unwrap_or(0)
+}
+
+/// What was asked for, and whether any of these operations is what was meant.
+pub(super) fn rules<I: Iterator<Item = &'static Node>>(nodes: impl Fn() -> I) -> Vec<CaptureRule> {
+    let in_progress = in_progress();
+    let rules = in_progress.iter().filter_map(|capture| {
+        Some(CaptureRule {
+            pattern: capture.pattern.clone()?,
+            sampled_every: Some(capture.every).filter(|every| *every > 1),
+            matched: nodes().any(|node| (capture.covers)(node)),
+        })
+    });
+    CaptureRule::joined(rules)
 }

@@ -5,6 +5,8 @@ mod account;
 /// What an environment variable asks to capture.
 #[cfg(feature = "lines")]
 mod capture_request;
+/// What somebody asked to be captured.
+mod capture_rule;
 /// What can go wrong, and the messages that people get.
 mod error;
 /// How a struct is written as a JSON object and read back.
@@ -37,6 +39,7 @@ pub use tally::Tally;
 pub(crate) use account::{AccountId, ID_BITS, Tag, Tid};
 #[cfg(feature = "lines")]
 pub(crate) use capture_request::{CaptureRequest, capture_requests};
+pub(crate) use capture_rule::CaptureRule;
 pub(crate) use error::Cause;
 #[cfg(feature = "json")]
 pub(crate) use json::{json_object, json_text, json_word};

@@ -20,7 +20,6 @@ pub(crate) struct Glob {
     /// A bit for each part that is `**`. No two stand side by side.
     deep: u128,
     /// As people wrote it.
-    #[cfg(feature = "cli")]
     pub(crate) written: String,
 }
 
@@ -87,12 +86,7 @@ impl Glob {
         for (index, _) in parts.iter().enumerate().filter(|(_, part)| matches!(part, GlobPart::Deep)) {
             deep |= 1 << index;
         }
-        Ok(Self {
-            parts,
-            deep,
-            #[cfg(feature = "cli")]
-            written: name.into(),
-        })
+        Ok(Self { parts, deep, written: name.into() })
     }
 
     /// Whether it matches the operation with these names, or one that it is nested in.

@@ -1,5 +1,7 @@
 //! The report, one output a file.
 
+/// What somebody asked to be captured.
+mod captures;
 /// What each operation did on each of its call stacks.
 #[cfg(feature = "views")]
 mod charges;

@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
+use super::captures::captures;
 use crate::reading::{Data, Row};
 use crate::render::look::{BAD, FAINT, GOOD, HEADER, Look, padded};
 use crate::render::stacks::stacks_of_report;
@@ -204,6 +205,7 @@ pub(super) fn footer(data: &Data, total: &Tally, look: &Look, out: &mut impl Wri
     }
 
     stacks_of_report(data, look, out)?;
+    captures(data, look, out)?;
 
     let problems = [
         (data.misnested, "scope", "ended before a scope begun after it (held across .await?)"),

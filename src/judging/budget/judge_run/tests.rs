@@ -38,6 +38,7 @@ fn part(measured: &[(&str, Measured)], rows: Vec<Row>) -> Part {
         shard_bytes: 0,
         rows,
         stacks: Default::default(),
+        captures: Vec::new(),
     };
     Part {
         environment: Environment::default(),
