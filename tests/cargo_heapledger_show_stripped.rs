@@ -80,6 +80,7 @@ fn a_stripped_program_has_its_lines_from_the_same_build_and_from_no_other() {
     // Without symbols there are places, and what would help is said.
     for unhelpful in [&[][..], &[&*at("run")], &[&*at("none")]] {
         let said = show(&report, unhelpful);
+        said.prints("`cargo heapledger show --debug-dir DIR FILE`");
         said.prints("stripped+0x").complains(&format!("note: the symbols of stripped with build id {id} were not"));
         said.never_prints("main.rs");
     }
@@ -95,6 +96,17 @@ fn a_stripped_program_has_its_lines_from_the_same_build_and_from_no_other() {
     for both in [["names", "debug"], ["debug", "names"]] {
         show(&report, &both.map(at).each_ref().map(|path| path.as_path())).prints(line);
     }
+    // A program that has names itself keeps its places, too.
+    let by_name = at("by_name.json");
+    run(at("names/any").to_str().expect("it is text"), &[&by_name]);
+    let said = show(&by_name, &[&at("names")]);
+    said.prints("stripped::keep <- stripped::main").never_prints("main.rs");
+    said.prints("lines are not in the program").prints("`cargo heapledger show --debug-dir DIR FILE`");
+    said.complains(&format!("note: the lines of any with build id {id} were not found: --debug-dir takes"));
+    assert_eq!(said.err.lines().count(), 1, "{said}");
+    let said = show(&by_name, &[&debug]);
+    said.prints(line).never_prints("lines are");
+    assert_eq!(said.err, "");
     // No file has such a build id, and none is looked for.
     let hostile = at("hostile.json");
     for made_up in ["", "a", "\u{e9}\u{e9}", "../../debug"] {

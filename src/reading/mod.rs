@@ -55,6 +55,8 @@ pub use size_class::SizeClass;
 pub use snapshot::{Snapshot, snapshot};
 pub use stacks::ReportedStack;
 
+#[cfg(all(feature = "cli", target_os = "linux"))]
+pub(crate) use by_build_id::Unfound;
 pub(crate) use call_stack::addresses_of;
 pub(crate) use environment::Environment;
 pub(crate) use family::{Family, totals};

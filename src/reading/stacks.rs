@@ -155,14 +155,13 @@ impl Stacks {
         Some(Self { frames, stacks, operations })
     }
 
-    /// Of code without symbols, where it stands. The C library is the same below every stack, and of no use there.
+    /// Functions without symbols or lines, each with where it stands. The C library is the same below every stack, and
+    /// of no use there.
     #[cfg(all(feature = "cli", target_os = "linux"))]
-    pub(super) fn places(&self) -> impl Iterator<Item = &InModule> {
-        self.frames
-            .iter()
-            .filter(|frame| frame.file.is_none())
-            .filter_map(|frame| frame.unresolved.as_ref())
-            .filter(|at| !at.is_in_c_library())
+    pub(super) fn without_lines(&self) -> impl Iterator<Item = (&CallFrame, &InModule)> {
+        let frames = self.frames.iter().filter(|frame| frame.file.is_none());
+        let places = frames.filter_map(|frame| Some((frame, frame.unresolved.as_ref()?)));
+        places.filter(|(_, at)| !at.is_in_c_library())
     }
 
     /// The same with these functions instead of the places where they stand; `None` where figures overflow.

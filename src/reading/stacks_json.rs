@@ -21,7 +21,7 @@ struct Tables {
     strings: Vec<String>,
     /// Whose code there is.
     origins: Vec<OriginEntry>,
-    /// Files of machine code of which symbols are missing.
+    /// Files of machine code of which symbols or lines are missing.
     modules: Vec<ModuleEntry>,
     frames: Vec<FrameEntry>,
     stacks: Vec<StackEntry>,
@@ -57,7 +57,7 @@ struct FrameEntry {
     column: Option<u32>,
     /// In `origins`.
     origin: u32,
-    /// Where it stands, if its module has no symbol for it.
+    /// Where it stands, if its module has no symbol or no line for it.
     place: Option<PlaceEntry>,
 }
 
@@ -70,9 +70,10 @@ struct PlaceEntry {
     offset: u64,
     /// That symbols have for it.
     address: Option<u64>,
+    is_compressed: bool,
 }
 
-json_object!(PlaceEntry { module, offset, address or None });
+json_object!(PlaceEntry { module, offset, address or None, is_compressed as "compressed" or false });
 
 struct StackEntry {
     kind: String,
@@ -163,7 +164,8 @@ impl Tables {
             origin: origins.place(OriginEntry::of(&frame.origin)),
             place: frame.unresolved.as_ref().map(|at| {
                 let module = ModuleEntry { name: at.module.clone(), build_id: at.build_id.clone() };
-                PlaceEntry { module: modules.place(module), offset: at.offset, address: at.address }
+                let InModule { offset, address, is_compressed, .. } = *at;
+                PlaceEntry { module: modules.place(module), offset, address, is_compressed }
             }),
         });
         let frames = frames.collect();
@@ -187,8 +189,9 @@ impl Tables {
             let string = |at: Option<u32>| at.map(|at| found(&self.strings, "string", at).cloned()).transpose();
             let place = |place: PlaceEntry| {
                 let module = found(&self.modules, "module", place.module)?.clone();
-                let PlaceEntry { offset, address, .. } = place;
-                Ok::<_, String>(InModule { module: module.name, offset, build_id: module.build_id, address })
+                let PlaceEntry { offset, address, is_compressed, .. } = place;
+                let ModuleEntry { name, build_id } = module;
+                Ok::<_, String>(InModule { module: name, offset, build_id, address, is_compressed })
             };
             Ok::<_, String>(CallFrame {
                 function: string(frame.function)?,

@@ -31,7 +31,7 @@ pub struct CallFrame {
     pub column: Option<u32>,
     /// Whose code it is.
     pub origin: Origin,
-    /// Where the code stands, if the module has no symbol for it: whoever has its symbols can look it up later.
+    /// Where the code stands, if the module has no symbol or no line for it: whoever has them can look it up later.
     pub unresolved: Option<InModule>,
 }
 
@@ -72,7 +72,7 @@ pub enum Origin {
     Unknown,
 }
 
-/// A place in a file of machine code: where a function stands of which the program has no symbol.
+/// A place in a file of machine code: where a function stands of which the program has no symbol, or no line.
 ///
 /// ```
 /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -81,7 +81,7 @@ pub enum Origin {
 /// let places = stacks.iter().flat_map(|stack| &stack.frames).filter_map(|frame| frame.unresolved.as_ref());
 /// places.for_each(|place| println!("{}+{:#x} of build {:?}", place.module, place.offset, place.build_id));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct InModule {
     /// The file's name without folders, or what the system calls the mapping. Empty if nothing is mapped there.
@@ -92,6 +92,8 @@ pub struct InModule {
     pub build_id: Option<String>,
     /// The address that the module's symbols and debug information have for it.
     pub address: Option<u64>,
+    /// Whether the module has debug information that only the feature `compressed` reads.
+    pub is_compressed: bool,
 }
 
 /// How the files of the C library are called.

@@ -44,10 +44,11 @@ impl<'d> OpenModule<'d> {
         let at = place.address.or_else(|| self.headers.address(place.offset));
         let found = self.code.as_ref().zip(at).map(|(code, at)| frames(code, at));
         let mut frames = found.unwrap_or_else(|| vec![Looked::default()]);
-        let place = InModule { build_id: self.headers.build_id.clone(), address: at, ..place };
-        // What cannot be read here may be read by others.
         let is_compressed = self.code.as_ref().is_some_and(|code| code.is_compressed);
-        for frame in frames.iter_mut().filter(|frame| frame.function.is_none() || is_compressed) {
+        let place = InModule { build_id: self.headers.build_id.clone(), address: at, is_compressed, ..place };
+        // What cannot be read here may be read by others. The C library is the same below every stack.
+        let has_lines = frames.iter().any(|frame| frame.file.is_some()) || place.is_in_c_library();
+        for frame in frames.iter_mut().filter(|frame| frame.function.is_none() || !has_lines) {
             frame.unresolved = Some(place.clone());
         }
         frames

@@ -62,14 +62,14 @@ impl ModuleFiles {
         let after = self.mapped.partition_point(|mapped| mapped.start <= address);
         let mapped = after.checked_sub(1).map(|at| &self.mapped[at]).filter(|mapped| address < mapped.end);
         let Some(mapped) = mapped else {
-            return (None, InModule { module: String::new(), offset: address, build_id: None, address: None });
+            return (None, InModule { offset: address, ..InModule::default() });
         };
         let path = mapped.path.as_str();
         // What has no file is called `[vdso]` and the like.
         let is_there = path.starts_with('/') && !path.ends_with(DELETED);
         let module = path.rsplit('/').next().unwrap_or(path).into();
         let offset = address - mapped.start + mapped.offset;
-        (is_there.then(|| path.into()), InModule { module, offset, build_id: None, address: None })
+        (is_there.then(|| path.into()), InModule { module, offset, ..InModule::default() })
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use super::fold::folded;
-use super::hints::hints;
+use super::hints::{hints, later};
 use super::largest::{Largest, class, largest};
 use super::look::look as look_of;
 use crate::reading::{CallStackKind, Data, ReportedStack, SizeClass};
@@ -111,7 +111,8 @@ fn operation(path: &str, data: &Data, look: &Look, out: &mut impl Write) -> fmt:
     for note in notes.chain(estimate_note(&stacks, data.sampled_every(path))) {
         write!(out, "\n{}", wrapped(&note, look.width.max(NARROWEST)).join("\n"))?;
     }
-    for hint in hints(stacks.iter().take(2 * MOST).map(|stack| folded(stack.frames.iter().copied()))) {
+    let shown = || stacks.iter().take(2 * MOST).map(|stack| folded(stack.frames.iter().copied()));
+    for hint in hints(shown()).into_iter().chain(later(shown())) {
         write!(out, "\n{}", look.paint(FAINT, &format!("lines {hint}")))?;
     }
     Ok(())

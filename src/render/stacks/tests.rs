@@ -37,7 +37,8 @@ fn named(function: &str) -> CallFrame {
 }
 
 fn nowhere(module: &str) -> CallFrame {
-    let unresolved = InModule { module: module.into(), offset: 0x1f0, build_id: Some("c0ffee".into()), address: None };
+    let unresolved =
+        InModule { module: module.into(), offset: 0x1f0, build_id: Some("c0ffee".into()), ..InModule::default() };
     CallFrame { function: None, unresolved: Some(unresolved), ..named("") }
 }
 
@@ -163,7 +164,7 @@ fn no_name_reaches_the_terminal_raw() {
     assert_eq!(folded(std::slice::from_ref(&module)), "m\\u{1b}+0x1f0");
     let text = text(&[(std::slice::from_ref(&module), 1, 1)]);
     assert!(text.ends_with("  lines    m\\u{1b} has no symbols; its build id is c0ffee\n"), "{text}");
-    module.unresolved = Some(InModule { module: String::new(), offset: 0x70, build_id: None, address: None });
+    module.unresolved = Some(InModule { offset: 0x70, ..InModule::default() });
     assert_eq!(folded(&[module]), "0x70");
 }
 
