@@ -7,6 +7,8 @@
 //! in the same run is the figure to look at; nanoseconds alone say little.
 //!
 //! Before and after, each allocator must prove that it counts: a wrapper that only forwards would win.
+//!
+//! One piece of work has peers of its own: a block allocated deep in a program, with its call stack.
 
 #![allow(unsafe_code, reason = "calls allocators directly")]
 
@@ -18,8 +20,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use heapledger::{CallStack, CallStackKind, track};
 use tracking_allocator::{AllocationGroupId, AllocationRegistry, AllocationTracker};
 
+#[global_allocator] // stacks can be captured only where it is installed
 static LEDGER: heapledger::Allocator = heapledger::Allocator::system();
 static STATS: &stats_alloc::StatsAlloc<System> = &stats_alloc::INSTRUMENTED_SYSTEM;
 static TRACKING: tracking_allocator::Allocator<System> = tracking_allocator::Allocator::system();
@@ -61,6 +65,8 @@ enum Work {
     Batch,
     /// A block that grows from 16 B to 64 KiB, doubling by `realloc`.
     Growth,
+    /// `Pair` so many calls deep that its call stack is as long as those of tantivy's worker threads are on average.
+    Deep,
 }
 
 impl Work {
@@ -69,13 +75,14 @@ impl Work {
             Self::Pair => "alloc + free of 64 B",
             Self::Batch => "1,000 blocks of 8 B to 2 KiB, then their frees (per block)",
             Self::Growth => "growth from 16 B to 64 KiB, twelve resizes",
+            Self::Deep => "alloc + free of 64 B, 18 frames deep, with the call stack",
         }
     }
 
     /// How often it is done in one turn: a third of a millisecond of `System`'s time.
     fn times(self) -> usize {
         match self {
-            Self::Pair => 40_000,
+            Self::Pair | Self::Deep => 40_000,
             Self::Batch => 15 * BATCH,
             Self::Growth => 3_000,
         }
@@ -94,6 +101,21 @@ fn allocate<A: GlobalAlloc>(alloc: &A, layout: Layout) -> *mut u8 {
     assert!(!block.is_null());
     black_box(block)
 }
+
+/// Calls itself until it is `calls` deep, and does `Pair` there.
+#[inline(never)]
+fn deep<A: GlobalAlloc>(alloc: &A, calls: usize, times: usize) {
+    if calls == 0 {
+        work(alloc, Work::Pair, times);
+    } else {
+        deep(alloc, black_box(calls - 1), times);
+    }
+    // Not the last thing that it does, so that no call becomes a jump.
+    black_box(());
+}
+
+/// How many calls of `deep` lead to `Work::Deep`: with what a thread has anyway, that makes 18 frames.
+const CALLS: usize = 9;
 
 /// Does `work` so many times. Never inlined, so that everybody's loop is compiled alike.
 #[inline(never)]
@@ -125,6 +147,7 @@ fn work<A: GlobalAlloc>(alloc: &A, work: Work, times: usize) {
                 }
             }
         }
+        Work::Deep => deep(alloc, CALLS, times),
         Work::Growth => {
             for time in 0..times {
                 let mut held = layout(16);
@@ -149,8 +172,20 @@ fn work<A: GlobalAlloc>(alloc: &A, work: Work, times: usize) {
 
 /// The time that `times` of `what` take on each of `threads` threads that start together.
 fn timed<A: GlobalAlloc + Sync>(alloc: &A, what: Work, times: usize, threads: usize) -> Duration {
+    timed_in(alloc, || (), what, times, threads)
+}
+
+/// The same, with something held on each thread meanwhile.
+fn timed_in<A: GlobalAlloc + Sync, Held>(
+    alloc: &A,
+    hold: impl Fn() -> Held + Sync,
+    what: Work,
+    times: usize,
+    threads: usize,
+) -> Duration {
     let start = Barrier::new(threads);
     let one = || {
+        let _held = hold();
         // The first blocks of a thread pay for its place in the books, and fill the caches.
         work(alloc, what, times / 50 + 1);
         start.wait();
@@ -204,7 +239,7 @@ fn gauges_a_block<A: GlobalAlloc>(alloc: &A, gauge: impl Fn() -> usize) -> bool 
 }
 
 fn ledger_counts() -> bool {
-    counts_ten(&LEDGER, || heapledger::snapshot().total().allocs)
+    heapledger::measure("ten", || work(&LEDGER, Work::Pair, 10)).1.allocs == 10
 }
 
 fn alloc_tracker_counts() -> bool {
@@ -269,21 +304,103 @@ const PEERS: [Peer; 9] = [
     },
 ];
 
+/// Those that take the call stack of each block, beside two that do not.
+const WITH_STACKS: [Peer; 6] = [
+    Peer { name: "System", timed: |what, times, threads| timed(&System, what, times, threads), counts: None, less: 1 },
+    Peer {
+        name: "heapledger, captured",
+        timed: |what, times, threads| timed_in(&LEDGER, || track(CAPTURED), what, times, threads),
+        counts: Some(ledger_captures),
+        less: 1,
+    },
+    Peer {
+        name: "every 512 KiB",
+        timed: |what, times, threads| timed_in(&LEDGER, || track(SAMPLED), what, times, threads),
+        counts: Some(ledger_samples),
+        less: 1,
+    },
+    Peer {
+        name: "not captured",
+        timed: |what, times, threads| timed(&LEDGER, what, times, threads),
+        counts: Some(ledger_counts),
+        less: 1,
+    },
+    Peer {
+        name: "backtrace",
+        timed: |what, times, threads| timed(&BACKTRACE, what, times, threads),
+        counts: Some(|| counts_ten(&BACKTRACE, || STACKS.load(Relaxed))),
+        less: 50,
+    },
+    Peer {
+        name: "dhat",
+        timed: |what, times, threads| timed(&DHAT, what, times, threads),
+        counts: Some(|| counts_ten(&DHAT, || dhat::HeapStats::get().total_blocks)),
+        less: 50,
+    },
+];
+
+/// The least one can write with `backtrace`: the return addresses of each block, and nothing done with them.
+struct Backtraces;
+static BACKTRACE: Backtraces = Backtraces;
+static STACKS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: forwards to `System`.
+unsafe impl GlobalAlloc for Backtraces {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let (mut addresses, mut depth) = ([0; 128], 0);
+        // SAFETY: nothing is symbolized, which is what would want a lock.
+        unsafe {
+            backtrace::trace_unsynchronized(|frame| {
+                addresses[depth] = frame.ip() as usize;
+                depth += 1;
+                depth < addresses.len()
+            });
+        }
+        black_box(&addresses[..depth]);
+        STACKS.fetch_add(1, Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+const CAPTURED: &str = "captured";
+const SAMPLED: &str = "sampled";
+
+/// Whether ten blocks have their stack, known to its end, and with all calls in it.
+fn ledger_captures() -> bool {
+    let before = heapledger::snapshot();
+    timed_in(&LEDGER, || track(CAPTURED), Work::Deep, 10, 1);
+    let stacks = (heapledger::snapshot() - before).stacks(CAPTURED);
+    let is_whole = |stack: &&CallStack| stack.kind == CallStackKind::Complete && stack.addresses().len() > CALLS;
+    stacks.iter().filter(is_whole).any(|stack| stack.allocs == 10)
+}
+
+fn ledger_samples() -> bool {
+    let before = heapledger::snapshot();
+    timed_in(&LEDGER, || track(SAMPLED), Work::Deep, 1 << 16, 1);
+    (heapledger::snapshot() - before).stacks(SAMPLED).iter().any(|stack| stack.samples > Some(0))
+}
+
 const ROUNDS: usize = 40;
 
 fn assert_all_count() {
-    for peer in PEERS {
+    for peer in PEERS.iter().chain(&WITH_STACKS) {
         assert!(peer.counts.is_none_or(|counts| counts()), "{} does not count what it is given", peer.name);
     }
 }
 
-/// Nanoseconds of one piece of `what` on one thread and on two: the best of all rounds.
-fn best(what: Work) -> [[f64; 2]; PEERS.len()] {
-    let mut best = [[f64::INFINITY; 2]; PEERS.len()];
+/// Nanoseconds of one piece of `what` on one thread and on two: each peer's best of all rounds.
+fn best(what: Work, peers: &[Peer]) -> Vec<[f64; 2]> {
+    let mut best = vec![[f64::INFINITY; 2]; peers.len()];
     for round in 0..ROUNDS {
-        for turn in 0..PEERS.len() {
-            let who = (turn + round) % PEERS.len();
-            let peer = &PEERS[who];
+        for turn in 0..peers.len() {
+            let who = (turn + round) % peers.len();
+            let peer = &peers[who];
             let times = what.times() / peer.less;
             for (threads, best) in [1, 2].into_iter().zip(&mut best[who]) {
                 let took = (peer.timed)(what, times, threads);
@@ -299,18 +416,21 @@ fn main() {
     AllocationRegistry::set_global_tracker(Counter).expect("nobody else sets one");
     AllocationRegistry::enable_tracking();
     let _profiler = dhat::Profiler::builder().testing().build();
+    let _captured = heapledger::capture(CAPTURED);
+    let _sampled = heapledger::capture(SAMPLED).every(512 << 10);
     assert_all_count();
     println!(
         "best of {ROUNDS} rounds, everybody in turn; `adds` is over System, `times` compares that with heapledger"
     );
-    for what in [Work::Pair, Work::Batch, Work::Growth] {
+    for what in [Work::Pair, Work::Batch, Work::Growth, Work::Deep] {
+        let peers: &[Peer] = if what == Work::Deep { &WITH_STACKS } else { &PEERS };
         println!("\n{}", what.title());
         println!("{:<20} {:^33}   {:^33}", "", "one thread", "two threads");
         let columns = format!("{:>8} {:>8} {:>7} {:>7}", "ns", "System x", "adds", "times");
         println!("{:<20} {columns}   {columns}", "");
-        let best = best(what);
+        let best = best(what, peers);
         let (system, ledger) = (best[0], best[1]);
-        for (peer, took) in PEERS.iter().zip(best) {
+        for (peer, took) in peers.iter().zip(best) {
             let mut line = format!("{:<20}", peer.name);
             for threads in 0..2 {
                 let adds = took[threads] - system[threads];
@@ -321,7 +441,7 @@ fn main() {
             println!("{}", line.trim_end());
         }
         let grows = (ledger[1] - system[1]) / (ledger[0] - system[0]);
-        println!("what heapledger adds on two threads, over what it adds on one: {grows:.2}");
+        println!("what {} adds on two threads, over what it adds on one: {grows:.2}", peers[1].name);
     }
     assert_all_count();
 }
