@@ -1,19 +1,22 @@
-//! What heapledger costs a whole program: `code_search` against `code_search_plain`, the same search engine on the
-//! same input with and without the allocator, as processes of their own, in turn.
+//! What heapledger costs a whole program: `code_search_plain` and `code_search`, the same search engine on the same
+//! input without and with the allocator, as processes of their own, in turn. And what call stacks cost it: those of every
+//! block, and those of a sample.
 //!
 //! ```text
 //! cargo bench --bench whole_process    # 7 rounds and one to warm up, 32 MiB of Rust sources
 //! cargo bench --bench whole_process -- --rounds 15 --max-mib 64 --queries 4000
+//! cargo bench --bench whole_process -- --peers    # beside dhat, and heaptrack if it is installed: takes minutes
 //! ```
 //!
-//! Times and peak RSS are what the kernel says of each process (`wait4`). The ratio is taken in each round, of two
-//! processes that ran right after each other; its median is shown, with the lowest and the highest. Both programs must
-//! index and find the same, and the ledger must balance.
+//! Times and peak RSS are what the kernel says of each process and of those it waited for (`wait4`). A ratio is taken
+//! in each round; the median is shown, and the interval that has the true one with 95 % or more (by the order of the
+//! rounds' ratios, whatever their distribution). All programs must index and find the same, and the ledger must balance.
 
 #![allow(unsafe_code, reason = "wait4 tells what one child process used; std does not")]
 #![cfg(unix)]
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::mem::MaybeUninit;
@@ -47,6 +50,10 @@ struct Cli {
     #[arg(long, default_value_t = 2)]
     threads: u8,
 
+    /// Also with dhat, and with heaptrack if it is installed.
+    #[arg(long)]
+    peers: bool,
+
     /// cargo says so to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
@@ -63,7 +70,7 @@ struct Run {
     result: String,
 }
 
-/// Something measured of both: its name, its unit, where it stands in a run.
+/// Something measured of all: its name, its unit, where it stands in a run.
 type Measure = (&'static str, &'static str, fn(&Run) -> f64);
 
 const MEASURES: [Measure; 5] = [
@@ -74,53 +81,120 @@ const MEASURES: [Measure; 5] = [
     ("peak RSS", "MiB", |run| run.peak_mib),
 ];
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let cli = Cli::parse();
-    let [plain, with] = build(["code_search_plain", "code_search"])?;
-    let input = match &cli.folder {
-        Some(folder) => folder.clone(),
-        None => unpacked()?,
-    };
-    let scratch = tempfile::tempdir()?;
-    let json = scratch.path().join("report.json");
-    let command = |program: &Path| {
-        let mut command = Command::new(program);
-        command.args(["--timing", "--max-mib", &cli.max_mib.to_string(), "--queries", &cli.queries.to_string()]);
-        command.args(["--threads", &cli.threads.to_string()]).arg(&input);
-        command
-    };
+/// A way to run the search engine.
+struct Way {
+    name: &'static str,
+    /// The program, or the one under which it runs, with the arguments that come first.
+    command: Vec<OsString>,
+    /// The value of `HEAPLEDGER_CAPTURE`.
+    capture: &'static str,
+    /// Which way it is compared with.
+    base: usize,
+    runs: Vec<Run>,
+}
 
-    let (mut plain_runs, mut with_runs) = (Vec::new(), Vec::new());
-    for round in 0..=cli.rounds {
-        let mut with_report = command(&with);
-        with_report.arg("--json").arg(&json);
-        let (one, other) = (run(&mut command(&plain))?, run(&mut with_report)?);
-        assert_eq!(one.result, other.result, "both programs index and find the same");
-        eprintln!("round {round} of {}: {:.0} ms, {:.0} ms", cli.rounds, one.wall_ms, other.wall_ms);
-        // The first fills the caches of the system.
-        if round > 0 {
-            plain_runs.push(one);
-            with_runs.push(other);
+/// The ways that others are compared with.
+const SYSTEM: usize = 0;
+const LEDGER: usize = 1;
+const NO_REPORT: usize = 2;
+
+fn ways(cli: &Cli, scratch: &Path) -> Result<Vec<Way>, Box<dyn Error>> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let [plain, with] = build(&here.join("../Cargo.toml"), "--example", ["code_search_plain", "code_search"], &[])?;
+    let way = |name, command: Vec<OsString>, capture, base| Way { name, command, capture, base, runs: Vec::new() };
+    // What it costs to look up the names of stacks has nothing to do with what it costs to take them.
+    let silent = || vec![with.clone().into(), "--no-report".into()];
+    let mut ways = vec![
+        way("System", vec![plain.clone().into()], "", SYSTEM),
+        way("heapledger", vec![with.clone().into(), "--json".into(), json(scratch).into()], "", SYSTEM),
+        way("no report", silent(), "", LEDGER),
+        way("all stacks", silent(), "**", NO_REPORT),
+        way("every 512 KiB", silent(), "**@512KiB", NO_REPORT),
+    ];
+    if cli.peers {
+        let [dhat] = build(&here.join("Cargo.toml"), "--bin", ["code_search_dhat"], &["--features", "engine"])?;
+        ways.push(way("dhat", vec![dhat.into()], "", SYSTEM));
+        if Command::new("heaptrack").arg("--version").stdout(Stdio::null()).status().is_ok_and(|code| code.success()) {
+            let recorded = scratch.join("heaptrack");
+            let command = vec!["heaptrack".into(), "--record-only".into(), "-o".into(), recorded.into(), plain.into()];
+            ways.push(way("heaptrack", command, "", SYSTEM));
+        } else {
+            eprintln!("heaptrack is not installed: the others run without it");
         }
     }
+    Ok(ways)
+}
 
-    println!("{} rounds, each: {}", cli.rounds, with_runs[0].result);
-    println!("{:24}{:>12}{:>12}    {:<8}lowest .. highest", "median", "System", "heapledger", "ratio");
-    for (name, unit, measure) in MEASURES {
-        let ratios: Vec<f64> =
-            plain_runs.iter().zip(&with_runs).map(|(one, two)| measure(two) / measure(one)).collect();
-        let (lowest, highest) =
-            ratios.iter().fold((f64::MAX, f64::MIN), |(low, high), &one| (low.min(one), high.max(one)));
-        let of = |runs: &[Run]| median(runs.iter().map(measure).collect());
-        println!(
-            "{name:24}{:>12}{:>12}    {:<8.3}{lowest:.3} .. {highest:.3}",
-            format!("{:.1} {unit}", of(&plain_runs)),
-            format!("{:.1} {unit}", of(&with_runs)),
-            median(ratios),
-        );
+/// Where the run without a capture writes its report.
+fn json(scratch: &Path) -> PathBuf {
+    scratch.join("report.json")
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let cli = Cli::parse();
+    let scratch = tempfile::tempdir()?;
+    let mut ways = ways(&cli, scratch.path())?;
+    let input = match &cli.folder {
+        Some(folder) => folder.canonicalize()?,
+        None => unpacked()?,
+    };
+    for round in 0..=cli.rounds {
+        let mut took = format!("round {round} of {}:", cli.rounds);
+        let ways_in_turn = ways.len();
+        for turn in 0..ways_in_turn {
+            let way = &mut ways[(turn + round as usize) % ways_in_turn];
+            let mut command = Command::new(&way.command[0]);
+            command.args(&way.command[1..]).current_dir(&scratch).env("HEAPLEDGER_CAPTURE", way.capture);
+            command.args(["--timing", "--max-mib", &cli.max_mib.to_string(), "--queries", &cli.queries.to_string()]);
+            command.args(["--threads", &cli.threads.to_string()]).arg(&input);
+            let run = run(&mut command)?;
+            took += &format!(" {} {:.0} ms", way.name, run.wall_ms);
+            // The first fills the caches of the system.
+            if round > 0 {
+                way.runs.push(run);
+            }
+        }
+        eprintln!("{took}");
     }
-    memory(&Report::from_json(&fs::read_to_string(&json)?)?);
+
+    let result = &ways[SYSTEM].runs[0].result;
+    let all_runs = || ways.iter().flat_map(|way| &way.runs);
+    assert!(all_runs().all(|run| run.result == *result), "all programs index and find the same");
+    println!("{} rounds, each: {result}", cli.rounds);
+    for (name, unit, measure) in MEASURES {
+        println!("\n{name:28}{:>12}    ratio", "median");
+        for way in &ways {
+            let middle = median(way.runs.iter().map(measure).collect());
+            let mut line = format!("  {:26}{:>12}", way.name, format!("{middle:.1} {unit}"));
+            let base = &ways[way.base];
+            if way.name != base.name {
+                let pairs = base.runs.iter().zip(&way.runs);
+                let mut ratios: Vec<f64> = pairs.map(|(base, run)| measure(run) / measure(base)).collect();
+                ratios.sort_unstable_by(f64::total_cmp);
+                let out = outside(ratios.len());
+                let (lowest, highest) = (ratios[out], ratios[ratios.len() - 1 - out]);
+                line += &format!("    {:.3} ({lowest:.3} to {highest:.3}) of {}", median(ratios), base.name);
+            }
+            println!("{line}");
+        }
+    }
+    memory(&Report::from_json(&fs::read_to_string(json(scratch.path()))?)?);
     Ok(())
+}
+
+/// How many of so many sorted values lie outside the interval of their median, on each side: as many as leave the
+/// interval with 95 % at least. Each value is below the true median with one half, so the number below is binomial.
+/// With five values and fewer the whole range has less than that; it is all there is.
+fn outside(values: usize) -> usize {
+    let (mut chance, mut below) = (0.5f64.powi(values as i32), 0.0);
+    for out in 0..values / 2 {
+        below += chance;
+        if below > 0.025 {
+            return out.saturating_sub(1);
+        }
+        chance *= (values - out) as f64 / (out + 1) as f64;
+    }
+    0
 }
 
 /// What the ledger of the last run says it took itself.
@@ -137,15 +211,19 @@ fn memory(report: &Report) {
     println!("shards beside it        {:>12} B", report.shard_bytes());
 }
 
-/// Builds examples for release, and says where they are.
-fn build<const N: usize>(names: [&str; N]) -> Result<[PathBuf; N], Box<dyn Error>> {
+/// Builds programs of a package for release, and says where they are.
+fn build<const N: usize>(
+    manifest: &Path,
+    kind: &str,
+    names: [&str; N],
+    more: &[&str],
+) -> Result<[PathBuf; N], Box<dyn Error>> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--release", "--message-format=json-render-diagnostics"]);
-    cargo.arg("--manifest-path").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"));
-    cargo.args(names.iter().flat_map(|name| ["--example", name]));
+    cargo.args(["build", "--release", "--message-format=json-render-diagnostics", "--manifest-path"]).arg(manifest);
+    cargo.args(more).args(names.iter().flat_map(|name| [kind, name]));
     let built = cargo.stderr(Stdio::inherit()).output()?;
     if !built.status.success() {
-        return Err(format!("cargo could not build the examples: {}", built.status).into());
+        return Err(format!("cargo could not build {names:?}: {}", built.status).into());
     }
     let mut found = names.map(|_| PathBuf::new());
     for message in Message::parse_stream(built.stdout.as_slice()) {
@@ -187,7 +265,7 @@ fn run(command: &mut Command) -> Result<Run, Box<dyn Error>> {
     if status != 0 {
         return Err(format!("{command:?} failed with wait status {status}:\n{said}").into());
     }
-    let line = said.lines().last().unwrap_or_default();
+    let line = said.lines().rfind(|line| line.starts_with("timing ")).unwrap_or_default();
     let value = |name: &str| -> Result<f64, Box<dyn Error>> {
         let word = line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
         Ok(word.ok_or_else(|| format!("no {name} in {line:?}"))?.parse()?)

@@ -37,6 +37,10 @@ struct Cli {
     #[arg(long, value_name = "NAME")]
     capture: Option<String>,
 
+    /// Only the summary: no report, whose lines take time to be looked up.
+    #[arg(long, conflicts_with = "json")]
+    no_report: bool,
+
     /// Also write the report to FILE, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -58,9 +62,11 @@ fn demo(cli: &Cli) -> anyhow::Result<()> {
     let snapshot = settled();
     let report = snapshot.report();
 
-    report.print()?;
     let mut out = io::stdout().lock();
-    writeln!(out, "\n{}", whose_threads(&report))?;
+    if !cli.no_report {
+        report.print()?;
+        writeln!(out, "\n{}", whose_threads(&report))?;
+    }
     if let Some(json) = json {
         json.write(&report)?;
     }

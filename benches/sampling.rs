@@ -1,0 +1,150 @@
+//! How far estimates from samples are from the truth: tantivy indexes the same text again and again, once with the call
+//! stack of every block, then with samples of another seed each time.
+//!
+//! ```text
+//! cargo bench --features engine --bench sampling    # 100 seeds, 8 MiB of Rust sources, a sample every 512 KiB
+//! cargo bench --features engine --bench sampling -- --seeds 1000 --every-kib 64
+//! ```
+//!
+//! Each line is a call stack that allocated a hundredth of the bytes or more. `rms` is the root of the mean square of
+//! its estimates' relative errors, and `theory` the relative standard deviation of a Poisson sample of as many bytes, the
+//! square root of distance over bytes: what a sampler without further knowledge comes to.
+
+#[path = "../examples/code_search/engine.rs"]
+#[allow(dead_code, reason = "it searches, too")]
+mod engine;
+#[path = "../examples/code_search/sources.rs"]
+#[allow(dead_code, reason = "it says what was skipped, too")]
+mod sources;
+/// Nobody looks at the progress of a hundred builds.
+mod progress {
+    pub struct Progress;
+
+    impl Progress {
+        pub fn at(&self, _done: u64, _all: u64) {}
+        pub fn reached(&self, _what: std::fmt::Arguments<'_>) {}
+    }
+}
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use clap::Parser;
+use heapledger::{Capture, capture};
+
+#[global_allocator]
+static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+
+/// Compares what samples say of call stacks with what they allocated.
+#[derive(Parser)]
+struct Cli {
+    /// Folder to index [default: where cargo unpacked its packages].
+    folder: Option<PathBuf>,
+
+    /// So many builds are sampled, each with a seed of its own.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(2..))]
+    seeds: u64,
+
+    /// KiB between two samples, on average.
+    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u64).range(1..))]
+    every_kib: u64,
+
+    /// Text to index, in MiB.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..))]
+    max_mib: u64,
+
+    /// cargo says so to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// Allocated bytes by call stack, and of how many samples they are the estimate.
+struct Built {
+    stacks: HashMap<Vec<usize>, f64>,
+    samples: u64,
+}
+
+impl Built {
+    fn bytes_of(&self, stack: &[usize]) -> f64 {
+        self.stacks.get(stack).copied().unwrap_or(0.0)
+    }
+
+    fn all_bytes(&self) -> f64 {
+        self.stacks.values().sum()
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let exactly = || capture("index_build");
+    let exact = build(&cli, exactly)?;
+    let again = build(&cli, exactly)?;
+
+    let mut stacks: Vec<_> = exact.stacks.iter().filter(|(_, bytes)| **bytes >= exact.all_bytes() / 100.0).collect();
+    stacks.sort_unstable_by(|one, other| other.1.total_cmp(one.1));
+    let mut errors = vec![Vec::new(); stacks.len()];
+    let mut samples = 0;
+    for seed in 1..=cli.seeds {
+        let sampled = build(&cli, || capture("index_build").every(cli.every_kib << 10).seed(seed))?;
+        samples += sampled.samples;
+        for (errors, (stack, bytes)) in errors.iter_mut().zip(&stacks) {
+            errors.push(sampled.bytes_of(stack) / **bytes - 1.0);
+        }
+        if seed.is_multiple_of(10) {
+            eprintln!("{seed} of {} seeds", cli.seeds);
+        }
+    }
+
+    println!(
+        "{} builds of {:.0} MiB allocated, a sample every {} KiB: {} of each on average",
+        cli.seeds,
+        exact.all_bytes() / f64::from(1 << 20),
+        cli.every_kib,
+        samples / cli.seeds,
+    );
+    println!("{:>8} {:>10} {:>12} {:>9} {:>9} {:>9}", "share", "MiB", "next build", "mean", "rms", "theory");
+    let percent = |ratio: f64| format!("{:+.1} %", 100.0 * ratio);
+    let (mut squares, mut expected) = (0.0, 0.0);
+    for (errors, (stack, bytes)) in errors.iter().zip(&stacks) {
+        let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+        let square = errors.iter().map(|error| error * error).sum::<f64>() / errors.len() as f64;
+        let theory = (cli.every_kib << 10) as f64 / **bytes;
+        squares += square;
+        expected += theory;
+        println!(
+            "{:>8} {:>10.1} {:>12} {:>9} {:>9} {:>9}",
+            format!("{:.1} %", 100.0 * **bytes / exact.all_bytes()),
+            **bytes / f64::from(1 << 20),
+            percent(again.bytes_of(stack) / **bytes - 1.0),
+            percent(mean),
+            format!("{:.1} %", 100.0 * square.sqrt()),
+            format!("{:.1} %", 100.0 * theory.sqrt()),
+        );
+    }
+    println!("all of them: rms over theory {:.2}", (squares / expected).sqrt());
+    Ok(())
+}
+
+/// Builds an index with one thread, and says which stacks allocated how much in it.
+fn build(cli: &Cli, captured: impl Fn() -> Capture) -> anyhow::Result<Built> {
+    let folder = tempfile::tempdir()?;
+    let mut sources = sources::Sources::of(cli.folder.as_deref())?;
+    let work =
+        engine::Work { folder: folder.path(), threads: 1, most_bytes: cli.max_mib << 20, carry_to_threads: true };
+    let before = heapledger::snapshot();
+    let capture = captured();
+    anyhow::ensure!(capture.is_possible(), "no call stacks can be taken here");
+    engine::build(&work, &mut sources, &progress::Progress)?;
+    let after = heapledger::snapshot() - before;
+    drop(capture);
+
+    let all = after.operation("index_build").map_or(0, |operation| operation.own.allocated_bytes);
+    let (mut stacks, mut samples, mut sum) = (HashMap::new(), 0, 0);
+    for stack in after.stacks("index_build") {
+        sum += stack.allocated_bytes;
+        samples += stack.samples.unwrap_or(0);
+        *stacks.entry(stack.addresses().to_vec()).or_insert(0.0) += stack.allocated_bytes as f64;
+    }
+    anyhow::ensure!(sum == all, "the stacks add up to {sum} B, and the operation allocated {all} B");
+    Ok(Built { stacks, samples })
+}
