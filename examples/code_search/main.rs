@@ -60,13 +60,15 @@ fn demo(cli: &Cli) -> anyhow::Result<()> {
     // The index stays open while the report is made: `live` is what a running search engine holds.
     let done = app::run(&cli.options)?;
     let snapshot = settled();
+    if cli.no_report {
+        snapshot.check().context("the law does not hold")?;
+        return done.print(&mut io::stdout().lock());
+    }
     let report = snapshot.report();
 
+    report.print()?;
     let mut out = io::stdout().lock();
-    if !cli.no_report {
-        report.print()?;
-        writeln!(out, "\n{}", whose_threads(&report))?;
-    }
+    writeln!(out, "\n{}", whose_threads(&report))?;
     if let Some(json) = json {
         json.write(&report)?;
     }
