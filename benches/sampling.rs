@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Each line is a call stack that allocated a hundredth of the bytes or more. `rms` is the root of the mean square of
-//! its estimates' relative errors, and `theory` the relative standard deviation of a Poisson sample of as many bytes, the
-//! square root of distance over bytes: what a sampler without further knowledge comes to.
+//! its estimates' relative errors, and `theory` the relative standard deviation of a Poisson sample of as many bytes,
+//! the square root of distance over bytes: what a sampler without further knowledge comes to.
 
 #[path = "../examples/code_search/engine.rs"]
 #[allow(dead_code, reason = "it searches, too")]

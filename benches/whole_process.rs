@@ -1,6 +1,6 @@
 //! What heapledger costs a whole program: `code_search_plain` and `code_search`, the same search engine on the same
-//! input without and with the allocator, as processes of their own, in turn. And what call stacks cost it: those of every
-//! block, and those of a sample.
+//! input without and with the allocator, as processes of their own, in turn. And what call stacks cost it: those of
+//! every block, and those of a sample.
 //!
 //! ```text
 //! cargo bench --bench whole_process    # 7 rounds and one to warm up, 32 MiB of Rust sources
@@ -10,7 +10,8 @@
 //!
 //! Times and peak RSS are what the kernel says of each process and of those it waited for (`wait4`). A ratio is taken
 //! in each round; the median is shown, and the interval that has the true one with 95 % or more (by the order of the
-//! rounds' ratios, whatever their distribution). All programs must index and find the same, and the ledger must balance.
+//! rounds' ratios, whatever their distribution). All programs must index and find the same, and the ledger must
+//! balance.
 
 #![allow(unsafe_code, reason = "wait4 tells what one child process used; std does not")]
 #![cfg(unix)]
