@@ -14,6 +14,7 @@ use super::merge::{MergeOptions, merge};
 use super::project::Project;
 use super::record::{RecordOptions, record};
 use super::review::review;
+use super::run::{RunOptions, run_program};
 use super::self_test::{plant, self_test};
 use super::show::{ShowOptions, show};
 use super::terminal::{When, complain, print_verbatim, printable_lines};
@@ -35,6 +36,7 @@ Examples:
   cargo heapledger record                   run all tests, and record what they measured, but no breach
   cargo heapledger review                   look at what changed, figure by figure
   cargo heapledger accept                   record what is better, and leave what is worse
+  cargo heapledger run --capture '**' -- target/release/app    a program, with call stacks
   cargo heapledger show report.json         look at a report that a program stored
   cargo heapledger show report.json --to report.pb.gz          convert it, here for pprof
   cargo heapledger test --strict --junit target/budgets.xml    in CI
@@ -96,6 +98,12 @@ enum Command {
     Diff(DiffOptions),
     /// Add up the runs of many machines, written with --json, and judge them as one.
     Merge(MergeOptions),
+    /// Run a program that has the allocator, and show its report when it ends.
+    ///
+    /// The program needs no change: its report, and those of the programs that it starts, are added up. The table goes
+    /// to standard error, as what the program says is its own. Exits with what the program exits with, with 128 and the
+    /// signal that ended it, and with 6 where it left no report.
+    Run(RunOptions),
     /// Show stored reports, several added up, as the table that a program prints of its own.
     ///
     /// Judges nothing: it exits with 0 if every file can be read.
@@ -129,7 +137,7 @@ pub fn main() -> ExitCode {
         }
     };
     match run(asked) {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit,
         Err(error) => {
             complain(&format!("error: {}", printable_lines(&format!("{error:#}"))));
             Exit::Failed.into()
@@ -137,9 +145,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(asked: Heapledger) -> anyhow::Result<Exit> {
+fn run(asked: Heapledger) -> anyhow::Result<ExitCode> {
     let project = Project { policy: asked.policy, colour: asked.color.colours() };
-    match asked.command {
+    let exit = match asked.command {
+        Command::Run(options) => return run_program(&options),
         Command::Test(options) => test(&project, &options),
         Command::Record(options) => record(&project, &options),
         Command::Review => review(&project),
@@ -163,5 +172,6 @@ fn run(asked: Heapledger) -> anyhow::Result<Exit> {
             Ok(Exit::Within)
         }
         Command::Plant { what } => plant(&what),
-    }
+    };
+    exit.map(ExitCode::from)
 }

@@ -52,6 +52,8 @@ mod merge;
 mod record;
 /// `cargo heapledger review`.
 mod review;
+/// `cargo heapledger run`.
+mod run;
 /// `cargo heapledger self-test`.
 mod self_test;
 /// `cargo heapledger show`.

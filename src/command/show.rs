@@ -63,7 +63,7 @@ pub(super) fn show(project: &Project, asked: &ShowOptions) -> anyhow::Result<Exi
 }
 
 /// What files there can be.
-fn to_help() -> String {
+pub(super) fn to_help() -> String {
     format!("Write the report to this file, in the form that its name ends with, instead of showing it:{}", list())
 }
 

@@ -26,7 +26,7 @@ pub(crate) use book::{Book, POLICY};
 pub(crate) use gzip::gzipped;
 #[cfg(feature = "testing")]
 pub(crate) use protocol::RECORDING;
-pub(crate) use protocol::{Announced, FOLDER, UNNAMED};
+pub(crate) use protocol::{Announced, EVERY_PROCESS, FOLDER, UNNAMED};
 #[cfg(feature = "cli")]
 pub(crate) use protocol::{POLICY_AT, Trace, traces_in};
 #[cfg(feature = "cli")]

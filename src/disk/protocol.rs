@@ -16,6 +16,8 @@ use super::write::write_whole_for_now;
 
 /// Names the folder that reports are written to.
 pub(crate) const FOLDER: &str = "HEAPLEDGER_REPORTS";
+/// Set where processes that enter no operation are to report, too.
+pub(crate) const EVERY_PROCESS: &str = "HEAPLEDGER_EVERY_PROCESS";
 /// Names the policy's file, for tests that cannot find it themselves.
 pub(crate) const POLICY_AT: &str = "HEAPLEDGER_POLICY";
 /// Set while figures are being recorded: then the command judges, not the test.

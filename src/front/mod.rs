@@ -56,6 +56,8 @@ mod turn;
 /// Reports for the viewers of others.
 #[cfg(feature = "views")]
 mod views;
+/// A report that the environment asks for.
+mod wanted;
 
 #[cfg(feature = "testing")]
 pub use budget::{Budget, assert_budget, assert_budget_async, budget};
@@ -71,6 +73,8 @@ pub use name::Name;
 pub use operation::{Operation, current};
 #[cfg(feature = "cli")]
 pub(crate) use print::wants_colours;
+#[cfg(feature = "cli")]
+pub(crate) use requested::CAPTURES;
 #[cfg(feature = "cli")]
 pub(crate) use save::save;
 pub use scope::{Scope, is_installed, measure, track};

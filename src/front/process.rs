@@ -11,7 +11,8 @@ use once_cell::race::OnceBox;
 use super::found;
 #[cfg(feature = "lines")]
 use super::requested::begin_requested;
-use crate::disk::{Announced, FOLDER, UNNAMED};
+use super::wanted::{begin_wanted, is_set, is_wanted};
+use crate::disk::{Announced, EVERY_PROCESS, FOLDER, UNNAMED};
 use crate::record;
 use crate::words::{Cause, Error};
 
@@ -30,6 +31,15 @@ struct Reporter {
     process: u32,
 }
 
+record::before_main!(begin);
+
+/// Before `main`: a process of which a report is wanted may never enter an operation.
+extern "C" fn begin() {
+    if is_wanted() || is_set(EVERY_PROCESS) {
+        announced_and_installed();
+    }
+}
+
 /// Whether heapledger is the global allocator. Before this returns, the process has announced itself, if a report is
 /// asked for, and begun to capture what the environment asks for.
 #[inline]
@@ -38,6 +48,7 @@ pub(crate) fn announced_and_installed() -> bool {
         reporter();
         #[cfg(feature = "lines")]
         begin_requested();
+        begin_wanted();
     })
 }
 

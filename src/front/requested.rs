@@ -8,7 +8,7 @@ use crate::{record, registry};
 
 /// What is to be captured: paths or globs, with commas in between, each with `@512KiB` behind it where samples are
 /// enough.
-const VARIABLE: &str = "HEAPLEDGER_CAPTURE";
+pub(crate) const CAPTURES: &str = "HEAPLEDGER_CAPTURE";
 
 static BEGUN: AtomicBool = AtomicBool::new(false);
 
@@ -19,7 +19,7 @@ pub(super) fn begin_requested() {
         return;
     }
     record::quietly(|| {
-        let Some(asked) = std::env::var_os(VARIABLE) else { return };
+        let Some(asked) = std::env::var_os(CAPTURES) else { return };
         let Some(asked) = asked.to_str() else { return complain("it is not Unicode: nothing is captured") };
         for request in capture_requests(asked) {
             match request {
@@ -42,5 +42,5 @@ fn begin(CaptureRequest { glob, every }: CaptureRequest) {
 
 fn complain(what: &str) {
     // Standard error may be closed.
-    let _ = writeln!(std::io::stderr(), "heapledger: {VARIABLE}: {what}");
+    let _ = writeln!(std::io::stderr(), "heapledger: {CAPTURES}: {what}");
 }

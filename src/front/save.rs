@@ -10,7 +10,7 @@ use crate::disk::gzipped;
 use crate::disk::{shown, write_whole};
 use crate::reading::{Data, Report};
 use crate::record::quietly;
-use crate::render::report::{Format, Rendered};
+use crate::render::report::{Rendered, renderer};
 use crate::words::{Cause, Error};
 
 /// Stands for the process's id in the name of a file.
@@ -58,7 +58,7 @@ impl Report {
 pub(crate) fn save(data: &Data, path: &Path) -> Result<(), Error> {
     quietly(|| {
         let file = shown(path);
-        let written = match Format::of(&file)?.render(data, &file)? {
+        let written = match renderer(&file)?(data) {
             Rendered::Text(text) => write_whole(path, text.as_bytes()),
             #[cfg(feature = "views")]
             Rendered::WithSources => write_whole(path, page(data, None).as_bytes()),
@@ -71,7 +71,7 @@ pub(crate) fn save(data: &Data, path: &Path) -> Result<(), Error> {
 }
 
 /// The path with the process's id where it is asked for.
-fn with_process(path: &Path) -> Cow<'_, Path> {
+pub(super) fn with_process(path: &Path) -> Cow<'_, Path> {
     match path.to_str().filter(|path| path.contains(PROCESS)) {
         Some(path) => PathBuf::from(path.replace(PROCESS, &std::process::id().to_string())).into(),
         None => path.into(),

@@ -34,6 +34,24 @@ pub(crate) fn at_exit(work: extern "C" fn()) -> bool {
     }
 }
 
+/// Has an `extern "C" fn()` run before `main`, where the system does that.
+macro_rules! before_main {
+    ($work:path) => {
+        const _: extern "C" fn() = $work;
+
+        #[cfg(all(any(target_os = "linux", target_os = "macos", windows), not(miri)))]
+        const _: () = {
+            #[used]
+            #[allow(unsafe_code, reason = "the system calls what stands there, and it is a function of that type")]
+            #[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+            #[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
+            #[cfg_attr(windows, unsafe(link_section = ".CRT$XCU"))]
+            static BEGIN: extern "C" fn() = $work;
+        };
+    };
+}
+pub(crate) use before_main;
+
 /// Whether the lock is held: for short times, and while the process forks.
 static GATE: AtomicBool = AtomicBool::new(false);
 

@@ -13,11 +13,11 @@ use crate::render::look::{DEFAULT_WIDTH, Look};
 use crate::words::short;
 
 /// A form that a report can be saved in.
-pub(crate) struct Format {
+struct Format {
     /// How the names of its files end.
-    pub(crate) extension: &'static str,
+    extension: &'static str,
     /// What it is, and who reads it.
-    pub(crate) what: &'static str,
+    what: &'static str,
     /// The feature that brings it; empty where no build is without.
     feature: &'static str,
     /// `None` where that feature is off.
@@ -47,7 +47,7 @@ macro_rules! brought_by {
 }
 
 /// Every form. An extension that ends like another one stands before it.
-pub(crate) const FORMATS: [Format; 9] = [
+const FORMATS: [Format; 9] = [
     Format { extension: ".txt", what: "the table that a program prints", feature: "", render: Some(text) },
     Format {
         extension: ".html",
@@ -99,24 +99,23 @@ pub(crate) const FORMATS: [Format; 9] = [
     },
 ];
 
-impl Format {
-    /// The form that a file of this name has. An error says which there are.
-    pub(crate) fn of(file: &str) -> Result<&'static Self, String> {
-        let found = FORMATS.iter().find(|format| file.ends_with(format.extension));
-        found.ok_or_else(|| format!("{}: the name of a report ends with its form:{}", short(file), list()))
-    }
+/// What writes a report in the form of a file with this name. An error says which forms there are, or which feature is
+/// off.
+pub(crate) fn renderer(file: &str) -> Result<fn(&Data) -> Rendered, String> {
+    let found = FORMATS.iter().find(|format| file.ends_with(format.extension));
+    let found = found.ok_or_else(|| format!("{}: the name of a report ends with its form:{}", short(file), list()))?;
+    found.render.ok_or_else(|| found.lacking(file))
+}
 
-    /// The report in this form. `file` is what a message calls it.
-    pub(crate) fn render(&self, data: &Data, file: &str) -> Result<Rendered, String> {
+impl Format {
+    /// What is said where the feature is off.
+    fn lacking(&self, file: &str) -> String {
         let Self { extension, feature, .. } = self;
-        let render = self.render.ok_or_else(|| {
-            format!(
-                "{}: a report as `{extension}` needs the feature `{feature}` of heapledger: add it to the dependency, \
-                 or save it as report.json and convert that: `cargo heapledger show report.json --to report{extension}`",
-                short(file)
-            )
-        })?;
-        Ok(render(data))
+        format!(
+            "{}: a report as `{extension}` needs the feature `{feature}` of heapledger: add it to the dependency, or \
+             save it as report.json and convert that: `cargo heapledger show report.json --to report{extension}`",
+            short(file)
+        )
     }
 }
 
@@ -136,24 +135,25 @@ fn text(data: &Data) -> Rendered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reading::report;
 
     #[test]
     fn every_form_is_found_by_its_own_extension() {
         for format in &FORMATS {
-            let found = Format::of(&format!("a.b{}", format.extension)).map(|found| found.extension);
-            assert_eq!(found, Ok(format.extension));
+            let name = format!("a.b{}", format.extension);
+            let found = FORMATS.iter().find(|format| name.ends_with(format.extension));
+            assert_eq!(found.map(|found| found.extension), Some(format.extension));
+            assert_eq!(renderer(&name).is_ok(), format.render.is_some());
         }
-        assert!(Format::of("report.TXT").is_err() && Format::of("txt").is_err());
+        assert!(renderer("report.TXT").is_err() && renderer("txt").is_err());
     }
 
     #[test]
     fn a_form_that_the_build_lacks_says_what_to_add_and_what_to_do_without() {
         let lacking = Format { extension: ".pb.gz", what: "", feature: "pprof", render: None };
-        let said = lacking.render(&report().0, "out\n.pb.gz").err();
+        let said = lacking.lacking("out\n.pb.gz");
         let expected = "out\\n.pb.gz: a report as `.pb.gz` needs the feature `pprof` of heapledger: add it to the \
                         dependency, or save it as report.json and convert that: `cargo heapledger show report.json --to \
                         report.pb.gz`";
-        assert_eq!(said.as_deref(), Some(expected));
+        assert_eq!(said, expected);
     }
 }

@@ -37,7 +37,7 @@ pub(crate) use dhat::dhat;
 pub(crate) use folded::folded;
 #[cfg(feature = "cli")]
 pub(crate) use format::list;
-pub(crate) use format::{Format, Rendered};
+pub(crate) use format::{Rendered, renderer};
 #[cfg(feature = "views")]
 pub(crate) use html::{Sourced, html};
 #[cfg(feature = "views")]

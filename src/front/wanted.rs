@@ -1,0 +1,92 @@
+//! A report that the environment asks for, of programs that nobody changes: `HEAPLEDGER_REPORT`. It is written when the
+//! process ends: after `main`, after `std::process::exit`, after a panic and a failing test. What is wrong with it is
+//! said on standard error, and never fails the program.
+
+use std::env;
+use std::io::Write as _;
+use std::path::{self, PathBuf};
+use std::process;
+
+use once_cell::race::OnceBox;
+
+use super::save::{save, with_process};
+use crate::reading::report;
+use crate::record;
+use crate::render::report::renderer;
+
+/// The file, which ends with the form of the report; or where else it goes.
+const VARIABLE: &str = "HEAPLEDGER_REPORT";
+/// Stands for standard error in its place: there the table is printed.
+const STDERR: &str = "stderr";
+
+/// What is wanted of this process; holds `None` if nothing is.
+static WANTED: OnceBox<Option<Wanted>> = OnceBox::new();
+
+struct Wanted {
+    to: Destination,
+    /// The process that was asked. A child that it forks has not run the program, but a part of it.
+    process: u32,
+}
+
+enum Destination {
+    Stderr,
+    /// Absolute: the program may go to another folder.
+    File(PathBuf),
+}
+
+/// Whether a variable of the environment is there, and not empty.
+pub(super) fn is_set(variable: &str) -> bool {
+    env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
+/// Whether the environment asks for a report.
+pub(super) fn is_wanted() -> bool {
+    is_set(VARIABLE)
+}
+
+/// From now on a report is written when the process ends, if the environment asks for one. Not to be called from inside
+/// the allocator.
+pub(super) fn begin_wanted() {
+    if WANTED.get().is_none() && record::installed() {
+        record::quietly(|| record::lock_over_forks(|| WANTED.get_or_init(|| Box::new(wanted()))));
+    }
+}
+
+fn wanted() -> Option<Wanted> {
+    let asked = env::var_os(VARIABLE).filter(|asked| !asked.is_empty())?;
+    let to = if asked == STDERR {
+        Destination::Stderr
+    } else {
+        let file = with_process(asked.as_ref()).into_owned();
+        // Said now, and not after hours.
+        if let Err(wrong) = renderer(&file.to_string_lossy()) {
+            complain(&wrong);
+            return None;
+        }
+        Destination::File(path::absolute(&file).unwrap_or(file))
+    };
+    if !record::at_exit(write_at_exit) {
+        complain("there is no place for work at the end of a process here");
+    }
+    Some(Wanted { to, process: process::id() })
+}
+
+extern "C" fn write_at_exit() {
+    // Unwinding stops here.
+    let _ = std::panic::catch_unwind(|| {
+        let wanted = WANTED.get().and_then(Option::as_ref).filter(|wanted| wanted.process == process::id());
+        let written = wanted.map(|wanted| match &wanted.to {
+            // It may be closed.
+            Destination::Stderr => report().eprint().map_err(|error| error.to_string()),
+            Destination::File(file) => save(&report().0, file).map_err(|error| error.to_string()),
+        });
+        if let Some(Err(wrong)) = written {
+            complain(&wrong);
+        }
+    });
+}
+
+fn complain(what: &str) {
+    // Standard error may be closed.
+    let _ = writeln!(std::io::stderr(), "heapledger: {VARIABLE}: {what}");
+}

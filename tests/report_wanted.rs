@@ -1,0 +1,192 @@
+//! Reports that the environment asks for, of programs that know nothing of it, and `cargo heapledger run`.
+
+#![cfg(all(target_os = "linux", not(miri)))]
+#![allow(unsafe_code, reason = "calls fork")]
+
+mod common;
+#[path = "common/project.rs"]
+mod project;
+
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use common::plays;
+use heapledger::{Report, measure};
+use project::{Project, Said, heapledger};
+
+#[global_allocator]
+static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+
+/// The test that is the program.
+const PROGRAM: &str = "the_program";
+
+/// What the program does, by its role. It keeps what it allocates until it has ended.
+#[test]
+fn the_program() {
+    if !["returns", "exits", "panics", "aborts", "forks"].iter().any(|role| plays(role)) {
+        return;
+    }
+    println!("the program says this");
+    std::mem::forget(measure("search", || black_box(vec![0_u8; black_box(12_345)])).0);
+    if plays("exits") {
+        std::process::exit(7);
+    }
+    if plays("forks") {
+        // SAFETY: the harness has no thread that is in the middle of anything, and the child ends at once.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            std::process::exit(0);
+        }
+        // SAFETY: the child is ours, and nobody wants to know how it ended.
+        assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child);
+    }
+    if plays("aborts") {
+        std::process::abort();
+    }
+    assert!(!plays("panics"), "as it is asked to");
+}
+
+fn program(role: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("a running test has an executable"));
+    command.args(["--exact", PROGRAM, "--nocapture", "--test-threads=1"]).env("HEAPLEDGER_TEST_ROLE", role);
+    command
+}
+
+/// What becomes of the program in this role when a report is asked for.
+fn asked(role: &str, report: impl AsRef<Path>) -> Output {
+    program(role).env("HEAPLEDGER_REPORT", report.as_ref()).output().expect("the test's own executable runs")
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The files in the folder.
+fn files(folder: &Path) -> Vec<String> {
+    let files = fs::read_dir(folder).expect("it is there").map(|file| file.expect("it can be read").file_name());
+    files.map(|name| name.to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn a_report_is_written_however_a_process_ends() {
+    for (role, code, live) in [
+        ("returns", 0, Some(12_345)),
+        ("exits", 7, Some(12_345)),
+        ("panics", 101, Some(12_345)),
+        ("without an operation", 0, None),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let output = asked(role, folder.path().join("a-%p.json"));
+        assert_eq!(output.status.code(), Some(code), "{role}: {}", err(&output));
+        let files = files(folder.path());
+        assert_eq!(files.len(), 1, "{role}: {files:?}");
+        let id = files[0].strip_prefix("a-").and_then(|name| name.strip_suffix(".json"));
+        assert!(id.is_some_and(|id| id.parse::<u32>().is_ok()), "{files:?}");
+        let text = fs::read_to_string(folder.path().join(&files[0])).expect("it is there");
+        let report = Report::from_json(&text).expect("it is a report");
+        assert_eq!(report.operation("search").map(|row| row.own.live_bytes), live, "{role}");
+        assert_eq!(report.total().live_bytes, report.process_bytes(), "{role}");
+        assert!(
+            report.problem().is_none_or(|problem| problem.contains("moved memory")),
+            "{role}: {:?}",
+            report.problem()
+        );
+    }
+}
+
+#[test]
+fn a_process_that_aborts_or_is_not_asked_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    assert_eq!(asked("aborts", folder.path().join("a.json")).status.code(), None);
+    let output = program("returns").current_dir(folder.path()).env("HEAPLEDGER_REPORT", "").output();
+    assert_eq!(err(&output.expect("it runs")), "");
+    assert_eq!(files(folder.path()), [""; 0]);
+}
+
+#[test]
+fn the_table_is_printed_where_standard_error_is_asked_for() {
+    let said = err(&asked("returns", "stderr"));
+    let row = said.lines().find(|line| line.starts_with("search ")).unwrap_or_else(|| panic!("{said}"));
+    assert!(row.ends_with(" 12.1 KiB"), "{said}");
+    assert!(said.contains("\nsum of net "), "{said}");
+}
+
+#[test]
+fn a_child_that_a_process_forks_reports_nothing_of_it() {
+    let output = asked("forks", "stderr");
+    assert_eq!((output.status.code(), err(&output).matches("sum of net ").count()), (Some(0), 1), "{}", err(&output));
+}
+
+#[test]
+fn what_cannot_be_written_is_said_and_fails_nothing() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let output = asked("returns", folder.path().join("missing/a.txt"));
+    let said = err(&output);
+    assert!(
+        said.starts_with("heapledger: HEAPLEDGER_REPORT: ") && said.contains("a.txt: cannot be written: "),
+        "{said}"
+    );
+    assert_eq!((output.status.code(), said.lines().count()), (Some(0), 1), "{said}");
+    let output = asked("returns", "report.doc");
+    let said = err(&output);
+    assert!(said.starts_with("heapledger: HEAPLEDGER_REPORT: report.doc: the name of a report ends"), "{said}");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(files(folder.path()), [""; 0]);
+}
+
+#[test]
+fn a_file_is_where_the_process_began_and_takes_any_form() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let output = program("returns").current_dir(folder.path()).env("HEAPLEDGER_REPORT", "a.folded").output();
+    assert_eq!(err(&output.expect("it runs")), "");
+    let text = fs::read_to_string(folder.path().join("a.folded")).expect("it is there");
+    assert!(text.lines().any(|line| line == "search 12345"), "{text}");
+}
+
+/// What `cargo heapledger run` says of the program in this role.
+fn run(role: &str, options: &[&str]) -> (Project, Said) {
+    let project = Project::bare();
+    let program = program(role);
+    let mut command = heapledger(project.folder());
+    command.arg("run").args(options).arg("--").arg(program.get_program()).args(program.get_args());
+    command.env("HEAPLEDGER_TEST_ROLE", role);
+    (project, Said::by(command))
+}
+
+#[test]
+fn a_program_is_run_and_its_report_shown_beside_what_it_says() {
+    for (role, code) in [("returns", 0), ("exits", 7), ("panics", 101)] {
+        let (_, said) = run(role, &[]);
+        said.exits(code).prints("the program says this\n").complains("\nsum of net ");
+        assert!(said.err.lines().any(|line| line.starts_with("search ")) && !said.out.contains("sum of net"), "{said}");
+    }
+    let (_, said) = run("without an operation", &[]);
+    said.exits(0).complains("(unattributed)").complains("\nsum of net ");
+}
+
+#[test]
+fn a_program_is_captured_and_its_report_written_without_any_change() {
+    let (project, said) = run("returns", &["--capture", "search", "--to", "a.folded"]);
+    assert!(!said.exits(0).err.contains("sum of net"), "{said}");
+    let text = project.read("a.folded");
+    let line = text.lines().find(|line| line.starts_with("search;")).unwrap_or_else(|| panic!("{text}"));
+    assert!(line.contains(";report_wanted::the_program") && line.ends_with(" 12345"), "{text}");
+}
+
+#[test]
+fn a_program_without_a_report_is_told_from_one_without_the_allocator() {
+    let (_, said) = run("aborts", &[]);
+    said.exits(128 + 6).complains("it ended without a report: it was killed, or aborted");
+    let project = Project::bare();
+    let run = |program: &[&str]| {
+        let mut command = heapledger(project.folder());
+        command.args(["run", "--"]).args(program);
+        Said::by(command)
+    };
+    run(&["true"]).exits(6).complains("true: there is nothing to show: heapledger is not the global allocator");
+    run(&["false"]).exits(1).complains("false: there is nothing to show");
+    run(&["./missing"]).exits(1).complains("error: ./missing cannot be run: ");
+    run(&[]).exits(1).complains("<PROGRAM>");
+}
