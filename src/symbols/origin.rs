@@ -22,6 +22,9 @@ const OURS: &str = "heapledger";
 const ENTRIES: [&str; 6] =
     ["__rust_alloc", "__rust_dealloc", "__rust_no_alloc_shim", "__rust_realloc", "__rdl_", "__rg_"];
 
+/// What `catch_unwind` is in symbols, of which there is no debug information.
+const CATCHING: &str = "__rust_try";
+
 /// The crates whose functions no user wrote.
 const STD: [&str; 6] = ["alloc", "core", "proc_macro", "std", "std_detect", "test"];
 
@@ -147,6 +150,7 @@ fn of_function(name: &str) -> Origin {
     match rest.split("::").next().filter(|first| first.len() < rest.len()) {
         Some(OURS) => Origin::Heapledger,
         Some(first) if STD.contains(&first) => Origin::Std,
+        None if name == CATCHING => Origin::Std,
         _ => Origin::Unknown,
     }
 }

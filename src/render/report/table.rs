@@ -216,7 +216,7 @@ pub(super) fn footer(data: &Data, total: &Tally, look: &Look, out: &mut impl Wri
         write!(out, "\n{}", look.paint(BAD, &format!("{} {happened}", counted(count, what))))?;
     }
     match &data.problem {
-        Some(problem) => write!(out, "\n{}", look.paint(BAD, problem)),
+        Some(problem) => write!(out, "\n{}", look.paint(BAD, &printable(problem))),
         None => Ok(()),
     }
 }

@@ -67,6 +67,7 @@ fn a_name_without_a_path_says_what_it_can() {
         ("std::sys::backtrace::__rust_begin_short_backtrace", Origin::Std),
         ("__rust_alloc", Origin::Heapledger),
         ("__rustc::__rust_alloc_zeroed", Origin::Heapledger),
+        ("__rust_try", Origin::Std),
         ("app::std::fill", Origin::Unknown),
         ("allocate", Origin::Unknown),
         ("core", Origin::Unknown),
