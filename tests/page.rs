@@ -39,6 +39,10 @@ fn report_of(rows: Vec<Value>, stacks: Value) -> Report {
         "schema": 2, "processes": 1, "difference": false, "problem": null, "misnested": 0, "refused": 0, "foreign": 0,
         "process_bytes": own("allocated_bytes") - own("freed_bytes"), "process_peak_bytes": 9 << 20,
         "process_peak_error": 65536, "shards": 2, "shard_bytes": 4096, "rows": rows, "stacks": stacks,
+        "captures": [
+            { "pattern": "index*", "sampled_every": null, "matched": true },
+            { "pattern": "serach", "sampled_every": 2048, "matched": false },
+        ],
     });
     Report::from_json(&report.to_string()).expect("it is a report")
 }
@@ -55,6 +59,13 @@ fn charged(stack: usize, allocs: u64, allocated: usize, blocks: i64, live: i64) 
     charged
 }
 
+/// The same of one class of sizes.
+fn size(least: u64, allocs: u64, allocated: usize, blocks: i64, live: i64) -> Value {
+    let mut size = charged(0, allocs, allocated, blocks, live);
+    size["min_size"] = json!(least);
+    size
+}
+
 /// Whose code functions are.
 fn origin(kind: &str, name: Option<&str>, version: Option<&str>) -> Value {
     json!({ "kind": kind, "name": name, "version": version })
@@ -62,6 +73,8 @@ fn origin(kind: &str, name: Option<&str>, version: Option<&str>) -> Value {
 
 /// A small one: two operations of an index, a search, and three stacks.
 fn small() -> Report {
+    let mut sampled = charged(2, 7, 700, 0, 0);
+    sampled["samples"] = json!(3);
     let stacks = json!({
         "strings": ["app::cache::Cache::insert", "src/cache.rs", "app::main", "src/lib.rs",
             "tantivy::Index::open", "src/index.rs",
@@ -76,8 +89,12 @@ fn small() -> Report {
         "stacks": [{ "kind": "complete", "frames": [3, 0, 1] }, { "kind": "complete", "frames": [3, 2, 1] },
             { "kind": "complete", "frames": [3, 2] }],
         "operations": [
-            { "path": "index/commit", "stacks": [charged(0, 3, 3000, 1, 1000), charged(1, 5, 50_000, 2, 20_000)] },
-            { "path": "search", "stacks": [charged(2, 7, 700, 0, 0)] },
+            {
+                "path": "index/commit",
+                "stacks": [charged(0, 3, 3000, 1, 1000), charged(1, 5, 50_000, 2, 20_000)],
+                "sizes": [size(512, 3, 3000, 1, 1000), size(8192, 5, 50_000, 2, 20_000)],
+            },
+            { "path": "search", "stacks": [sampled], "sizes": [size(512, 7, 700, 0, 0)], "sampled_every": [2048] },
         ],
     });
     let rows = vec![
@@ -130,8 +147,35 @@ fn the_page_opens_without_a_word_and_says_what_the_report_says() {
     );
     let law = browser.text("document.querySelector('#notes .good').textContent");
     assert!(format!("{report}").contains(&law), "{law}\n{report}");
+    let notes = browser.text("document.querySelector('#notes').innerText");
+    for said in
+        ["captured: index*", "captured nothing of serach, one sample every 2.00 KiB: there was no such operation"]
+    {
+        assert!(notes.contains(said) && format!("{report:200}").contains(said), "{said}\n{notes}\n{report:200}");
+    }
     assert_eq!(names(&mut browser), ["index", "commit", "(heapledger)", "(unattributed)", "search"]);
     quiet(&browser);
+}
+
+#[test]
+fn what_is_wrong_with_a_report_stands_at_its_head() {
+    let mut told: Value = serde_json::from_str(&small().to_json()).expect("it is JSON");
+    told["problem"] = json!("the ledger does not balance\u{202e}");
+    told["process_bytes"] = json!(7);
+    (told["misnested"], told["refused"], told["foreign"]) = (json!(1), json!(2), json!(3));
+    (told["processes"], told["difference"]) = (json!(4), json!(true));
+    let report = Report::from_json(&told.to_string()).expect("it is a report");
+    let Some((mut browser, _folder)) = shown(&report.to_html()) else { return };
+    let wrong = browser.eval("[...document.querySelectorAll('#notes .bad')].map((one) => one.textContent)");
+    let table = format!("{report:200}");
+    assert_eq!(wrong.as_array().map(Vec::len), Some(6));
+    for said in wrong.as_array().expect("it is a list") {
+        assert!(table.contains(said.as_str().expect("it is text")), "{said}\n{table}");
+    }
+    assert_eq!(browser.eval("document.querySelector('#notes .good')"), Value::Null);
+    let about = browser.text("document.querySelector('#about').textContent");
+    assert_eq!(about, "difference of two readings, 4 processes, 5 operations");
+    assert_eq!(browser.text("document.querySelector('[data-column=name]').textContent"), "operation (difference)");
 }
 
 #[test]
@@ -295,7 +339,8 @@ fn lines_and_crates_add_up_what_was_captured() {
     );
     assert_eq!(
         browser.text(NOTE),
-        "call stacks are known of 20.5 KiB of 21.7 KiB live, and of 52.4 KiB of 6.06 MiB allocated"
+        "call stacks are known of 20.5 KiB of 21.7 KiB live, and of 52.4 KiB of 6.06 MiB allocated; \
+         ~ estimated from 3 samples, one every 2.00 KiB"
     );
 
     browser.click("#tab-3");
@@ -304,6 +349,13 @@ fn lines_and_crates_add_up_what_was_captured() {
         figures(&mut browser),
         json!([[20_000, 2, 50_700, 12], [1224, 6188, 6_300_104, 12_365], [1000, 1, 3000, 3]])
     );
+
+    let shown = "[...document.querySelectorAll('.view:not([hidden]) .row')].map((row) => row.textContent)";
+    assert_eq!(browser.eval(shown)[0], "tantivy-0.27.0~19.5 KiB~2~49.5 KiB~12", "a part of it is an estimate");
+
+    browser.click("#tab-4");
+    assert_eq!(names(&mut browser), ["512..1024 B", "8..16 KiB"]);
+    assert_eq!(figures(&mut browser), json!([[1000, 1, 3700, 10], [20_000, 2, 50_000, 5]]));
 
     // Whoever chooses an operation sees no other one, in any view.
     browser.click("#tab-0");
@@ -315,6 +367,8 @@ fn lines_and_crates_add_up_what_was_captured() {
     assert_eq!(figures(&mut browser), json!([[20_000, 2, 50_000, 5], [1000, 1, 3000, 3], [0, 2, 7000, 2]]));
     browser.click("#within");
     assert_eq!(names(&mut browser), expected);
+    browser.click("#tab-0");
+    assert_eq!(browser.eval("document.querySelectorAll('.row[aria-selected=true]').length"), 0);
     quiet(&browser);
 }
 
@@ -372,7 +426,7 @@ fn every_view_is_used_by_keys_alone() {
     browser.press("Enter");
     assert_eq!(browser.text("document.querySelector('#within').textContent"), "within (heapledger) ✕");
     browser.eval("document.querySelector('[role=tab][aria-selected=true]').focus()");
-    for view in ["Icicle", "Lines", "Crates", "Operations", "Icicle"] {
+    for view in ["Icicle", "Lines", "Crates", "Sizes", "Operations", "Icicle"] {
         browser.press("ArrowRight");
         assert_eq!(browser.text("document.activeElement.textContent"), view);
         assert_eq!(browser.eval("document.querySelectorAll('.view:not([hidden])').length"), 1);
@@ -389,7 +443,7 @@ fn whatever_can_be_used_has_a_name_for_those_who_do_not_see_it() {
     const USED: [&str; 9] =
         ["button", "searchbox", "textbox", "combobox", "tab", "treegrid", "tree", "row", "treeitem"];
     let mut seen = std::collections::BTreeSet::new();
-    for tab in 0..5 {
+    for tab in 0..6 {
         browser.click(&format!("#tab-{tab}"));
         let tree = browser.call("Accessibility.getFullAXTree", json!({}));
         for node in tree["nodes"].as_array().expect("it is a list") {
@@ -434,19 +488,19 @@ fn nothing_is_wider_than_a_phone() {
     let Some((mut browser, _folder)) = shown(&report.to_html_since(&report)) else { return };
     browser.resize(360, 640);
     browser.until("document.documentElement.clientWidth === 360");
-    for tab in 0..5 {
+    for tab in 0..6 {
         browser.click(&format!("#tab-{tab}"));
         browser.until("document.documentElement.scrollWidth <= 360");
     }
     // The columns for which there is room, and a list to sort by any.
     browser.click("#tab-0");
-    browser.until("document.querySelectorAll('.view:not([hidden]) [role=columnheader]').length === 2");
+    browser.until("document.querySelectorAll('.view:not([hidden]) [role=columnheader]').length === 3");
     let select = "document.querySelector('.view:not([hidden]) select')";
     assert!(browser.eval(&format!("{select}.getBoundingClientRect().width > 0")) == true);
     browser.eval(&format!("{select}.value = 'allocs'; {select}.dispatchEvent(new Event('change'))"));
     let heads =
         "[...document.querySelectorAll('.view:not([hidden]) [role=columnheader]')].map((one) => one.textContent)";
-    assert_eq!(browser.eval(heads), json!(["operation", "allocs"]));
+    assert_eq!(browser.eval(heads), json!(["operation", "allocs", "live"]));
     assert_eq!(names(&mut browser)[0], "search");
     quiet(&browser);
 }
@@ -499,7 +553,7 @@ fn no_name_does_anything_to_the_page() {
         );
     }
     assert_eq!(seen.len(), paths.len());
-    for tab in 0..5 {
+    for tab in 0..6 {
         browser.click(&format!("#tab-{tab}"));
         assert_eq!(browser.eval("document.querySelectorAll('img, a, iframe, main script, .row b b').length"), 0);
         assert_eq!(browser.text("document.title"), "heapledger report");
@@ -589,26 +643,22 @@ fn a_picture_of_every_view_can_be_taken() {
     let Some((mut browser, _folder)) = shown(&report.to_html()) else { return };
     let mut sizes = Vec::new();
     for (name, scheme, width, height, clicks) in [
-        ("operations-light", "light", 1280, 760, &["#tab-0"][..]),
-        ("operations-dark", "dark", 1280, 760, &["#tab-0", ".row:nth-child(3) .text"]),
-        ("icicle-light", "light", 1280, 760, &["#tab-1"]),
-        ("icicle-dark", "dark", 1280, 760, &["#tab-1", "[data-value=allocated]"]),
-        ("lines-light", "light", 1280, 760, &["#tab-2"]),
-        ("crates-dark", "dark", 1280, 760, &["#tab-3"]),
-        ("phone-light", "light", 390, 760, &["#tab-0"]),
-        ("phone-dark", "dark", 390, 760, &["#tab-1"]),
+        ("icicle", "light", 1280, 760, &["#tab-1", "[data-value=allocated]"][..]),
+        ("lines", "light", 1280, 760, &["#tab-2"]),
+        ("phone", "light", 390, 760, &["#tab-0"]),
+        ("operations", "dark", 1280, 760, &["#tab-0", ".row:nth-child(3) .text"]),
     ] {
         browser.resize(width, height);
         browser.prefer(scheme);
         clicks.iter().for_each(|click| browser.click(click));
-        let png = STANDARD.decode(browser.picture()).expect("it is base64");
-        assert!(png.starts_with(b"\x89PNG"), "{name}");
-        sizes.push(png.len());
+        let picture = STANDARD.decode(browser.picture()).expect("it is base64");
+        assert!(picture.starts_with(b"RIFF"), "{name}");
+        sizes.push(picture.len());
         if let Some(folder) = &folder {
-            fs::write(Path::new(folder).join(format!("{name}.png")), png).expect("the picture can be written");
+            fs::write(Path::new(folder).join(format!("{name}.webp")), picture).expect("the picture can be written");
         }
     }
-    // A blank picture is a few hundred bytes.
+    // A blank picture has a few thousand bytes.
     assert!(sizes.iter().all(|size| *size > 10_000), "{sizes:?}");
     quiet(&browser);
 }

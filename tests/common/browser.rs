@@ -222,10 +222,10 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", feature);
     }
 
-    /// A picture of what is seen, as a PNG file in base64.
+    /// A picture of what is seen, as a WebP file in base64.
     #[track_caller]
     pub fn picture(&mut self) -> String {
-        let taken = self.call("Page.captureScreenshot", json!({ "format": "png" }));
+        let taken = self.call("Page.captureScreenshot", json!({ "format": "webp", "quality": 90 }));
         taken["data"].as_str().expect("it is text").into()
     }
 }

@@ -1,20 +1,20 @@
 // A tree as a table: sorted, searched, and driven by keys. Only the rows that are seen are in the document, so that ten
 // thousand of them cost no more than a screenful.
 
-const NARROWEST_NAME = 190;
-const COLUMN = 92;
-/** Here a list of the columns to sort by stands above them. */
+/** In pixels. On a narrow screen a list of the columns to sort by stands above them. */
 const NARROW = 600;
+const room = (width) => (width < NARROW ? { name: 150, column: 84 } : { name: 190, column: 92 });
 
 class TreeGrid {
   /**
    * `columns` are figures: `id`, `title`, `about`, `value(node)` (a number or null), `show(number)`, and `spare`: the
    * highest go first where room is short. `draw(node, cell)` fills the first column. A node has `children`, and `text`
-   * to be searched. `choose(node)` is told of a row that is clicked, or of Enter.
+   * to be searched and sorted by, unless it has a `rank`. `choose(node)` is told of a row that is clicked, or of Enter.
+   * The column `bar`, or the one that sorts, has bars.
    */
-  constructor({ label, heading, columns, sort, rowHeight = 28, draw, choose = () => {} }) {
-    Object.assign(this, { columns, heading, rowHeight, draw, choose });
-    this.order = { id: sort, down: true };
+  constructor({ label, heading, columns, sort, rowHeight = 28, bar = null, draw, choose = () => {}, isChosen = () => false }) {
+    Object.assign(this, { columns, heading, rowHeight, bar, draw, choose, isChosen });
+    this.order = { id: sort, down: sort !== "name" };
     this.open = new Map();
     this.active = 0;
     this.query = "";
@@ -44,8 +44,8 @@ class TreeGrid {
   sorter() {
     const label = element("label", "sorter", "Sort by ");
     this.select = element("select");
-    for (const { id, title } of this.columns) this.select.append(new Option(title, id));
-    this.select.addEventListener("change", () => this.sortBy(this.select.value, true));
+    for (const { id, title } of [{ id: "name", title: this.heading }, ...this.columns]) this.select.append(new Option(title, id));
+    this.select.addEventListener("change", () => this.sortBy(this.select.value, this.select.value !== "name"));
     label.append(this.select);
     return label;
   }
@@ -98,7 +98,7 @@ class TreeGrid {
     const { id, down } = this.order;
     const column = this.columns.find((one) => one.id === id);
     const sign = down ? -1 : 1;
-    const value = column ? (node) => column.value(node) ?? -Infinity : (node) => node.text;
+    const value = column ? (node) => column.value(node) ?? -Infinity : (node) => node.rank ?? node.text;
     const compare = (one, other) => (one.value < other.value ? -sign : one.value > other.value ? sign : one.at - other.at);
     const active = this.lines[this.active]?.node;
     this.lines = [];
@@ -111,7 +111,8 @@ class TreeGrid {
       });
     };
     walk(this.roots, 1);
-    this.most = column ? this.roots.reduce((most, node) => Math.max(most, Math.abs(column.value(node) ?? 0)), 1) : 1;
+    const barred = this.columns.find((one) => one.id === (this.bar ?? id));
+    this.most = barred ? this.roots.reduce((most, node) => Math.max(most, Math.abs(barred.value(node) ?? 0)), 1) : 1;
     this.active = Math.max(0, this.lines.findIndex((line) => line.node === active));
     this.select.value = id;
     this.fit();
@@ -121,13 +122,14 @@ class TreeGrid {
   fit() {
     const width = this.host.clientWidth;
     if (width === 0 || !this.roots) return;
-    const room = Math.max(1, Math.floor((width - NARROWEST_NAME) / COLUMN));
+    const needs = room(width);
+    const most = Math.max(1, Math.floor((width - needs.name) / needs.column));
     const rank = (column) => (column.id === this.order.id ? -1 : column.spare);
-    const kept = new Set([...this.columns].sort((one, other) => rank(one) - rank(other)).slice(0, room));
+    const kept = new Set([...this.columns].sort((one, other) => rank(one) - rank(other)).slice(0, most));
     this.shown = this.columns.filter((column) => kept.has(column));
     this.host.classList.toggle("narrow", width < NARROW);
     this.head.style.paddingRight = `${this.scroller.offsetWidth - this.scroller.clientWidth + 10}px`;
-    this.host.style.setProperty("--columns", `minmax(0, 1fr) repeat(${this.shown.length}, ${COLUMN}px)`);
+    this.host.style.setProperty("--columns", `minmax(0, 1fr) repeat(${this.shown.length}, ${needs.column}px)`);
     this.sheet.style.height = `${this.lines.length * this.rowHeight}px`;
     this.empty.hidden = this.lines.length > 0;
     this.host.setAttribute("aria-rowcount", this.lines.length + 1);
@@ -180,7 +182,7 @@ class TreeGrid {
     row.setAttribute("aria-posinset", place);
     row.setAttribute("aria-setsize", of);
     row.setAttribute("aria-rowindex", at + 2);
-    row.setAttribute("aria-selected", node === this.chosen);
+    row.setAttribute("aria-selected", this.isChosen(node));
     if (node.children.length > 0) row.setAttribute("aria-expanded", this.isOpen(node));
     row.classList.toggle("active", at === this.active);
     row.style.transform = `translateY(${at * this.rowHeight}px)`;
@@ -200,7 +202,7 @@ class TreeGrid {
     cell.setAttribute("role", "gridcell");
     cell.textContent = value === null ? "-" : column.show(value, node);
     if (value !== null) cell.title = exact(value);
-    if (column.id === this.order.id && value) {
+    if (column.id === (this.bar ?? this.order.id) && value) {
       const bar = element("i", value < 0 ? "less" : "");
       bar.style.width = `${Math.min(100, (100 * Math.abs(value)) / this.most)}%`;
       cell.append(bar);
@@ -214,13 +216,7 @@ class TreeGrid {
     this.active = Number(row.dataset.at);
     const { node } = this.lines[this.active];
     if (event.target.closest(".caret")) this.toggle(node);
-    else this.pick(node);
-  }
-
-  pick(node) {
-    this.chosen = node;
-    this.choose(node);
-    this.paint();
+    else this.choose(node);
   }
 
   toggle(node, open = !this.isOpen(node)) {
@@ -244,7 +240,7 @@ class TreeGrid {
       End: () => this.go(this.lines.length - 1),
       ArrowRight: () => (isOpen ? this.go(this.active + 1) : this.toggle(line.node, true)),
       ArrowLeft: () => (isOpen ? this.toggle(line.node, false) : this.go(this.parent(this.active))),
-      Enter: () => this.pick(line.node),
+      Enter: () => this.choose(line.node),
       " ": () => this.toggle(line.node),
     };
     if (!moves[event.key]) return;

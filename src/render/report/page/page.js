@@ -45,7 +45,8 @@ function operationsView() {
     ],
     sort: "live",
     draw: (node, cell) => label(cell, node.operation.name),
-    choose: (node) => within(node.operation),
+    choose: (node) => choose(node.operation),
+    isChosen: (node) => node.operation === state.within,
   });
   const nodeOf = (operation) => ({ operation, text: printable(operation.path), children: operation.children.map(nodeOf) });
   const details = element("aside", "details");
@@ -114,12 +115,14 @@ function icicleView() {
 
 function gather(charged, keyOf) {
   const gathered = new Map();
-  for (const { stack, figures } of charged) {
-    const [key, made] = keyOf(stack);
-    if (!gathered.has(key)) gathered.set(key, { ...made(), figures: { ...NOTHING }, charged: [] });
+  for (const one of charged) {
+    const [key, made] = keyOf(one.stack);
+    if (!gathered.has(key)) gathered.set(key, { ...made(), figures: { ...NOTHING }, samples: 0, charged: [] });
     const node = gathered.get(key);
-    add(node.figures, figures);
-    node.charged.push({ stack, figures });
+    add(node.figures, one.figures);
+    // Of sizes without a sample all is counted, but the stacks.
+    if (one.stack.kind !== "not_sampled") node.samples += one.samples;
+    node.charged.push(one);
   }
   return [...gathered.values()];
 }
@@ -159,11 +162,14 @@ function drawLine(node, cell) {
   return label(cell, line, element("code", "source", node.frame.source));
 }
 
-const LINE_COLUMNS = ["live", "blocks", "allocated", "allocs"];
+const LINE_COLUMNS = ["live", "blocks", "allocated", "allocs"].map((id) => {
+  const { show } = COLUMNS[id];
+  return column(id, { show: (value, node) => (node.samples > 0 ? "~" : "") + show(value) });
+});
 
 function linesView() {
   const grid = new TreeGrid({
-    label: "lines", heading: "line", columns: LINE_COLUMNS.map((id) => column(id)), sort: "live", rowHeight: 44, draw: drawLine,
+    label: "lines", heading: "line", columns: LINE_COLUMNS, sort: "live", rowHeight: 44, draw: drawLine,
     choose: (node) => grid.toggle(node),
   });
   return stacksView("Lines", grid, linesOf);
@@ -171,7 +177,7 @@ function linesView() {
 
 function cratesView() {
   const grid = new TreeGrid({
-    label: "crates", heading: "whose code asked for the memory", columns: LINE_COLUMNS.map((id) => column(id)), sort: "live",
+    label: "crates", heading: "whose code asked for the memory", columns: LINE_COLUMNS, sort: "live",
     draw: (node, cell) => (node.crate ? label(cell, element("b", "", node.crate)) : label(cell, node.text)),
     choose: (node) => grid.toggle(node),
   });
@@ -190,8 +196,18 @@ function cratesView() {
 function tellCaptured(note) {
   const { live, allocated } = state.within.total;
   const captured = { ...NOTHING };
-  for (const { stack, figures } of chargedWithin(state.within)) if (stack.frames.length > 0) add(captured, figures);
-  note.textContent = `call stacks are known of ${asBytes(captured.live)} of ${asBytes(live)} live, and of ${asBytes(captured.allocated)} of ${asBytes(allocated)} allocated`;
+  let samples = 0;
+  for (const one of chargedWithin(state.within)) {
+    if (one.stack.frames.length === 0) continue;
+    add(captured, one.figures);
+    samples += one.samples;
+  }
+  const every = [...within(state.within)].flatMap((operation) => operation.every);
+  const between = every.length > 0 ? `, one every ${[...new Set(every)].map(asBytes).join(" or ")}` : "";
+  const estimate = samples > 0 ? `; ~ estimated from ${counted(samples, "sample")}${between}` : "";
+  note.textContent =
+    `call stacks are known of ${asBytes(captured.live)} of ${asBytes(live)} live, ` +
+    `and of ${asBytes(captured.allocated)} of ${asBytes(allocated)} allocated${estimate}`;
 }
 
 /** A view of `gathered(charged)`, with what all such views have. */
@@ -204,6 +220,34 @@ function stacksView(title, grid, gathered) {
     grid.fit();
   };
   return view;
+}
+
+// How large blocks are.
+
+/** `4..8 KiB`: from this size to less than twice of it. */
+function classOf(least) {
+  const unit = Math.min(3, Math.floor(Math.log2(least) / 10));
+  const from = least / 1024 ** unit;
+  return least === 1 ? "1 B" : `${from}..${2 * from} ${["B", ...BINARY][unit]}`;
+}
+
+function sizesView() {
+  const grid = new TreeGrid({
+    label: "sizes", heading: "size of blocks", columns: LINE_COLUMNS, sort: "name", bar: "live",
+    draw: (node, cell) => label(cell, node.text),
+  });
+  const note = element("span", "note", "of what was captured: each class reaches to less than twice its smallest size");
+  const focus = () => {
+    const classes = new Map();
+    for (const { least, figures } of [...within(state.within)].flatMap((operation) => operation.sizes)) {
+      if (!classes.has(least)) {
+        classes.set(least, { text: classOf(least), rank: least, figures: { ...NOTHING }, samples: 0, children: [] });
+      }
+      add(classes.get(least).figures, figures);
+    }
+    grid.show([...classes.values()]);
+  };
+  return { ...viewOf("Sizes", grid, [note]), focus };
 }
 
 // Before and after.
@@ -262,7 +306,7 @@ function choice(title, options, chosen, choose) {
 const state = { within: model.root, view: null };
 
 /** From now on all views are about `operation`. Who chooses the chosen one lets go of it. */
-function within(operation) {
+function choose(operation) {
   state.within = operation === state.within ? model.root : operation;
   const { path } = state.within;
   byId("within").hidden = !path;
@@ -345,7 +389,11 @@ function notes() {
   const own = Math.max(0, byPath.get("(heapledger)")?.own.live ?? 0);
   const shards = counted(report.shards, "shard");
   note(`footprint: ${asBytes(own)} on the heap (in the sums), ${asBytes(report.shard_bytes)} in ${shards} beside it`);
-  if (model.hasStacks) note(`captured: ${asBytes(captured.allocated)} of allocations with their call stacks`);
+  if (model.hasStacks) note(`call stacks are known of ${asBytes(captured.allocated)} of allocations`);
+  const words = ({ pattern, sampled_every: every }) => printable(pattern) + (every ? `, one sample every ${asBytes(every)}` : "");
+  const asked = (matched) => (report.captures ?? []).filter((one) => one.matched === matched).map(words).join("; ");
+  if (asked(true)) note(`captured: ${asked(true)}`);
+  if (asked(false)) note(`captured nothing of ${asked(false)}: there was no such operation`, "bad");
   const wrong = [
     [report.misnested, "scope", "ended before a scope begun after it (held across .await?)"],
     [report.refused, "scope", "fell into (other): too many operations, or nested too deep"],
@@ -382,7 +430,7 @@ function keptTheme() {
 }
 
 const views = [operationsView(), icicleView()];
-if (model.hasStacks) views.push(linesView(), cratesView());
+if (model.hasStacks) views.push(linesView(), cratesView(), sizesView());
 if (before) views.push(changesView());
 views.forEach(setUp);
 
@@ -396,7 +444,7 @@ byId("exact").addEventListener("click", () => {
   notes();
   for (const view of views) view.refresh();
 });
-byId("within").addEventListener("click", () => within(model.root));
+byId("within").addEventListener("click", () => choose(model.root));
 byId("search").addEventListener("input", search);
 byId("tabs").addEventListener("keydown", (event) => {
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

@@ -31,6 +31,11 @@ function add(sum, more) {
   return sum;
 }
 
+/** What was charged to one stack, or to one class of sizes. */
+function chargeOf({ allocs, allocated_bytes: allocated, live_blocks: blocks, live_bytes: live }) {
+  return { ...NOTHING, allocs, allocated, blocks, live };
+}
+
 /** One function of the report's table of frames. */
 function frameOf(entry, name, near, source, stacks) {
   const origin = stacks.origins[entry.origin];
@@ -60,7 +65,7 @@ function modelOf({ report, names, nearness, sources }) {
     const parent = byPath.get(row.path.slice(0, Math.max(cut, 0))) ?? root;
     const name = printable(row.path.slice(cut + 1));
     const [own, total] = [figuresOf(row.own), figuresOf(row.total)];
-    const operation = { path: row.path, name, row, parent, children: [], own, total, stacks: [] };
+    const operation = { path: row.path, name, row, parent, children: [], own, total, stacks: [], sizes: [], every: [] };
     parent.children.push(operation);
     byPath.set(row.path, operation);
     add(root.total, own);
@@ -73,20 +78,21 @@ function modelOf({ report, names, nearness, sources }) {
   const frames = tables.frames.map((entry, at) => frameOf(entry, names[at], nearness[at], sources[at] ?? "", tables));
   const stacks = tables.stacks.map(({ kind, frames: places }) => stackOf(kind, places.map((at) => frames[at])));
   const captured = { ...NOTHING };
-  for (const { path, stacks: charged } of tables.operations) {
+  for (const { path, stacks: charged, sizes, sampled_every: every } of tables.operations) {
     byPath.get(path).stacks = charged.map((entry) => {
-      const { allocs, allocated_bytes: allocated, live_blocks: blocks, live_bytes: live } = entry;
-      const figures = { ...NOTHING, allocs, allocated, blocks, live };
+      const figures = chargeOf(entry);
       add(captured, figures);
-      return { stack: stacks[entry.stack], figures };
+      return { stack: stacks[entry.stack], figures, samples: entry.samples ?? 0 };
     });
+    byPath.get(path).sizes = (sizes ?? []).map((entry) => ({ least: entry.min_size, figures: chargeOf(entry) }));
+    byPath.get(path).every = every ?? [];
   }
   // What is on no stack.
   const none = stackOf("not_captured", []);
   for (const operation of operations) {
     const rest = { ...NOTHING, ...operation.own };
     for (const { figures } of operation.stacks) for (const name in NOTHING) rest[name] -= figures[name];
-    if (rest.live || rest.allocated || rest.allocs) operation.rest = { stack: none, figures: rest };
+    if (rest.live || rest.allocated || rest.allocs) operation.rest = { stack: none, figures: rest, samples: 0 };
   }
   return { report, root, operations, byPath, captured, hasStacks: tables.operations.length > 0 };
 }
@@ -107,9 +113,16 @@ function stackOf(kind, frames) {
   };
 }
 
+/** An operation and those below it. */
+function* within(operation) {
+  if (operation.row) yield operation;
+  for (const child of operation.children) yield* within(child);
+}
+
 /** Each stack of an operation and of those below it, with its figures. */
 function* chargedWithin(operation) {
-  if (operation.stacks) yield* operation.stacks;
-  if (operation.rest) yield operation.rest;
-  for (const child of operation.children) yield* chargedWithin(child);
+  for (const one of within(operation)) {
+    yield* one.stacks;
+    if (one.rest) yield one.rest;
+  }
 }
