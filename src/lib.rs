@@ -72,6 +72,7 @@
 //! | [`assert_budget`], [`budget`] | compare what a closure or a block did with the limits in `heapledger.toml` |
 //! | [`deny_alloc`], [`permit`] | a scope that must not allocate, and a part of it that may |
 //!
+//! [`exclude`] leaves a piece out of what the scopes around it tell, and out of their budgets.
 //! [`Scope::fail_nth`] and [`Scope::fail_fraction`] make allocations of one operation fail, to test what a program does
 //! then. The command `cargo heapledger` judges the budgets of a whole test run; its manual is `docs/ci-budgets.md`.
 //!
@@ -151,7 +152,7 @@ pub use front::{DenyAlloc, deny_alloc, permit};
 #[cfg(feature = "testing")]
 pub use front::{LeakReport, LeakTest};
 pub use front::{MeasuredFuture, measure_async};
-pub use front::{Name, Operation, Scope, current, is_installed, measure, track};
+pub use front::{Name, Operation, Scope, current, exclude, is_installed, measure, track};
 pub use front::{Track, Tracked};
 #[cfg(feature = "testing")]
 pub use judging::leak::Verdict;

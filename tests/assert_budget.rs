@@ -13,7 +13,8 @@ use std::sync::{Barrier, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use heapledger::{
-    LeakTest, Operation, Report, Tally, Track as _, assert_budget, budget, current, measure, report, snapshot, track,
+    LeakTest, Operation, Report, Tally, Track as _, assert_budget, budget, current, exclude, measure, report, snapshot,
+    track,
 };
 
 mod common;
@@ -210,6 +211,64 @@ fn each_figure_is_exact() {
     }
     let Some(said) = Process::under(SEARCH).run("each_figure_is_exact", || ()) else { return };
     said.passes();
+}
+
+/// `search`, beside which other things happen that are excluded.
+fn search_beside_others() -> Vec<u8> {
+    exclude(|| {
+        measure("parse", || blocks(1, 5_000));
+        thread::spawn(|| blocks(1, 1 << 20)).join().expect("it only allocates");
+    });
+    let found = search();
+    let copy = exclude(|| {
+        let _op = track("parse");
+        found.clone()
+    });
+    exclude(|| drop(copy));
+    found
+}
+
+#[test]
+fn what_is_excluded_is_in_no_figure_of_what_is_around_it() {
+    let policy = format!("{SEARCH}[operation.border]\nallocs = 1\nnet_bytes = 70\nlive_bytes = 0\npeak_bytes = 70\n");
+    Process::under(&policy).must_pass("what_is_excluded_is_in_no_figure_of_what_is_around_it", || {
+        assert_budget("search", search_beside_others);
+        assert_eq!(row("search/(excluded)/parse").own.allocs, 6);
+        // What is allocated outside and freed inside stays in the net, and is owned by nobody.
+        assert_budget("border", || {
+            let block = black_box(vec![0u8; 70]);
+            exclude(|| drop(block));
+        });
+        let guard = budget("border");
+        let block = black_box(vec![0u8; 70]);
+        exclude(|| drop(block));
+        assert_eq!(guard.finish().frees, 0);
+    });
+}
+
+#[test]
+fn a_breach_names_no_line_of_what_is_excluded() {
+    let policy = "schema = 1\n[operation.search]\nallocs = 3";
+    Process::under(policy).must_pass("a_breach_names_no_line_of_what_is_excluded", || {
+        let (said, _) = refused(|| drop(assert_budget("search", search_beside_others)));
+        assert!(said.contains("allocs            4 over 3 ") && !said.contains("(excluded)"), "{said}");
+        if cfg!(all(feature = "lines", target_arch = "x86_64")) {
+            assert!(said.contains(" of 4 allocs  "), "{said}");
+        }
+    });
+}
+
+#[test]
+fn what_is_kept_from_run_to_run_is_a_leak_also_where_it_is_excluded() {
+    let policy = "schema = 1\n[operation.leaky]\nallocs = 0\nlive_bytes = 0\nlive_bytes_per_iteration = 0";
+    Process::under(policy).must_pass("what_is_kept_from_run_to_run_is_a_leak_also_where_it_is_excluded", || {
+        let leak = || exclude(|| std::mem::forget(black_box(vec![0u8; 9])));
+        let (said, _) = refused(|| assert_budget("leaky", leak));
+        assert!(said.starts_with("budget \"leaky\": 1 breach\n"), "{said}");
+        assert!(said.contains("live_bytes_per_iteration"), "{said}");
+        let report = LeakTest::new("leaky test").run(|_| leak());
+        assert!(matches!(report.verdict(), heapledger::Verdict::Leak { .. }), "{report}");
+    });
 }
 
 #[test]

@@ -77,4 +77,4 @@ pub(crate) use print::wants_colours;
 pub(crate) use requested::CAPTURES;
 #[cfg(feature = "cli")]
 pub(crate) use save::save;
-pub use scope::{Scope, is_installed, measure, track};
+pub use scope::{Scope, exclude, is_installed, measure, track};

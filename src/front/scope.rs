@@ -56,6 +56,62 @@ pub fn measure<R>(name: impl Name, work: impl FnOnce() -> R) -> (R, Tally) {
     (out, scope.finish())
 }
 
+/// Runs `work`, and leaves what this thread does in it out of what the scopes around it tell: for a test's own
+/// bookkeeping, a log, an oracle that the measured code is compared with.
+///
+/// It is the operation `(excluded)` within the active one, so snapshots, reports and the law have all of it. But
+/// tallies, peaks and budgets of scopes that were open before are as if it had not happened. Activity is left out by
+/// when it happens, ownership by who allocates: a block that is allocated inside and freed outside is a free alone to
+/// the scopes around, and adds nothing to `live_bytes` of their budgets; one that is allocated outside and freed
+/// inside stays in their net and peak, and leaves `live_bytes`. Threads that `work` spawns are left out where they
+/// would have counted; other threads are not.
+///
+/// A scope that is begun inside tells what it did as ever. Leak tests, and `live_bytes_per_iteration`, still see what
+/// is kept inside: a leak is one wherever it happens. What [`deny_alloc`](crate::deny_alloc) denies stays denied.
+///
+/// Costs what two scopes do, and the lookup of a name. Does nothing else where heapledger is not the global allocator.
+///
+/// # Panics
+/// When `work` does; it has ended then.
+///
+/// ```
+/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+/// let (found, tally) = heapledger::measure("search", || {
+///     let found = vec![1u32, 2, 3];
+///     heapledger::exclude(|| assert_eq!(found, (1..4).collect::<Vec<u32>>()));
+///     found
+/// });
+/// assert_eq!((found.len(), tally.allocs, tally.frees, tally.peak_bytes), (3, 1, 0, Some(12)));
+/// let left_out = heapledger::snapshot().operation("search/(excluded)").unwrap();
+/// assert_eq!((left_out.own.allocs, left_out.own.frees), (1, 1));
+/// ```
+#[track_caller]
+pub fn exclude<R>(work: impl FnOnce() -> R) -> R {
+    let _excluded = Excluded::begin(Location::caller());
+    work()
+}
+
+/// While it lives, what this thread does is left out of what scopes around it tell.
+struct Excluded(Option<Opened>);
+
+impl Excluded {
+    fn begin(place: &'static Location<'static>) -> Self {
+        if !process::announced_and_installed() {
+            return Self(None);
+        }
+        let opened = record::open(registry::excluded(record::active(), Some(place)), None);
+        Self(opened.inspect(|opened| opened.exclude()))
+    }
+}
+
+impl Drop for Excluded {
+    fn drop(&mut self) {
+        if let Some(opened) = self.0.take() {
+            opened.close_excluded();
+        }
+    }
+}
+
 /// Whether heapledger is the global allocator of this program: asked of `std::alloc` itself, once.
 ///
 /// ```

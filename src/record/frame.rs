@@ -23,17 +23,20 @@ pub(crate) struct Frame {
     start: AtomicI64,
     /// The highest level in the scope until a scope directly inside it last began or ended.
     high: AtomicI64,
+    /// The highest net of scope `outlived`, which was begun in a piece that is left out, until that ended.
+    earlier: AtomicI64,
+    outlived: AtomicU64,
     /// What the thread had done when the scope began.
     before: Activity<Alone>,
     /// The level it shares with the threads spawned in it.
     shared: Link<SharedLevel>,
-    /// Which allocations are to fail while it is the innermost, or whether it denies them.
+    /// Which allocations are to fail while it is the innermost, or whether it denies them or leaves them out.
     plan: Plan,
     /// The frame around it; of an unused frame, the next unused one; of the base, none.
     pub(super) below: Link<Frame>,
 }
 
-zeroed!(Frame { serial, node, account, start, high, before, shared, plan, below });
+zeroed!(Frame { serial, node, account, start, high, earlier, outlived, before, shared, plan, below });
 
 /// What a scope did so far.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +55,8 @@ impl Frame {
             account: Link::none(),
             start: AtomicI64::new(0),
             high: AtomicI64::new(0),
+            earlier: AtomicI64::new(0),
+            outlived: AtomicU64::new(0),
             before: Activity::ZERO,
             shared: Link::none(),
             plan: Plan::none(),
@@ -112,11 +117,33 @@ impl Frame {
     /// What the scope did, if the whole thread has done `done`, its level is `level`, and the highest level in the
     /// scope was `high`.
     pub(super) fn read(&self, done: Activity<u64>, level: i64, high: i64) -> ScopeReading {
+        let start = self.start.load(Relaxed);
         ScopeReading {
             activity: done.minus(self.before.read()),
-            peak: self.peak(high),
-            net: level - self.start.load(Relaxed),
+            peak: self.peak(high.max(start + self.earlier())),
+            net: level - start,
         }
+    }
+
+    /// What the whole thread had done when the scope began, and its level then.
+    pub(super) fn beginning(&self) -> (Activity<u64>, i64) {
+        (self.before.read(), self.start.load(Relaxed))
+    }
+
+    /// The scope outlives a piece that is left out: `done` and `moved` of what the thread did so far. The level is
+    /// `here` then, and was at most `high` in the scope. The scope keeps what it did, but shows no peak of it to scopes
+    /// around it.
+    pub(super) fn outlive(&self, done: Activity<u64>, moved: i64, high: i64, here: i64) {
+        let earlier = (high - self.start.load(Relaxed)).max(self.earlier());
+        self.earlier.store(earlier, Relaxed);
+        self.outlived.store(self.serial(), Relaxed);
+        self.before.set(self.before.read().minus(done));
+        self.start.store(self.start.load(Relaxed) - moved, Relaxed);
+        self.high.store(here, Relaxed);
+    }
+
+    fn earlier(&self) -> i64 {
+        if self.outlived.load(Relaxed) == self.serial() { self.earlier.load(Relaxed) } else { 0 }
     }
 
     #[inline]
@@ -129,6 +156,11 @@ impl Frame {
         if to > self.high.load(Relaxed) {
             self.high.store(to, Relaxed);
         }
+    }
+
+    /// Forgets how high the level was in the scope, but for `to`.
+    pub(super) fn lower(&self, to: i64) {
+        self.high.store(to, Relaxed);
     }
 
     /// The highest net of this thread in the scope, if the highest level in it was `high`.
@@ -174,6 +206,15 @@ impl Frame {
     /// Permits allocations, whatever a scope around it says.
     pub(super) fn permit(&self) {
         self.plan.permit();
+    }
+
+    /// Leaves what is done in the scope out of what scopes around it tell.
+    pub(super) fn exclude(&self) {
+        self.plan.exclude();
+    }
+
+    pub(super) fn excludes(&self) -> bool {
+        self.plan.excludes()
     }
 
     pub(super) fn stance(&self) -> Option<Stance> {

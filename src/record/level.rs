@@ -22,8 +22,9 @@ pub(super) struct Level {
     peak: AtomicI64,
     /// The level that `sink` was last told.
     synced: AtomicI64,
-    /// Net bytes of the ledger's own operation on this thread.
-    ledgers_own: AtomicI64,
+    /// Net bytes of this thread that are in no level: those of the ledger's own operation, and those that scopes leave
+    /// out.
+    apart: AtomicI64,
     /// While the ledger works on this thread: the peak it had before.
     quiet_peak: AtomicI64,
     /// The shared level that this thread tells its level; none where that is `PROCESS`.
@@ -32,7 +33,7 @@ pub(super) struct Level {
     quiet: AtomicBool,
 }
 
-zeroed!(Level { room, threshold, peak, synced, ledgers_own, quiet_peak, sink, quiet });
+zeroed!(Level { room, threshold, peak, synced, apart, quiet_peak, sink, quiet });
 
 /// The most room that needs no look: [`STEP`] says why it is two steps.
 const MOST_ROOM: u64 = 2 * STEP as u64;
@@ -46,7 +47,7 @@ impl Level {
             threshold: AtomicI64::new(0),
             peak: AtomicI64::new(0),
             synced: AtomicI64::new(0),
-            ledgers_own: AtomicI64::new(0),
+            apart: AtomicI64::new(0),
             quiet_peak: AtomicI64::new(0),
             sink: Link::none(),
             quiet: AtomicBool::new(false),
@@ -87,15 +88,15 @@ impl Level {
         room as u64 <= MOST_ROOM
     }
 
-    /// Net bytes of this thread, without the ledger's own memory.
+    /// Net bytes of this thread, without those that are kept apart.
     #[inline]
     pub(super) fn value(&self) -> i64 {
         self.threshold.load(Relaxed).wrapping_sub(self.room.load(Relaxed))
     }
 
-    /// Net bytes of all threads that had this level, the ledger's own included.
+    /// Net bytes of all threads that had this level, those that are kept apart included.
     pub(super) fn witness(&self) -> i64 {
-        self.value().wrapping_add(self.ledgers_own.load(Relaxed))
+        self.value().wrapping_add(self.apart.load(Relaxed))
     }
 
     #[inline]
@@ -155,6 +156,20 @@ impl Level {
         self.sink.get().unwrap_or(&PROCESS).add(moved);
     }
 
+    fn keep_apart(&self, net: i64) {
+        self.apart.store(self.apart.load(Relaxed).wrapping_add(net), Relaxed);
+    }
+
+    /// Goes back to `start`. How far it moved since is told, kept apart, and returned.
+    pub(super) fn leave_out(&self, start: i64) -> i64 {
+        self.sync();
+        let moved = self.value() - start;
+        self.keep_apart(moved);
+        self.synced.store(start, Relaxed);
+        self.begin_peak(start);
+        moved
+    }
+
     /// Whether the ledger works on this thread.
     pub(super) fn is_quiet(&self) -> bool {
         self.quiet.load(Relaxed)
@@ -174,7 +189,7 @@ impl Level {
     pub(super) fn end_quiet(&self, before: BeforeQuiet) {
         let BeforeQuiet { level, peak, quiet } = before;
         let own = self.value() - level;
-        self.ledgers_own.store(self.ledgers_own.load(Relaxed).wrapping_add(own), Relaxed);
+        self.keep_apart(own);
         PROCESS.add(own);
         self.threshold.store(level, Relaxed);
         self.room.store(0, Relaxed);

@@ -120,6 +120,29 @@ impl Opened {
         look_again();
     }
 
+    /// Leaves what is done in it, which has just begun, out of what scopes around it tell. It is to be ended with
+    /// [`close_excluded`](Self::close_excluded).
+    pub(crate) fn exclude(self) {
+        SLOT.with(|slot| {
+            if let Some(shard) = slot.shard_now() {
+                shard.exclude(self.frame, self.serial);
+            }
+        });
+    }
+
+    /// Ends a scope that is left out.
+    pub(crate) fn close_excluded(self) {
+        SLOT.with(|slot| {
+            if let Some(shard) = slot.shard_now() {
+                shard.leave_out(slot.account.get(), self.frame, self.serial);
+            }
+            slot.close(self);
+            if let Some(shard) = slot.shard_now() {
+                shard.tell_again();
+            }
+        });
+    }
+
     /// How many allocations failed on purpose in it; `None` if the scope has ended.
     pub(crate) fn failed(self) -> Option<u64> {
         self.frame.failed(self.serial)

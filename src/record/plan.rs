@@ -1,6 +1,6 @@
-//! What a test planned for the allocations of a scope: which are to fail, or that none may be. Only the scope's own
-//! thread reads and advances a plan. It never allocates. A frame for which nothing was planned has a plan in which no
-//! allocation fails, and none is denied.
+//! What is planned for the allocations of a scope: which are to fail, that none may be, or that they are left out of
+//! what scopes around it tell. Only the scope's own thread advances a plan. It never allocates. A frame for which
+//! nothing was planned has a plan in which no allocation fails, none is denied, and none is left out.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
@@ -40,12 +40,13 @@ pub(super) struct Plan {
 zeroed!(Plan { state, left, share, random, failed, denial });
 
 /// Values of a plan's state: there is none; something may still fail; nothing may any more; all is denied; all is
-/// permitted.
+/// permitted; all is left out of what scopes around it tell.
 const NONE: u32 = 0;
 const ARMED: u32 = 1;
 const SPENT: u32 = 2;
 const DENIES: u32 = 3;
 const PERMITS: u32 = 4;
+const EXCLUDES: u32 = 5;
 
 /// What a scope says of allocations, its own and those of scopes inside it that say nothing.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +99,15 @@ impl Plan {
     /// Permits allocations, in place of what was planned before.
     pub(super) fn permit(&self) {
         self.state.store(PERMITS, Relaxed);
+    }
+
+    /// Leaves all out of what scopes around it tell, in place of what was planned before.
+    pub(super) fn exclude(&self) {
+        self.state.store(EXCLUDES, Relaxed);
+    }
+
+    pub(super) fn excludes(&self) -> bool {
+        self.state.load(Relaxed) == EXCLUDES
     }
 
     pub(super) fn denial(&self) -> Option<&'static Denial> {

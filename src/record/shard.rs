@@ -167,10 +167,35 @@ impl Shard {
         }
     }
 
-    /// The shared level that this thread is to tell: that of the innermost scope that has one, else the one that this
-    /// thread began in.
+    /// The shared level that this thread is to tell: that of the innermost scope that has one, none where what is done
+    /// is left out, else the one that this thread began in.
     fn level_to_tell(&'static self) -> Option<&'static SharedLevel> {
-        self.stack.innermost_shared().or_else(|| self.spawned_in.get())
+        self.stack.innermost_shared().unwrap_or_else(|| self.spawned_in.get())
+    }
+
+    /// Leaves what is done in the scope of `frame`, which has just begun, out of what scopes around it tell.
+    pub(super) fn exclude(&'static self, frame: &'static Frame, serial: u64) {
+        frame.exclude();
+        // Where scopes around it are told of threads, this one stands between them. It is told nothing from before.
+        #[cfg(heapledger_interpose)]
+        if self.level.sink.get().is_some() {
+            self.share(frame, serial);
+        }
+        #[cfg(not(heapledger_interpose))]
+        let _ = serial;
+        self.level.sink.set(self.level_to_tell());
+    }
+
+    /// Leaves out what was done in the scope of `frame`, if that has not ended. It is to be closed at once.
+    pub(super) fn leave_out(&'static self, active: &'static Account, frame: &'static Frame, serial: u64) {
+        if frame.is_open(serial) {
+            self.stack.leave_out(active, frame, &self.level);
+        }
+    }
+
+    /// A scope that left out what was done in it has ended.
+    pub(super) fn tell_again(&'static self) {
+        self.level.sink.set(self.level_to_tell());
     }
 
     /// What the scope of `frame` did so far, everything inside it included. `None` if it has ended.
@@ -227,7 +252,7 @@ impl Shard {
             return true;
         }
         self.level.sync();
-        let Some(level) = SharedLevel::begin(node, self.level.sink.get()) else { return false };
+        let Some(level) = SharedLevel::begin(node, self.level.sink.get(), frame.excludes()) else { return false };
         frame.share(level);
         self.level.sink.set(self.level_to_tell());
         true

@@ -24,8 +24,10 @@ const _: () = assert!(3 * STEP as u64 <= BOUND);
 pub(crate) struct SharedLevel {
     value: AtomicI64,
     peak: AtomicI64,
-    /// The level of the scope around it, which is told everything that this one is told.
+    /// The level of the scope around it, which is told everything that this one is told, unless that is left out.
     outer: Link<SharedLevel>,
+    /// Whether the levels around it, but for the process's, are told nothing.
+    left_out: AtomicBool,
     /// The operation in which threads spawned in the scope start.
     node: Link<Node>,
     /// How many use it: the scope, the threads that began in it, and the levels inside it. At zero it may be used
@@ -40,7 +42,7 @@ pub(crate) struct SharedLevel {
     next: Link<SharedLevel>,
 }
 
-zeroed!(SharedLevel { value, peak, outer, node, users, threads, most, ended, next });
+zeroed!(SharedLevel { value, peak, outer, left_out, node, users, threads, most, ended, next });
 
 impl Listed for SharedLevel {
     fn next(&self) -> &Link<Self> {
@@ -53,6 +55,7 @@ pub(crate) static PROCESS: SharedLevel = SharedLevel {
     value: AtomicI64::new(0),
     peak: AtomicI64::new(0),
     outer: Link::none(),
+    left_out: AtomicBool::new(false),
     node: Link::none(),
     users: AtomicUsize::new(1),
     threads: AtomicU64::new(0),
@@ -67,8 +70,9 @@ static LEVELS: List<SharedLevel> = List::new();
 /// Only `with_threads()` opens levels and lets threads begin in them.
 #[cfg(heapledger_interpose)]
 impl SharedLevel {
-    /// A level for a scope of `node`; `None` when the system is out of memory.
-    pub(super) fn begin(node: &'static Node, outer: Option<&'static Self>) -> Option<&'static Self> {
+    /// A level for a scope of `node` within `outer`, which is told nothing if that is to be `left_out`. `None` when the
+    /// system is out of memory.
+    pub(super) fn begin(node: &'static Node, outer: Option<&'static Self>, left_out: bool) -> Option<&'static Self> {
         let unused = LEVELS.iter().find(|level| level.users.compare_exchange(0, 1, AcqRel, Relaxed).is_ok());
         let level = match unused {
             Some(level) => level,
@@ -85,6 +89,7 @@ impl SharedLevel {
         level.most.store(0, Relaxed);
         level.node.set(Some(node));
         level.outer.set(outer);
+        level.left_out.store(left_out, Relaxed);
         if let Some(outer) = outer {
             outer.users.fetch_add(1, Relaxed);
         }
@@ -111,7 +116,7 @@ impl SharedLevel {
         let mut level = Some(self);
         while let Some(here) = level {
             here.most.fetch_max(here.threads.fetch_add(1, Relaxed) + 1, Relaxed);
-            level = here.outer.get();
+            level = here.told_too();
         }
     }
 
@@ -136,9 +141,14 @@ impl SharedLevel {
         let mut level = Some(self);
         while let Some(here) = level {
             here.threads.fetch_sub(1, Relaxed);
-            level = here.outer.get();
+            level = here.told_too();
         }
         self.release();
+    }
+
+    /// The level around it that is told what this one is told.
+    fn told_too(&self) -> Option<&'static Self> {
+        self.outer.get().filter(|_| !self.left_out.load(Relaxed))
     }
 
     /// Removes one user: a thread that has ended or could not be spawned, the scope, or a level inside it.
@@ -168,7 +178,7 @@ impl SharedLevel {
         let mut level = self;
         while !std::ptr::eq(level, &PROCESS) {
             level.add_here(moved);
-            level = level.outer.get().unwrap_or(&PROCESS);
+            level = level.told_too().unwrap_or(&PROCESS);
         }
         PROCESS.add_here(moved);
     }

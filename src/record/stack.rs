@@ -166,25 +166,49 @@ impl Stack {
         Some(frame)
     }
 
-    /// What the scope of `frame`, which is open, did so far.
+    /// What the scope of `frame`, which is open, did so far: all that was done in it and in the scopes begun in it, but
+    /// for those that are left out.
     pub(super) fn read_scope(
         &'static self,
         active: &'static Account,
         frame: &'static Frame,
         level: &Level,
     ) -> Option<ScopeReading> {
-        Some(frame.read(self.done(active), level.value(), self.highest_in(frame, level)?))
-    }
-
-    /// The highest level since `frame` began: its own, and that of the scopes begun in it.
-    fn highest_in(&'static self, frame: &'static Frame, level: &Level) -> Option<i64> {
-        let mut high = level.peak();
+        let (mut done, mut here, mut high) = (self.done(active), level.value(), level.peak());
         let mut inner = self.innermost();
         while !std::ptr::eq(inner, frame) {
+            if inner.excludes() {
+                (done, here) = inner.beginning();
+                high = here;
+            }
             inner = inner.below.get()?;
             high = high.max(inner.high());
         }
-        Some(high)
+        Some(frame.read(done, here, high))
+    }
+
+    /// Ends what the scope of `frame`, which is open, leaves out: the thread goes on as if it had not been. Scopes that
+    /// were begun in it and are still open keep what they did.
+    #[cold]
+    pub(super) fn leave_out(&'static self, active: &'static Account, frame: &'static Frame, level: &Level) {
+        let Some(did) = self.read_scope(active, frame, level) else { return };
+        if let Some(account) = frame.account() {
+            account.peaked_about(did.peak);
+        }
+        let (done, start) = frame.beginning();
+        let mut high = level.peak();
+        self.elsewhere.set(done.minus(active.activity()));
+        self.change(|| {
+            let moved = level.leave_out(start);
+            for inner in self.frames().take_while(|inner| !std::ptr::eq(*inner, frame)) {
+                high = high.max(inner.high());
+                if let Some(account) = inner.account() {
+                    account.peaked_about(inner.peak(high));
+                }
+                inner.outlive(did.activity, moved, high, start);
+            }
+            frame.lower(start);
+        });
     }
 
     /// Ends the innermost scope, which no other thread shares. Returns the frame that is the innermost then.
@@ -209,7 +233,7 @@ impl Stack {
         level: &Level,
     ) -> Option<&'static Frame> {
         let below = frame.below.get()?;
-        let peak = frame.peak(self.highest_in(frame, level)?);
+        let peak = self.read_scope(active, frame, level)?.peak;
         if let Some(account) = frame.account() {
             account.peaked_about(peak);
         }
@@ -257,9 +281,11 @@ impl Stack {
         std::iter::successors(Some(self.innermost()), |frame| frame.below.get())
     }
 
-    /// The level of the innermost scope that shares one.
-    pub(super) fn innermost_shared(&'static self) -> Option<&'static SharedLevel> {
-        self.frames().find_map(Frame::shared)
+    /// The level of the innermost scope that shares one, or none where a scope inside it leaves out what is done;
+    /// `None` where no scope decides that.
+    pub(super) fn innermost_shared(&'static self) -> Option<Option<&'static SharedLevel>> {
+        let decides = |frame: &'static Frame| frame.shared().map(Some).or(frame.excludes().then_some(None));
+        self.frames().find_map(decides)
     }
 
     /// What denies what happens now: the scopes that deny allocations, from the innermost out, as far as none permits
@@ -310,6 +336,9 @@ impl Stack {
             if let Some(node) = frame.node() {
                 high = high.max(frame.high());
                 see(Running { node, peak: frame.peak(high) });
+            }
+            if frame.excludes() {
+                high = i64::MIN;
             }
             frame = below;
         }

@@ -15,6 +15,6 @@ mod recent;
 
 pub(crate) use captures::{begin_capture, capture_rules, end_capture, look_at_modules, prepare_stacks, sample_capture};
 pub(crate) use in_progress::CaptureId;
-pub(crate) use operations::{all, find_by_id, find_by_path, named, overflowed, owner_of};
+pub(crate) use operations::{all, excluded, find_by_id, find_by_path, named, overflowed, owner_of};
 pub(crate) use private::{has_private, new_private};
 pub(crate) use recent::operation;

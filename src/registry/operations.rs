@@ -12,7 +12,7 @@ use super::in_progress::covering;
 use super::key::{Findable, Key, parent_id};
 use crate::record::{self, Link, List, Listed};
 use crate::words::{
-    AccountId, BUILTIN, BUILTINS, MAX_DEPTH, MAX_OPERATIONS, Node, OTHER, OperationId, Written, segments,
+    AccountId, BUILTIN, BUILTINS, EXCLUDED, MAX_DEPTH, MAX_OPERATIONS, Node, OTHER, OperationId, Written, segments,
 };
 
 /// Of `once_cell::race`: in a cell that blocks, this thread could wait for one that waits for this one.
@@ -63,13 +63,22 @@ fn find(within: &'static Node, name: &str, caller: Caller) -> &'static Node {
     }
     let parent = (!within.is_builtin()).then_some(within);
     // A name that is one of the ledger's own is put in quotes, so that the two stay apart.
-    if parent.is_none() && BUILTINS.iter().any(|builtin| builtin.name == name) {
+    if name == EXCLUDED || parent.is_none() && BUILTINS.iter().any(|builtin| builtin.name == name) {
         let mut quoted = Written::new();
         // Writing a name down does not fail.
         let _ = quoted.write_fmt(format_args!("'{name}'"));
         return find_or_make(parent, quoted.as_str(), caller);
     }
     find_or_make(parent, name, caller)
+}
+
+/// What is left out in `within`, which is that operation itself if it is left out already.
+pub(crate) fn excluded(within: &'static Node, caller: Caller) -> &'static Node {
+    if within.id == OTHER.id || within.name == EXCLUDED {
+        return within;
+    }
+    let _quiet = record::quiet();
+    find_or_make((!within.is_builtin()).then_some(within), EXCLUDED, caller)
 }
 
 fn find_or_make(parent: Option<&'static Node>, name: &str, caller: Caller) -> &'static Node {

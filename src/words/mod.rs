@@ -45,7 +45,7 @@ pub(crate) use error::Cause;
 pub(crate) use json::{json_object, json_text, json_word};
 pub(crate) use name::{MAX_NAME, Written, segments};
 pub(crate) use operation::{
-    BUILTIN, BUILTINS, FOREIGN, LEDGER, MAX_DEPTH, MAX_OPERATIONS, Node, OTHER, OperationId, UNATTRIBUTED,
+    BUILTIN, BUILTINS, EXCLUDED, FOREIGN, LEDGER, MAX_DEPTH, MAX_OPERATIONS, Node, OTHER, OperationId, UNATTRIBUTED,
 };
 #[cfg(feature = "lines")]
 pub(crate) use pattern::glob;

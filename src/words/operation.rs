@@ -65,6 +65,9 @@ pub(crate) static OTHER: Node = Node::builtin(2, "(other)");
 /// Owner of blocks that came back without a valid tag; its live figures are negative.
 pub(crate) static FOREIGN: Node = Node::builtin(3, "(foreign)");
 
+/// The name, in any operation, of what is left out of what scopes around it tell.
+pub(crate) const EXCLUDED: &str = "(excluded)";
+
 pub(crate) static BUILTINS: [&Node; BUILTIN] = [&UNATTRIBUTED, &LEDGER, &OTHER, &FOREIGN];
 
 impl Node {
@@ -124,6 +127,12 @@ impl Node {
                 None => return false,
             }
         }
+    }
+
+    /// Whether `self` is `above` or nested in it, and not in a piece that is left out of what `above` is judged by.
+    pub(crate) fn is_judged_in(&self, above: &Node) -> bool {
+        let up_to_above = std::iter::successors(Some(self), |node| node.parent).take_while(|node| node.id != above.id);
+        self.is_within(above) && !up_to_above.into_iter().any(|node| node.name == EXCLUDED)
     }
 
     /// Its names, from the outermost in.

@@ -9,11 +9,11 @@ use crate::words::{Node, OperationId, Site, Tally};
 
 /// What the asserted operation and those inside it did, each with all that is below it. Several operations inside may
 /// have one path. Those that are `claimed` by an assertion of their own are judged there. Here they are left out: what
-/// they did is that of several runs.
+/// they did is that of several runs. So are pieces that are excluded.
 pub(super) fn doings_of(asserted: &'static Node, did: &Snapshot, claimed: &BTreeSet<OperationId>) -> Doings {
     let within = |node: &'static Node| std::iter::successors(Some(node), |node| node.parent);
     let up_to_asserted = |node| within(node).take_while(|above| above.id != asserted.id);
-    let inside: Vec<_> = did.rows().filter(|(node, _)| node.is_within(asserted)).collect();
+    let inside: Vec<_> = did.rows().filter(|(node, _)| node.is_judged_in(asserted)).collect();
     let mut totals: HashMap<OperationId, Tally> = HashMap::new();
     for (node, row) in &inside {
         for above in up_to_asserted(*node).chain([asserted]) {

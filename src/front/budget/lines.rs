@@ -23,14 +23,14 @@ pub(super) struct CapturedRun {
 impl CapturedRun {
     /// Begins one; `None` where no call stack can be captured.
     pub(super) fn begin(root: &'static Node) -> Option<Self> {
-        let capture = Capture::of(move |node| node.is_within(root));
+        let capture = Capture::of(move |node| node.is_judged_in(root));
         capture.is_possible().then(|| Self { root, before: snapshot(), _capture: capture })
     }
 
     /// What each stack has of `figure`. `sources` are files of the workspace.
     pub(super) fn end(self, figure: Figure, sources: &[&str]) -> FigureByStack {
         let did = snapshot() - self.before;
-        let mut stacks = did.stacks_of(|node| node.is_within(self.root));
+        let mut stacks = did.stacks_of(|node| node.is_judged_in(self.root));
         stacks.retain(|stack| FIGURES_OF_STACKS.iter().any(|of| value(stack, *of) > 0));
         stacks.sort_by_key(|stack| Reverse(value(stack, figure)));
         let shown = &stacks[..stacks.len().min(MOST)];

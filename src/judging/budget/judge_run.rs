@@ -8,8 +8,8 @@ use super::finding::{Finding, Status};
 use super::judge::{Case, judge_operation};
 use super::measured::{Denied, LeakTested, LeakVerdict, Measured, Observed};
 use super::run::{Blind, Part};
-use crate::reading::Data;
-use crate::words::{Tally, counted};
+use crate::reading::{Data, Row};
+use crate::words::{EXCLUDED, Tally, counted};
 
 /// Judges every figure that the policy limits: operations by path, their figures by name.
 pub(crate) fn judge(case: &Case<'_>, part: &Part) -> Vec<Finding> {
@@ -120,18 +120,30 @@ fn keep_outermost(findings: &mut Vec<Finding>) {
     });
 }
 
-/// Every operation that was measured: by an assertion, by a leak test, or only tracked.
+/// Whether the operation is left out of those around it.
+fn is_excluded(path: &str) -> bool {
+    path.split('/').any(|name| name == EXCLUDED)
+}
+
+/// Every operation that was measured: by an assertion, by a leak test, or only tracked, but for what is left out.
 pub(crate) fn operations(part: &Part) -> BTreeMap<String, Measured> {
     let mut operations = part.measured.clone();
     // A process leaves out of its report what assertions and leak tests run: over so many iterations no sum repeats
     // itself.
-    for row in part.report.rows.iter().filter(|row| row.scopes > 0) {
+    let (excluded, rows): (Vec<_>, Vec<_>) = part.report.rows.iter().partition(|row| is_excluded(&row.path));
+    for row in rows.into_iter().filter(|row| row.scopes > 0) {
         if part.measured.contains_key(&row.path) {
             continue;
         }
         // A peak is never added up: that of the operation itself covers all that is inside it.
         let did = Tally { peak_bytes: row.own.peak_bytes, ..row.total };
-        let values = Figure::all_taken_from(&did).map(|(figure, value)| (figure, Observed::of(value))).collect();
+        let left_out = |figure: Figure| {
+            let own = |row: &&Row| figure.taken_from(&Tally { peak_bytes: None, ..row.own });
+            excluded.iter().filter(|inner| is_within(&inner.path, &row.path)).filter_map(own).sum::<i64>()
+        };
+        let values = Figure::all_taken_from(&did)
+            .map(|(figure, value)| (figure, Observed::of(value.saturating_sub(left_out(figure)))))
+            .collect();
         operations.insert(
             row.path.clone(),
             Measured { values, site: row.site.clone(), inside: None, lines: BTreeMap::new() },

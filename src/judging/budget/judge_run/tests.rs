@@ -101,6 +101,25 @@ fn no_figure_is_too_large_or_too_small_to_be_recorded() {
 }
 
 #[test]
+fn what_is_excluded_is_in_no_sum_and_not_recorded() {
+    let with_total = |path, allocs, total| Row { total: tracked("", 0, total).total, ..tracked(path, 1, allocs) };
+    let rows = vec![
+        with_total("search", 5, 5 + 2 + 30 + 400 + 5_000),
+        with_total("search/parse", 2, 2 + 5_000),
+        with_total("search/parse/(excluded)", 5_000, 5_000),
+        with_total("search/(excluded)", 30, 430),
+        with_total("search/(excluded)/parse", 400, 400),
+        with_total("search/'(excluded)'", 0, 0),
+        with_total("(excluded)", 1, 1),
+    ];
+    let part = part(&[], rows);
+    let expected = lines(&[("search.allocs", 7), ("search/'(excluded)'.allocs", 0), ("search/parse.allocs", 2)]);
+    assert_eq!(recorded("[operation.'**']\nallocs = 'ratchet'", "", true, &part), expected);
+    let peak = operations(&part)["search"].values[&Figure::PeakBytes];
+    assert_eq!(peak, Observed::of(9), "the scopes themselves leave it out of their peaks");
+}
+
+#[test]
 fn what_is_below_a_limited_operation_is_recorded_and_its_neighbours_are_not() {
     let part = part(
         &[
