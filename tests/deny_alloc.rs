@@ -352,19 +352,23 @@ fn frees_can_be_denied_too_of_whatever_block() {
 
 #[test]
 fn frees_are_denied_of_blocks_whose_call_stack_is_captured() {
-    let _capture = capture("captured mix");
-    let scope = track("captured mix");
-    let given = bytes(100);
-    drop(scope);
-    let said = denied(|| {
-        let guard = deny_alloc("captured mix").frees().allowing(1);
-        drop(boxed(1u64));
-        drop(given);
-        guard.finish()
-    });
-    let expected = "captured mix: 1 allocation of 8 B, 2 frees of 108 B, where at most 1 may be";
-    assert_eq!(headline(&said), expected);
-    assert!(said.contains("\n  first    1 free of 8 B in captured mix  "), "{said}");
+    // All of them, and hardly any.
+    for every in [1, 1 << 40] {
+        let _capture = capture("captured mix").every(every);
+        let scope = track("captured mix");
+        let given = bytes(100);
+        (0..3).for_each(|_| drop(boxed(1u64)));
+        drop(scope);
+        let said = denied(|| {
+            let guard = deny_alloc("captured mix").frees().allowing(1);
+            drop(boxed(1u64));
+            drop(given);
+            guard.finish()
+        });
+        let expected = "captured mix: 1 allocation of 8 B, 2 frees of 108 B, where at most 1 may be";
+        assert_eq!(headline(&said), expected);
+        assert!(said.contains("\n  first    1 free of 8 B in captured mix  "), "{said}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::thread;
 
 use common::{Random, alone, balanced};
-use heapledger::{CallStack, CallStackKind, Snapshot, capture, measure, snapshot, track};
+use heapledger::{CallStack, CallStackKind, Snapshot, capture, current, measure, snapshot, track};
 
 #[global_allocator]
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -173,6 +173,24 @@ fn the_capture_that_wants_the_most_samples_decides() {
 }
 
 #[test]
+fn when_a_capture_has_ended_nothing_is_sampled_any_more_also_where_another_one_begins() {
+    let _alone = alone();
+    let scope = track("ended");
+    let operation = current();
+    let sampled = operation.capture().every(1 << 40);
+    let during = [often(100), often(100)];
+    // On another thread, so that this one does not look whether it goes on.
+    thread::spawn(move || drop(sampled)).join().expect("it ends the capture");
+    let _other = thread::spawn(|| capture("another").every(1 << 40)).join().expect("it begins one");
+    let after = [often(100), often(100)];
+    let stacks = snapshot().stacks("ended");
+    let found = stacks.iter().map(|stack| (stack.kind, stack.live_bytes));
+    let expected = [(CallStackKind::NotSampled, 200), (CallStackKind::NotCaptured, 200)];
+    assert!(expected.iter().all(|one| found.clone().any(|stack| stack == *one)) && stacks.len() == 2, "{stacks:?}");
+    drop((during, after, scope));
+}
+
+#[test]
 fn of_one_byte_or_none_every_block_is_captured() {
     let _alone = alone();
     for bytes in [0, 1] {
@@ -248,13 +266,18 @@ fn scopes_and_peaks_know_nothing_of_samples() {
     let _alone = alone();
     let work = || {
         let mut kept = often(700);
+        // Each is higher than all before; then they fall below what the process was told.
+        drop(Vec::from_iter((0..400).map(|_| often(500))));
         drop(seldom(90_000));
         kept.reserve_exact(5_000);
         kept
     };
     let (plain, expected) = measure("unsampled_work", work);
-    let _capture = capture("sampled_work").every(1_000);
-    let (sampled, did) = measure("sampled_work", work);
-    assert_eq!(did, expected);
-    drop((plain, sampled));
+    for every in [1_000, 1 << 40] {
+        let _capture = capture("sampled_work").every(every);
+        let (sampled, did) = measure("sampled_work", work);
+        assert_eq!(did, expected);
+        drop(sampled);
+    }
+    drop(plain);
 }

@@ -37,32 +37,15 @@ impl Slot {
         if self.is_watched() && !self.shard.get().level.is_quiet() { self.active.get().every() } else { 0 }
     }
 
-    /// Counts an allocation where every stack is taken.
-    #[inline(never)]
-    pub(super) fn allocated_captured(&self, size: usize) -> Tag {
-        let shard = self.shard.get();
-        if !shard.level.rise(size) {
-            settle(&shard.level);
-        }
-        let own = self.account.get();
-        let Some(account) = self.account_here(shard, size, false) else {
-            own.counters.activity.allocated(size);
-            return own.tag();
-        };
-        account.counters.activity.allocated(size);
-        shard.stack.elsewhere.allocated(size);
-        account.tag()
-    }
-
     /// Counts an allocation where `every` bytes lie between two stacks that are taken, on average.
     #[inline(never)]
-    pub(super) fn allocated_sampled(&self, size: usize, every: u64) -> Tag {
+    pub(super) fn allocated_captured(&self, size: usize, every: u64) -> Tag {
         let shard = self.shard.get();
         if !shard.level.rise(size) {
             settle(&shard.level);
         }
-        let own = self.account.get();
-        let Some(account) = self.sampled_account(shard, size, every) else {
+        let Some(account) = self.account_here(shard, size, every) else {
+            let own = self.account.get();
             own.counters.activity.allocated(size);
             return own.tag();
         };
@@ -71,29 +54,32 @@ impl Slot {
         account.tag()
     }
 
-    /// Counts a resize of a block that carried `tag`, where every stack is taken.
-    #[inline(never)]
-    pub(super) fn resized_captured(&self, tag: Tag, old: usize, new: usize) -> Tag {
+    /// Counts an allocation that is no sample, where every call takes the slow path. `None` where that is not seen at
+    /// once: then nothing was counted.
+    #[inline(always)]
+    pub(super) fn allocated_unsampled(&self, size: usize) -> Option<Tag> {
         let shard = self.shard.get();
-        if !shard.level.fall((old as i64).wrapping_sub(new as i64)) {
-            settle(&shard.level);
+        let recent = shard.recent.get()?;
+        // While the ledger works, its own account is the active one, and never captured.
+        let account = recent.unsampled(ClassId::of(size), self.account.get().tag())?;
+        if !recent.sampler.passes(size, self.active.get().every()) {
+            return None;
         }
-        let account = self.account_here(shard, new, false);
-        if account.is_some() {
-            shard.stack.elsewhere.resized(old, new);
-        }
-        self.resized_into(account.unwrap_or(self.account.get()), tag, old, new)
+        let has_room = shard.level.rise(size);
+        account.counters.activity.allocated(size);
+        shard.stack.elsewhere.allocated(size);
+        Some(if has_room { account.tag() } else { settled(&shard.level, account) })
     }
 
     /// Counts a resize of a block that carried `tag`, where `every` bytes lie between two stacks that are taken, on
     /// average. It is as good a sample as a new block.
     #[inline(never)]
-    pub(super) fn resized_sampled(&self, tag: Tag, old: usize, new: usize, every: u64) -> Tag {
+    pub(super) fn resized_captured(&self, tag: Tag, old: usize, new: usize, every: u64) -> Tag {
         let shard = self.shard.get();
         if !shard.level.fall((old as i64).wrapping_sub(new as i64)) {
             settle(&shard.level);
         }
-        let account = self.sampled_account(shard, new, every);
+        let account = self.account_here(shard, new, every);
         if account.is_some() {
             shard.stack.elsewhere.resized(old, new);
         }
@@ -133,15 +119,21 @@ impl Slot {
         account.tag()
     }
 
-    /// Counts the free of a block that carried `tag`, if that is an account of the active operation which was used
-    /// lately. The level has been moved.
+    /// Counts the free of a block that carried `tag`, where every call takes the slow path, if that is an account of
+    /// the active operation which was used lately, and nobody looks at frees. Else nothing was counted.
     #[inline(always)]
-    pub(super) fn freed_of_recent(&self, shard: &'static Shard, tag: Tag, size: usize) -> bool {
+    pub(super) fn freed_recent(&self, tag: Tag, size: usize) -> bool {
+        let shard = self.shard.get();
         let own = self.account.get().tag();
-        let account = shard.recent.get().and_then(|recent| recent.account(tag, own));
+        let recent = shard.recent.get().and_then(|recent| recent.account(tag, own));
+        let account = recent.filter(|_| !self.looks_closely());
         if let Some(account) = account {
+            let has_room = shard.level.fall(size as i64);
             account.counters.activity.freed(size);
             shard.stack.elsewhere.freed(size);
+            if !has_room {
+                settle(&shard.level);
+            }
         }
         account.is_some()
     }
@@ -151,9 +143,6 @@ impl Slot {
     #[inline(never)]
     pub(super) fn freed_of_line(&self, tag: Tag, size: usize) {
         let shard = self.shard.get();
-        if self.freed_of_recent(shard, tag, size) {
-            return;
-        }
         let own = self.account.get();
         let owner = owner_of(tag);
         let account = shard.accounts.of(owner);
@@ -176,14 +165,18 @@ impl Slot {
         }
     }
 
-    /// The account of the active operation, the call stack of the function that this is inlined into, and the class of
-    /// `size`; `None` where there can be none.
+    /// The account of the active operation, the class of `size`, and the call stack of the function that this is
+    /// inlined into: without the stack where samples are taken and this is none. `None` where there can be no account.
     #[inline(always)]
-    fn account_here(&self, shard: &'static Shard, size: usize, sampled: bool) -> Option<&'static Account> {
+    fn account_here(&self, shard: &'static Shard, size: usize, every: u64) -> Option<&'static Account> {
         let recent = shard.recent.get()?;
+        let (sampled, class) = (every != 1, ClassId::of(size));
+        if sampled && !recent.sampler.takes(size, every) {
+            return self.unsampled(shard, recent, class);
+        }
         let operation = self.active.get();
         let stack = self.stack_here(recent);
-        let id = lines::account_of(LineKey { operation: operation.id, stack, class: ClassId::of(size), sampled })?;
+        let id = lines::account_of(LineKey { operation: operation.id, stack, class, sampled })?;
         let own = Tag::of(operation.account());
         recent.account(Tag::of(id), own).or_else(|| {
             let account = shard.accounts.of(id)?;
@@ -200,30 +193,13 @@ impl Slot {
         stacks::here(self.bounds.get(), recent)
     }
 
-    /// The same where samples are taken: of what is none, without the stack.
-    #[inline(always)]
-    fn sampled_account(&self, shard: &'static Shard, size: usize, every: u64) -> Option<&'static Account> {
-        let recent = shard.recent.get()?;
-        if recent.sampler.takes(size, every) {
-            return self.sample_here(shard, size);
-        }
-        let class = ClassId::of(size);
-        recent.unsampled(class, self.active.get().account()).or_else(|| self.unsampled(shard, recent, class))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn sample_here(&self, shard: &'static Shard, size: usize) -> Option<&'static Account> {
-        self.account_here(shard, size, true)
-    }
-
     #[cold]
     #[inline(never)]
     fn unsampled(&self, shard: &'static Shard, recent: &Recent, class: ClassId) -> Option<&'static Account> {
         let operation = self.active.get();
         let line = LineKey { operation: operation.id, stack: StackId::NOT_SAMPLED, class, sampled: true };
         let account = shard.accounts.of(lines::account_of(line)?)?;
-        recent.note_unsampled(class, operation.account(), account);
+        recent.note_unsampled(class, Tag::of(operation.account()), account);
         Some(account)
     }
 
@@ -238,4 +214,12 @@ impl Slot {
 #[inline(never)]
 fn settle(level: &Level) {
     level.settle();
+}
+
+/// Does the same where that is the last thing to do, so that the caller needs to keep nothing.
+#[cold]
+#[inline(never)]
+fn settled(level: &Level, account: &Account) -> Tag {
+    level.settle();
+    account.tag()
 }

@@ -2,7 +2,9 @@
 //! each, for a thread without a shard, a new peak, a block of another operation, and what may fail on purpose or is
 //! denied.
 
+use super::account::Account;
 use super::denial::Offence;
+use super::level::Level;
 use super::overflow::OVERFLOW;
 use super::owners::own_account_in;
 use super::slot::{SLOT, Slot};
@@ -84,11 +86,20 @@ pub(super) fn freed_slowly(tag: Tag, size: usize) {
 impl Slot {
     #[inline(never)]
     fn allocated_slowly(&self, size: usize) -> Tag {
-        match self.captures() {
-            0 => {}
-            1 => return self.allocated_captured(size),
-            every => return self.allocated_sampled(size, every),
+        if !self.is_watched() {
+            return self.allocated_unwatched(size);
         }
+        if let Some(tag) = self.allocated_unsampled(size) {
+            return tag;
+        }
+        match self.captures() {
+            0 => self.allocated_uncaptured(size),
+            every => self.allocated_captured(size, every),
+        }
+    }
+
+    #[inline(never)]
+    fn allocated_unwatched(&self, size: usize) -> Tag {
         if self.settled(|level| level.rise(size)).is_none() {
             let account = self.base.get().account();
             OVERFLOW.allocated(account, size);
@@ -99,16 +110,33 @@ impl Slot {
         account.tag()
     }
 
+    /// Counts an allocation where every call takes the slow path, but no line is charged.
+    #[inline(never)]
+    fn allocated_uncaptured(&self, size: usize) -> Tag {
+        self.moved_watched(|level| level.rise(size));
+        let account = self.account.get();
+        account.counters.activity.allocated(size);
+        account.tag()
+    }
+
     #[inline(never)]
     fn freed_slowly(&self, tag: Tag, size: usize) {
-        if self.is_watched() {
-            return self.freed_watched(tag, size);
+        if !self.is_watched() {
+            self.freed_unwatched(tag, size);
+        } else if !self.freed_recent(tag, size) {
+            self.freed_watched(tag, size);
         }
+    }
+
+    #[inline(never)]
+    fn freed_unwatched(&self, tag: Tag, size: usize) {
         // For a block of the active account, `freed` has moved the level already. For a block of another account, the
         // level moves here.
-        let own = self.account.get().tag() == tag;
-        let settled = !own && self.hot.get().fall(size as i64);
-        if !settled && self.settled(|level| level.fall(size as i64)).is_none() {
+        let account = self.account.get();
+        if account.tag() != tag && self.hot.get().fall(size as i64) {
+            return self.freed_of_other(account, tag, size);
+        }
+        if self.settled(|level| level.fall(size as i64)).is_none() {
             return OVERFLOW.freed(self.base.get().account(), tag, size);
         }
         self.freed_of_any(tag, size);
@@ -121,35 +149,28 @@ impl Slot {
         if account.tag() == tag {
             return account.counters.activity.freed(size);
         }
-        self.freed_of_other(tag, size);
+        self.freed_of_other(account, tag, size);
     }
 
-    /// Counts a free of a block that another account owns. The level has been moved.
+    /// Counts a free, in the active `account`, of a block that another account owns. The level has been moved.
     #[inline(always)]
-    fn freed_of_other(&self, tag: Tag, size: usize) {
+    fn freed_of_other(&self, account: &Account, tag: Tag, size: usize) {
         let Some(owner) = own_account_in(tag) else { return self.freed_of_line(tag, size) };
-        self.account.get().counters.freed_for_other(size);
+        account.counters.freed_for_other(size);
         match self.shard.get().accounts.of(owner) {
             Some(account) => account.counters.ownership.freed_elsewhere(size),
             None => OVERFLOW.freed_elsewhere(owner, size),
         }
     }
 
-    /// Counts a free where every call takes the slow path: most likely it is one of a call stack of the same operation.
+    /// Counts a free where every call takes the slow path, unless [`freed_recent`](Self::freed_recent) did.
     #[inline(never)]
     fn freed_watched(&self, tag: Tag, size: usize) {
         if self.looks_closely() {
             self.noticed(Offence::Free(size));
         }
-        let shard = self.shard.get();
-        if !shard.level.fall(size as i64) {
-            shard.level.settle();
-        }
-        if !self.freed_of_recent(shard, tag, size) {
-            // `freed` may have moved the stand-in's level.
-            self.hot.get().forget();
-            self.freed_of_any(tag, size);
-        }
+        self.moved_watched(|level| level.fall(size as i64));
+        self.freed_of_any(tag, size);
     }
 
     /// Whether what is asked for now is to fail on purpose. If so, counts it as failed.
@@ -190,12 +211,17 @@ impl Slot {
 #[cold]
 #[inline(never)]
 fn resized_slowly(slot: &Slot, tag: Tag, old: usize, new: usize) -> Tag {
-    match slot.captures() {
-        0 => {}
-        1 => return slot.resized_captured(tag, old, new),
-        every => return slot.resized_sampled(tag, old, new, every),
-    }
-    let Some(shard) = slot.settled(|level| level.fall((old as i64).wrapping_sub(new as i64))) else {
+    let moved = |level: &Level| level.fall((old as i64).wrapping_sub(new as i64));
+    let shard = if slot.is_watched() {
+        let every = slot.captures();
+        if every != 0 {
+            return slot.resized_captured(tag, old, new, every);
+        }
+        Some(slot.moved_watched(moved))
+    } else {
+        slot.settled(moved)
+    };
+    let Some(shard) = shard else {
         let account = slot.base.get().account();
         OVERFLOW.resized(account, tag, old, new);
         return Tag::of(account);

@@ -4,6 +4,8 @@
 #![allow(unsafe_code, reason = "it takes raw memory from `System`")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+#[cfg(heapledger_lines)]
+use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -155,6 +157,35 @@ impl StaticBytes {
 #[inline]
 fn as_ptr<T>(to: Option<&'static T>) -> *mut T {
     to.map_or(ptr::null_mut(), |to| ptr::from_ref(to).cast_mut())
+}
+
+/// A list on the stack with room for `N` items. Room that is not used costs nothing: it is not zeroed.
+#[cfg(heapledger_lines)]
+pub(super) struct RoomFor<T, const N: usize> {
+    items: [MaybeUninit<T>; N],
+    count: usize,
+}
+
+#[cfg(heapledger_lines)]
+impl<T: Copy, const N: usize> RoomFor<T, N> {
+    pub(super) const fn new() -> Self {
+        Self { items: [const { MaybeUninit::uninit() }; N], count: 0 }
+    }
+
+    /// Adds an item; `None` where there is no room left.
+    #[inline(always)]
+    pub(super) fn push(&mut self, item: T) -> Option<()> {
+        self.items.get_mut(self.count)?.write(item);
+        self.count += 1;
+        Some(())
+    }
+
+    #[inline(always)]
+    pub(super) fn items(&self) -> &[T] {
+        let items = self.items.get(..self.count).unwrap_or_default();
+        // SAFETY: that many items were written, the first one first.
+        unsafe { items.assume_init_ref() }
+    }
 }
 
 /// A list that only grows: what is pushed stays, so readers need no lock.

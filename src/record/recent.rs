@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use super::account::Account;
 use super::memory::{Link, zeroed};
 use super::sampler::Sampler;
-use crate::words::{AccountId, ClassId, Tag};
+use crate::words::{ClassId, Tag};
 
 /// How many of each are kept.
 const KEPT: usize = 64;
@@ -22,7 +22,7 @@ pub(super) struct Recent {
     owners: [AtomicU32; KEPT],
     /// Accounts of what is no sample, by the class of sizes.
     unsampled: [Link<Account>; CLASSES],
-    /// The account that is the operation's own, of each.
+    /// The tag of the operation's own account, of each.
     unsampled_of: [AtomicU32; CLASSES],
     pub(super) sampler: Sampler,
 }
@@ -47,21 +47,21 @@ impl Recent {
         is_it.then_some(account)
     }
 
-    /// The account of what is no sample of a class, in the operation whose own account is `owner`, if that was noted
-    /// last.
+    /// The account of what is no sample of a class, in the operation whose own account carries `owner`, if that was
+    /// noted last.
     #[inline(always)]
-    pub(super) fn unsampled(&self, class: ClassId, owner: AccountId) -> Option<&'static Account> {
+    pub(super) fn unsampled(&self, class: ClassId, owner: Tag) -> Option<&'static Account> {
         let at = class.number() as usize % CLASSES;
         let account = self.unsampled.get(at)?.get()?;
-        (self.unsampled_of.get(at)?.load(Relaxed) == owner.number()).then_some(account)
+        (self.unsampled_of.get(at)?.load(Relaxed) == owner.bits()).then_some(account)
     }
 
     /// Notes such an account.
-    pub(super) fn note_unsampled(&self, class: ClassId, owner: AccountId, account: &'static Account) {
+    pub(super) fn note_unsampled(&self, class: ClassId, owner: Tag, account: &'static Account) {
         let at = class.number() as usize % CLASSES;
         if let (Some(place), Some(known)) = (self.unsampled.get(at), self.unsampled_of.get(at)) {
             place.set(Some(account));
-            known.store(owner.number(), Relaxed);
+            known.store(owner.bits(), Relaxed);
         }
     }
 

@@ -32,7 +32,7 @@ pub(crate) fn seed_samples(seed: u64) {
 /// How far a thread is from its next sample.
 #[derive(Debug)]
 pub(super) struct Sampler {
-    /// Bytes that are allocated before the next sample ends.
+    /// Bytes that are allocated before the next sample ends; none before that was drawn.
     left: AtomicI64,
     /// The mean distance with which that was drawn; zero before.
     every: AtomicU64,
@@ -52,18 +52,26 @@ impl Sampler {
             self.random.begin(SEED.load(Relaxed).rotate_left(32) ^ u64::from(SEQUENCES.fetch_add(1, Relaxed)));
             self.random.begin(self.random.draw());
             self.every.store(0, Relaxed);
+            self.left.store(0, Relaxed);
         }
     }
 
     /// Whether an allocation of `size` bytes is a sample, where `every` bytes lie between two on average.
     #[inline(always)]
     pub(super) fn takes(&self, size: usize, every: u64) -> bool {
+        !self.passes(size, every) && self.ends(size, every)
+    }
+
+    /// Notes an allocation if it is seen at once that it is no sample. Not where nothing is sampled: then nothing was
+    /// drawn with that mean.
+    #[inline(always)]
+    pub(super) fn passes(&self, size: usize, every: u64) -> bool {
         let left = self.left.load(Relaxed).wrapping_sub(size as i64);
-        if left < 0 || self.every.load(Relaxed) != every {
-            return self.ends(size, every);
+        let passes = left >= 0 && self.every.load(Relaxed) == every;
+        if passes {
+            self.left.store(left, Relaxed);
         }
-        self.left.store(left, Relaxed);
-        false
+        passes
     }
 
     /// The same where a distance ends, or was drawn with another mean: then another one is drawn first, which is as

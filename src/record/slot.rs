@@ -168,7 +168,14 @@ impl Slot {
 
     /// The thread's shard, attached first if the thread is new. `missed` moves its level by what moved a stand-in's
     /// level instead.
+    #[inline]
     pub(super) fn attached(&self, missed: impl FnOnce(&Shard) -> bool) -> Option<&'static Shard> {
+        if self.phase.get() == Phase::Attached { Some(self.shard.get()) } else { self.attached_first(missed) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn attached_first(&self, missed: impl FnOnce(&Shard) -> bool) -> Option<&'static Shard> {
         match self.phase.get() {
             Phase::Attached | Phase::Late => {}
             Phase::New => {
@@ -184,17 +191,22 @@ impl Slot {
         Some(self.shard.get())
     }
 
-    /// As [`attached`](Self::attached), and the level is settled where that is needed. `moved` moves it, if nothing has
-    /// yet.
-    pub(super) fn settled(&self, moved: impl Fn(&Level) -> bool) -> Option<&'static Shard> {
-        if self.is_watched() {
-            self.hot.get().forget();
-            let shard = self.shard.get();
-            if !moved(&shard.level) {
-                shard.level.settle();
-            }
-            return Some(shard);
+    /// The thread's shard, where every call takes the slow path, once its level was moved by `moved`.
+    #[inline(always)]
+    pub(super) fn moved_watched(&self, moved: impl Fn(&Level) -> bool) -> &'static Shard {
+        // The stand-in's level may have been moved before.
+        self.hot.get().forget();
+        let shard = self.shard.get();
+        if !moved(&shard.level) {
+            shard.level.settle();
         }
+        shard
+    }
+
+    /// As [`attached`](Self::attached), where not every call takes the slow path, and the level is settled. `moved`
+    /// moves it, if nothing has yet.
+    #[inline(always)]
+    pub(super) fn settled(&self, moved: impl Fn(&Level) -> bool) -> Option<&'static Shard> {
         let shard = self.attached(|shard| moved(&shard.level))?;
         shard.level.settle();
         if self.active.get().is_captured() {

@@ -16,7 +16,7 @@ use super::recognize::WalkedTrace;
 use super::rule::{UnwindRule, WalkEnd};
 use super::rules::UnwindRules;
 use super::stack_id::{StackExtent, StackId};
-use super::walk::walk;
+use super::walk::Walked;
 use crate::record::memory::zeroed;
 use crate::words::SPREAD;
 
@@ -92,8 +92,10 @@ impl Traces {
     #[inline(never)]
     fn walk(&self, here: Registers, stack: StackInUse, unused: Option<(&AtomicU64, u64)>, last: &AtomicU32) -> StackId {
         let changes = self.modules.changes();
-        let walked = walk(here, stack, &self.rules, &self.modules);
-        if walked.end == WalkEnd::Outside || walked.frames().len() == 0 {
+        // Filled where it stands: it is too large to be moved.
+        let mut walked = Walked::new();
+        walked.walk(here, stack, &self.rules, &self.modules);
+        if walked.end == WalkEnd::Outside || walked.frames().is_empty() {
             return StackId::OTHER;
         }
         let trace = WalkedTrace { walked: &walked, here, stack };

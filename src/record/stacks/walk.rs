@@ -4,6 +4,7 @@ use super::machine::{Registers, StackInUse};
 use super::modules::Modules;
 use super::rule::WalkEnd;
 use super::rules::UnwindRules;
+use crate::record::memory::RoomFor;
 
 /// The most frames of a stack; what is further out is cut off.
 pub(super) const MOST_FRAMES: usize = 128;
@@ -16,27 +17,25 @@ pub(super) type StackWord = (u64, u64);
 /// A stack as it was walked.
 pub(super) struct Walked {
     /// Each return address, from the innermost out.
-    frames: [StackWord; MOST_FRAMES],
-    frame_count: usize,
+    frames: RoomFor<StackWord, MOST_FRAMES>,
     /// Each word from which an `rbp` was loaded that decided where a frame is; its value as the distance to the end.
-    deciding: [StackWord; MOST_DECIDING],
-    deciding_count: usize,
+    deciding: RoomFor<StackWord, MOST_DECIDING>,
     /// Whether `rbp`, as it was in the register, decided.
     pub(super) register_decided: bool,
     pub(super) end: WalkEnd,
 }
 
 impl Walked {
-    pub(super) fn frames(&self) -> impl ExactSizeIterator<Item = StackWord> {
-        self.frames.iter().take(self.frame_count).copied()
+    pub(super) fn frames(&self) -> &[StackWord] {
+        self.frames.items()
     }
 
-    pub(super) fn deciding(&self) -> impl ExactSizeIterator<Item = StackWord> {
-        self.deciding.iter().take(self.deciding_count).copied()
+    pub(super) fn deciding(&self) -> &[StackWord] {
+        self.deciding.items()
     }
 
     pub(super) fn addresses(&self) -> impl Iterator<Item = u64> {
-        self.frames().map(|(_, address)| address).filter(|address| *address != 0)
+        self.frames().iter().map(|(_, address)| *address).filter(|address| *address != 0)
     }
 
     pub(super) fn is_complete(&self) -> bool {
@@ -49,35 +48,24 @@ impl Walked {
         matches!(self.end, WalkEnd::Outermost | WalkEnd::NoRule)
     }
 
-    fn note_frame(&mut self, word: StackWord) -> Result<(), WalkEnd> {
-        *self.frames.get_mut(self.frame_count).ok_or(WalkEnd::Cut)? = word;
-        self.frame_count += 1;
-        Ok(())
+    /// No frame yet.
+    pub(super) fn new() -> Self {
+        let (frames, deciding) = (RoomFor::new(), RoomFor::new());
+        Self { frames, deciding, register_decided: false, end: WalkEnd::Outermost }
+    }
+
+    /// Walks the whole stack of the frame at `here`.
+    #[inline(always)]
+    pub(super) fn walk(&mut self, here: Registers, stack: StackInUse, rules: &UnwindRules, modules: &Modules) {
+        self.end = follow(self, here, stack, rules, modules).err().unwrap_or(WalkEnd::Outermost);
     }
 
     fn note_deciding(&mut self, word: StackWord) -> Result<(), WalkEnd> {
-        let known = self.deciding.get(self.deciding_count.wrapping_sub(1));
-        if known == Some(&word) {
-            return Ok(());
+        match self.deciding().last() {
+            Some(known) if *known == word => Ok(()),
+            _ => self.deciding.push(word).ok_or(WalkEnd::Cut),
         }
-        *self.deciding.get_mut(self.deciding_count).ok_or(WalkEnd::Cut)? = word;
-        self.deciding_count += 1;
-        Ok(())
     }
-}
-
-/// Walks the whole stack of the frame at `here`.
-pub(super) fn walk(here: Registers, stack: StackInUse, rules: &UnwindRules, modules: &Modules) -> Walked {
-    let mut walked = Walked {
-        frames: [(0, 0); MOST_FRAMES],
-        frame_count: 0,
-        deciding: [(0, 0); MOST_DECIDING],
-        deciding_count: 0,
-        register_decided: false,
-        end: WalkEnd::Outermost,
-    };
-    walked.end = follow(&mut walked, here, stack, rules, modules).err().unwrap_or(WalkEnd::Outermost);
-    walked
 }
 
 fn follow(
@@ -97,7 +85,7 @@ fn follow(
                 None => walked.register_decided = true,
             }
         }
-        walked.note_frame((stack.offset(caller.slot), caller.registers.pc))?;
+        walked.frames.push((stack.offset(caller.slot), caller.registers.pc)).ok_or(WalkEnd::Cut)?;
         // The outermost frame of a thread may return to nowhere.
         if caller.registers.pc == 0 {
             return Ok(());
