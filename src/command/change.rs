@@ -12,7 +12,7 @@ use super::places::Places;
 use super::project::write;
 use super::terminal::say;
 use crate::disk::{Book, shown};
-use crate::judging::budget::{Case, Figures, Part, Run, figures, judge, to_record};
+use crate::judging::budget::{ByLine, Case, Figures, Part, Run, figures, judge, to_record};
 use crate::reading::Environment;
 use crate::words::counted;
 
@@ -23,6 +23,8 @@ pub(super) struct Change {
     before: Option<Figures>,
     /// By operation and figure.
     pub(super) figures: Vec<FigureChange>,
+    /// What lines have of figures, where that is to be recorded.
+    lines: BTreeMap<FigureKey, ByLine>,
 }
 
 impl Change {
@@ -30,7 +32,14 @@ impl Change {
         let environment = part.environment.clone();
         let before = book.figures(&environment)?;
         let case = Case { policy: &book.policy, recorded: before.as_ref(), environment: &environment, complete };
-        let mut figures = differences(before.as_ref(), &to_record(&case, part));
+        let values = to_record(&case, part);
+        let mut figures = differences(before.as_ref(), &values);
+        let recorded = |key: &FigureKey| before.as_ref().and_then(|all| all.lines.get(key));
+        let by_line = part.measured.iter().flat_map(|(path, measured)| {
+            measured.by_line.iter().map(move |(figure, by_line)| ((path.clone(), *figure), by_line.clone()))
+        });
+        let lines = by_line.filter(|(key, by_line)| values.contains_key(key) && recorded(key) != Some(by_line));
+        let lines = lines.collect();
         let limits = |path: &str, key: &FigureKey| {
             book.policy.rules(path, &environment).limits.get(&key.1).is_some_and(|limit| limit.ratchet)
         };
@@ -46,7 +55,7 @@ impl Change {
                 found.into_iter().filter_map(|found| Some(((found.path.clone(), found.figure?), found))).collect();
             figures.iter_mut().for_each(|change| change.finding = found.remove(&change.key));
         }
-        Ok(Self { path: book.figures_at(&environment), environment, before, figures })
+        Ok(Self { path: book.figures_at(&environment), environment, before, figures, lines })
     }
 
     /// All parts that are to be recorded otherwise than they are.
@@ -54,14 +63,18 @@ impl Change {
         let seeing = run.parts.iter().filter(|part| part.report.processes > 0);
         let all =
             seeing.map(|part| Self::of(book, part, run.complete && run.clean)).collect::<anyhow::Result<Vec<_>>>()?;
-        Ok(all.into_iter().filter(|change| !change.figures.is_empty()).collect())
+        Ok(all.into_iter().filter(|change| !change.is_empty()).collect())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.figures.is_empty() && self.lines.is_empty()
     }
 
     /// From one state of the file at `path` to another one, of which nobody knows how it was judged.
     pub(super) fn between(path: PathBuf, before: Option<Figures>, after: &Figures) -> Self {
         let values = after.values.iter().map(|(key, (value, _))| (key.clone(), *value)).collect();
         let figures = differences(before.as_ref(), &values);
-        Self { environment: after.environment.clone(), path, before, figures }
+        Self { environment: after.environment.clone(), path, before, figures, lines: after.lines.clone() }
     }
 
     /// Leaves only the figures that are agreed to, and steps whose operation's figure is not left out; returns the
@@ -70,8 +83,10 @@ impl Change {
         let left: BTreeSet<FigureKey> =
             self.figures.iter().filter(|one| !agreed(one)).map(|one| one.key.clone()).collect();
         let stays = |one: &FigureChange| !left.contains(&one.owner().unwrap_or_else(|| one.key.clone()));
-        let (kept, others) = std::mem::take(&mut self.figures).into_iter().partition(stays);
+        let (kept, others): (_, Vec<_>) = std::mem::take(&mut self.figures).into_iter().partition(stays);
         self.figures = kept;
+        // They belong to the figure that is left out.
+        self.lines.retain(|key, _| !others.iter().any(|one| one.key == *key));
         others
     }
 
@@ -89,29 +104,35 @@ impl Change {
         let mut values: BTreeMap<FigureKey, i64> =
             before.iter().flat_map(|all| &all.values).map(|(key, (value, _))| (key.clone(), *value)).collect();
         let mut reasons = before.map(|all| all.reasons.clone()).unwrap_or_default();
+        let mut lines = before.map(|all| all.lines.clone()).unwrap_or_default();
         for FigureChange { key, now, reason, .. } in &self.figures {
-            // A reason is one for a figure, and goes with it.
+            // A reason is one for a figure, and goes with it, as lines do.
             reasons.remove(key);
+            lines.remove(key);
             match now {
                 Some(now) => values.insert(key.clone(), *now),
                 None => values.remove(key),
             };
             reasons.extend(reason.clone().map(|reason| (key.clone(), reason)));
         }
-        figures(&self.environment, &values, &reasons)
+        lines.extend(self.lines.clone());
+        figures(&self.environment, &values, &reasons, &lines)
     }
 
     /// Shows those that are `listed`, writes the file, and says so. The file is read again: somebody may have written
     /// it since.
     pub(super) fn write(&self, book: &Book, listed: impl Fn(&FigureChange) -> bool) -> anyhow::Result<()> {
-        if self.figures.is_empty() {
+        if self.is_empty() {
             return Ok(());
         }
         write(&self.path, &self.text(book.figures(&self.environment)?.as_ref()))?;
         for change in self.figures.iter().filter(|change| listed(change)) {
             say(&format!("  {change}  {}\n", change.kind.name()))?;
         }
-        let recorded = counted(self.figures.len() as u64, "figure");
+        let figures = |count: usize| counted(count as u64, "figure");
+        let lines = (!self.lines.is_empty()).then(|| format!("the lines of {}", figures(self.lines.len())));
+        let recorded = (!self.figures.is_empty()).then(|| figures(self.figures.len()));
+        let recorded = Vec::from_iter(recorded.into_iter().chain(lines)).join(" and ");
         say(&format!("{}: {recorded} recorded\n", shown(&self.path)))
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use super::arguments::{run_all, say_when_to_stop};
 use super::project::Project;
 use super::terminal;
-use crate::disk::{Book, FOLDER, POLICY_AT, RECORDING, Trace, read, shown, traces_in};
+use crate::disk::{Book, FOLDER, POLICY_AT, RECORDING, Trace, WITH_LINES, read, shown, traces_in};
 use crate::judging::budget::{Finding, Run};
 
 /// No file of a run or of a report is larger, be it of one process or of many.
@@ -41,6 +41,8 @@ pub(super) struct CargoRun<'a> {
     pub(super) arguments: &'a [OsString],
     /// What is measured is recorded afterwards: then the command judges, not the tests.
     pub(super) recording: bool,
+    /// What lines have of the figures is recorded, too.
+    pub(super) lines: bool,
 }
 
 /// Runs the tests, and collects what they measured.
@@ -65,7 +67,7 @@ pub(super) fn run_tests(project: &Project, book: Option<&Book>, asked: &CargoRun
         cargo.env(POLICY_AT, std::path::absolute(&book.path)?);
     }
     if asked.recording {
-        cargo.env(RECORDING, "1");
+        cargo.env(RECORDING, if asked.lines { WITH_LINES } else { "1" });
     }
     let status = cargo.status().context("cargo cannot be run")?;
     let (run, unseen) = collect(reports.path())?;

@@ -128,7 +128,7 @@ fn is_applied(path: &Path, before: &str, reverse: &diffy::Patch<'_, str>) -> boo
     let plain = || {
         let read = Figures::parse(&shown(path), before).ok()?;
         let values = read.values.into_iter().map(|(key, (value, _))| (key, value)).collect();
-        Some(figures(&read.environment, &values, &BTreeMap::new()))
+        Some(figures(&read.environment, &values, &BTreeMap::new(), &read.lines))
     };
     let fits = |text: &str| diffy::apply(text, reverse).is_ok();
     fits(before) || plain().is_some_and(|text| fits(&text))

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::breaches::BreachOptions;
 use super::change::{Change, lock, nothing_to_record};
-use super::collect::run_tests;
+use super::collect::{CargoRun, run_tests};
 use super::conclude::{end, show};
 use super::exit::Exit;
 use super::last_run::keep;
@@ -20,19 +20,24 @@ use super::test::TestOptions;
 pub(super) struct RecordOptions {
     #[command(flatten)]
     breaches: BreachOptions,
+    /// Record which functions allocate what of each assertion's figures, too: a breach then says which of them are new,
+    /// and which have more. Each assertion runs once more, with call stacks captured.
+    #[arg(long)]
+    lines: bool,
     #[command(flatten)]
     tests: TestOptions,
 }
 
 /// `cargo heapledger record`.
-pub(super) fn record(project: &Project, RecordOptions { breaches, tests }: &RecordOptions) -> anyhow::Result<Exit> {
+pub(super) fn record(project: &Project, asked: &RecordOptions) -> anyhow::Result<Exit> {
+    let RecordOptions { breaches, lines, tests } = asked;
     let book = project.book()?;
     // Whoever asks amiss is to know before all tests run.
     breaches.reason()?;
     if in_ci() && breaches.any() {
         bail!("in CI nothing is written: give the reason where its patch is accepted, `accept --from LOG`");
     }
-    let ran = run_tests(project, Some(&book), &tests.cargo_run(true))?;
+    let ran = run_tests(project, Some(&book), &CargoRun { lines: *lines, ..tests.cargo_run(true) })?;
     keep(project, &ran.run);
     // What is wrong besides what is recorded now must be seen.
     let judged = Outcome::of(&book, &ran, false)?;

@@ -28,7 +28,8 @@ pub(super) struct TestOptions {
 impl TestOptions {
     /// Which tests are to run.
     pub(super) fn cargo_run(&self, recording: bool) -> CargoRun<'_> {
-        CargoRun { nextest: self.nextest, complete: self.complete, arguments: &self.arguments, recording }
+        let Self { nextest, complete, arguments, .. } = self;
+        CargoRun { nextest: *nextest, complete: *complete, arguments, recording, lines: false }
     }
 }
 

@@ -24,11 +24,11 @@ mod write;
 pub(crate) use book::{Book, POLICY};
 #[cfg(feature = "pprof")]
 pub(crate) use gzip::gzipped;
-#[cfg(feature = "testing")]
-pub(crate) use protocol::RECORDING;
 pub(crate) use protocol::{Announced, EVERY_PROCESS, FOLDER, UNNAMED};
 #[cfg(feature = "cli")]
 pub(crate) use protocol::{POLICY_AT, Trace, traces_in};
+#[cfg(feature = "testing")]
+pub(crate) use protocol::{RECORDING, WITH_LINES};
 #[cfg(feature = "cli")]
 pub(crate) use read::read;
 pub(crate) use shown::shown;

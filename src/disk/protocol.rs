@@ -22,6 +22,8 @@ pub(crate) const EVERY_PROCESS: &str = "HEAPLEDGER_EVERY_PROCESS";
 pub(crate) const POLICY_AT: &str = "HEAPLEDGER_POLICY";
 /// Set while figures are being recorded: then the command judges, not the test.
 pub(crate) const RECORDING: &str = "HEAPLEDGER_RECORDING";
+/// What it holds where lines are recorded with the figures.
+pub(crate) const WITH_LINES: &str = "lines";
 
 /// Ends the name of a file that announces a process. It holds the program's name.
 const BEGUN: &str = "begun";

@@ -38,3 +38,5 @@ pub(crate) use look::{DEFAULT_WIDTH, Look};
 pub(crate) use stacks::stack_line;
 #[cfg(test)]
 pub(crate) use stacks::stacks;
+#[cfg(feature = "testing")]
+pub(crate) use stacks::unnumbered_line;

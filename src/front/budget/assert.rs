@@ -52,7 +52,7 @@ pub fn assert_budget<R>(name: impl Name, mut work: impl FnMut() -> R) -> R {
         assertion.stop(run);
         if !assertion.runs_again() {
             let judged = assertion.judge();
-            let lines = judged.figure_with_lines().and_then(|figure| assertion.lines(figure, &mut work));
+            let lines = assertion.figure_with_lines(&judged).and_then(|figure| assertion.lines(figure, &mut work));
             assertion.end(judged, lines);
             return out;
         }
@@ -95,7 +95,7 @@ pub fn assert_budget_async<R, F: Future<Output = R>>(
             let out = assertion.run_future(async { work().await }).await;
             if !assertion.runs_again() {
                 let judged = assertion.judge();
-                let lines = match judged.figure_with_lines() {
+                let lines = match assertion.figure_with_lines(&judged) {
                     Some(figure) => assertion.lines_of_future(figure, async { work().await }).await,
                     None => None,
                 };

@@ -1,6 +1,5 @@
 //! An assertion under way: its operation, its runs, the readings between them, and the judgement at the end.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::Location;
 use std::time::{Duration, Instant};
@@ -8,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::claim::{self, Claim};
 use super::doings::doings_of;
 use super::judge::Judge;
-use super::lines::CapturedRun;
-use crate::disk::RECORDING;
+use super::lines::{CapturedRun, MOST, MOST_RECORDED};
+use crate::disk::{RECORDING, WITH_LINES};
 use crate::front::found;
 use crate::front::measured_future::MeasuredFuture;
 use crate::front::scope::Scope;
@@ -49,6 +48,8 @@ pub(super) struct Assertion {
 struct AssertionState {
     /// Who judges the figures; `None` while figures are being recorded.
     judge: Option<&'static Judge>,
+    /// What lines have is recorded, too.
+    records_lines: bool,
     /// How many runs there are at least.
     wanted: usize,
     watch: Watch,
@@ -63,13 +64,6 @@ pub(super) struct Judgement {
     failing: Vec<Finding>,
     /// Findings that a passing assertion tells, too.
     warned: Vec<Finding>,
-}
-
-impl Judgement {
-    /// The figure of which lines would say why the assertion fails.
-    pub(super) fn figure_with_lines(&self) -> Option<Figure> {
-        figure_with_lines(&self.failing)
-    }
 }
 
 /// A run under way.
@@ -145,6 +139,11 @@ impl Assertion {
         });
     }
 
+    /// The figure of which lines would say why the assertion fails, or any where lines are recorded.
+    pub(super) fn figure_with_lines(&self, judged: &Judgement) -> Option<Figure> {
+        if self.state.records_lines { Some(Figure::Allocs) } else { figure_with_lines(&judged.failing) }
+    }
+
     /// Runs `work` once more, to say which lines a breach of `figure` comes from. What it does is in no figure.
     pub(super) fn lines<R>(&mut self, figure: Figure, work: impl FnOnce() -> R) -> Option<Own<FigureByStack>> {
         let run = record::quietly(|| CapturedRun::begin(self.claim.node))?;
@@ -164,7 +163,8 @@ impl Assertion {
     /// Reads what the run did, while what it returned is there.
     fn end_lines<R>(&mut self, run: CapturedRun, figure: Figure, scope: &Scope, out: R) -> Own<FigureByStack> {
         self.quietly(|state| state.settle(scope));
-        let found = Own::new(|| run.end(figure, &[self.caller.file()]));
+        let most = if self.state.records_lines { MOST_RECORDED } else { MOST };
+        let found = Own::new(|| run.end(figure, most, &[self.caller.file()]));
         drop(out);
         found
     }
@@ -183,10 +183,13 @@ impl Assertion {
         }
     }
 
-    /// Tells the command the lines that have most of the figures.
+    /// Tells the command the lines that have most of the figures, or what all have.
     fn note_lines(&self, found: &FigureByStack) {
-        let (site, lines) = (Some(self.caller.into()), found.lines.clone());
-        let measured = Measured { values: BTreeMap::new(), site, inside: None, lines };
+        let mut measured = Measured { site: Some(self.caller.into()), ..Measured::default() };
+        match self.state.records_lines {
+            true => measured.by_line.clone_from(&found.by_line),
+            false => measured.lines.clone_from(&found.lines),
+        }
         found::measured(&[(self.claim.node.path(), measured)].into());
     }
 
@@ -211,7 +214,10 @@ impl Assertion {
         match judged.failing.is_empty() {
             true if judged.warned.is_empty() => Ok(String::new()),
             true => Ok(warning(&path, &judged.warned)),
-            false => Err(failure(&path, &self.caller, &judged.failing, lines)),
+            false => {
+                let recorded = self.state.judge.zip(lines).and_then(|(judge, lines)| judge.lines(&path, lines.figure));
+                Err(failure(&path, &self.caller, &judged.failing, lines, recorded))
+            }
         }
     }
 
@@ -244,7 +250,8 @@ impl AssertionState {
             return Err("there are too many operations, or they are nested too deep, to measure another one".into());
         }
         let judge = Judge::of_this_process().as_ref();
-        let recording = std::env::var_os(RECORDING).is_some();
+        let asked = std::env::var_os(RECORDING);
+        let (recording, records_lines) = (asked.is_some(), asked.is_some_and(|what| what == WITH_LINES));
         let rules = match judge {
             Ok(judge) => rules_of(judge, &node.path(), recording)?,
             Err(_) if recording => Rules::default(),
@@ -256,7 +263,7 @@ impl AssertionState {
         }
         let judge = judge.ok().filter(|_| !recording);
         let watch = Watch::new(node, false);
-        Ok(Self { judge, wanted, watch, runs: Runs::default(), patience: LONGEST_REST })
+        Ok(Self { judge, records_lines, wanted, watch, runs: Runs::default(), patience: LONGEST_REST })
     }
 
     /// Waits, bounded, until two readings are equal and every thread that began in the operation has ended.

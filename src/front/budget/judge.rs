@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use crate::disk::{Book, POLICY, shown};
-use crate::judging::budget::{Case, Figures, Policy, Rules, Runs};
+use crate::judging::budget::{ByLine, Case, Figure, Figures, Policy, Rules, Runs};
 use crate::reading::Environment;
 use crate::words::{Cause, Error};
 
@@ -51,6 +51,11 @@ impl Judge {
     /// Whether a figure that must be the same in every run still differs.
     pub(super) fn sees_difference(&self, runs: &Runs) -> bool {
         runs.differ(&self.book.policy, &self.environment)
+    }
+
+    /// What lines had of a figure when it was recorded, if they were recorded with it.
+    pub(super) fn lines(&self, path: &str, figure: Figure) -> Option<&ByLine> {
+        self.recorded.as_ref()?.lines.get(&(path.to_string(), figure))
     }
 
     /// What one assertion is judged by: within it, every operation ran.

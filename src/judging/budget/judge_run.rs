@@ -144,19 +144,13 @@ pub(crate) fn operations(part: &Part) -> BTreeMap<String, Measured> {
         let values = Figure::all_taken_from(&did)
             .map(|(figure, value)| (figure, Observed::of(value.saturating_sub(left_out(figure)))))
             .collect();
-        operations.insert(
-            row.path.clone(),
-            Measured { values, site: row.site.clone(), inside: None, lines: BTreeMap::new() },
-        );
+        operations.insert(row.path.clone(), Measured { values, site: row.site.clone(), ..Measured::default() });
     }
     for test in part.leak_tests.iter().filter(|test| test.verdict != LeakVerdict::Unstable) {
         let value = Observed::of(rounded_up(test.bytes_per_iteration));
-        let measured = operations.entry(test.path.clone()).or_insert_with(|| Measured {
-            values: BTreeMap::new(),
-            site: test.site.clone(),
-            inside: None,
-            lines: BTreeMap::new(),
-        });
+        let measured = operations
+            .entry(test.path.clone())
+            .or_insert_with(|| Measured { site: test.site.clone(), ..Measured::default() });
         let known = measured.values.entry(Figure::LiveBytesPerIteration).or_insert(value);
         known.value = known.value.max(value.value);
     }

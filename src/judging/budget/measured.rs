@@ -6,7 +6,7 @@ use super::figure::Figure;
 use crate::words::{Site, json_object, json_word};
 
 /// One operation as an assertion measured it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Measured {
     pub(crate) values: BTreeMap<Figure, Observed>,
     pub(crate) site: Option<Site>,
@@ -14,9 +14,14 @@ pub(crate) struct Measured {
     pub(crate) inside: Option<String>,
     /// Of a figure that is breached: the line that has most of it.
     pub(crate) lines: BTreeMap<Figure, Site>,
+    /// Where lines are to be recorded: what each has of a figure.
+    pub(crate) by_line: BTreeMap<Figure, ByLine>,
 }
 
-json_object!(Measured { values, site, inside, lines or BTreeMap::new() });
+json_object!(Measured { values, site, inside, lines or BTreeMap::new(), by_line or BTreeMap::new() });
+
+/// What call stacks have of a figure, each by its functions and files. Line numbers move, and are left out.
+pub(crate) type ByLine = BTreeMap<String, i64>;
 
 /// A figure over the runs of one assertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +111,13 @@ impl Measured {
         for (figure, line) in other.lines {
             self.lines.entry(figure).or_insert(line);
         }
+        let whole = |by_line: &ByLine| by_line.values().fold(0, |sum: i64, value| sum.saturating_add(*value));
+        for (figure, by_line) in other.by_line {
+            let known = self.by_line.entry(figure).or_default();
+            if whole(known) < whole(&by_line) {
+                *known = by_line;
+            }
+        }
     }
 }
 
@@ -115,7 +127,7 @@ mod tests {
 
     fn measured(values: &[(Figure, i64)], inside: Option<&str>) -> Measured {
         let values = values.iter().map(|(figure, value)| (*figure, Observed::of(*value))).collect();
-        Measured { values, site: None, inside: inside.map(String::from), lines: BTreeMap::new() }
+        Measured { values, site: None, inside: inside.map(String::from), ..Measured::default() }
     }
 
     #[test]

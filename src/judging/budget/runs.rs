@@ -65,7 +65,7 @@ impl Runs {
             let values = Figure::ALL.into_iter().filter_map(observed).collect();
             let site = self.runs.iter().find_map(|run| run.get(inner)?.site.clone());
             let inside = (inner != path).then(|| path.to_string());
-            all.insert(inner.clone(), Measured { values, site, inside, lines: BTreeMap::new() });
+            all.insert(inner.clone(), Measured { values, site, inside, ..Measured::default() });
         }
         if let Some(own) = all.get_mut(path) {
             own.site = Some(site);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::figure::Figure;
 use super::finding::{Finding, Status};
+use super::measured::ByLine;
 use crate::reading::CallStackKind;
 use crate::symbols::CallFrame;
 use crate::words::Site;
@@ -24,6 +25,8 @@ pub(crate) struct FigureByStack {
     pub(crate) shares: Vec<StackShare>,
     /// Of each figure that call stacks have: the line of the workspace that has most of it.
     pub(crate) lines: BTreeMap<Figure, Site>,
+    /// Of each figure that call stacks have: what each line has of it.
+    pub(crate) by_line: BTreeMap<Figure, ByLine>,
 }
 
 /// The figures that call stacks have.

@@ -87,7 +87,7 @@ mod tests {
     fn part(target: &str, figures: &[(&str, Figure, i64)]) -> Part {
         let mut measured: BTreeMap<String, Measured> = BTreeMap::new();
         for (path, figure, value) in figures {
-            let none = Measured { values: BTreeMap::new(), site: None, inside: None, lines: BTreeMap::new() };
+            let none = Measured { values: BTreeMap::new(), site: None, inside: None, ..Measured::default() };
             measured.entry((*path).into()).or_insert(none).values.insert(*figure, Observed::of(*value));
         }
         let report = serde_json::json!({

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use unicode_width::UnicodeWidthStr;
 
 use super::words::{ACCEPT, RECORD, counts, file_and_line, remarks, sentence};
-use crate::judging::budget::{Basis, Figure, FigureByStack, Finding, Place, Status};
+use crate::judging::budget::{Basis, ByLine, Figure, FigureByStack, Finding, Place, Status};
 use crate::render::stacks::shares;
 use crate::words::printable;
 
@@ -16,14 +16,20 @@ const LABELS: (usize, usize) = (16, 44);
 const PLACES: usize = 3;
 
 /// The message of an assertion of operation `name` at `place` that fails.
-/// `lines` are those that a breached figure comes from.
-pub(crate) fn failure(name: &str, place: &dyn Display, findings: &[Finding], lines: Option<&FigureByStack>) -> String {
+/// `lines` are those that a breached figure comes from, `recorded` those that were recorded with it.
+pub(crate) fn failure(
+    name: &str,
+    place: &dyn Display,
+    findings: &[Finding],
+    lines: Option<&FigureByStack>,
+    recorded: Option<&ByLine>,
+) -> String {
     let mut rows = Vec::new();
     for finding in findings {
         rows.push((label(finding, name), sentence(finding)));
         rows.extend(remarks(finding).into_iter().map(|(label, said)| (label.into(), said)));
     }
-    rows.extend(lines.into_iter().flat_map(shares).map(|line| ("lines".into(), line)));
+    rows.extend(lines.into_iter().flat_map(|lines| shares(lines, recorded)).map(|line| ("lines".into(), line)));
     rows.push(("entered".into(), printable(&place.to_string())));
     rows.extend(advice(findings).map(|advice| ("next".into(), advice)));
     let (least, most) = LABELS;

@@ -7,6 +7,8 @@ use super::short::{short, without_generics};
 use crate::symbols::{CallFrame, InModule, Origin};
 use crate::words::printable;
 
+/// What stands for a stack without functions.
+pub(super) const UNKNOWN: &str = "(unknown stack)";
 /// Functions shown of one stack.
 const MOST: usize = 3;
 /// The same where functions have no names.
@@ -84,7 +86,7 @@ impl fmt::Display for Folded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = Vec::from_iter(self.shown.iter().map(|(words, _)| printable(words)));
         match words.is_empty() {
-            true => f.write_str("(unknown stack)")?,
+            true => f.write_str(UNKNOWN)?,
             false => write!(f, "{}{}", words.join(" <- "), if self.is_cut { " <- .." } else { "" })?,
         }
         match &self.inner {

@@ -29,6 +29,8 @@ pub(crate) use fold::in_brief;
 #[cfg(feature = "testing")]
 pub(crate) use lines::stacks;
 pub(crate) use look::look as stack_line;
+#[cfg(feature = "testing")]
+pub(crate) use look::unnumbered as unnumbered_line;
 pub(crate) use of_report::stacks_of_report;
 #[cfg(feature = "testing")]
 pub(crate) use shares::shares;

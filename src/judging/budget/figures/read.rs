@@ -7,6 +7,7 @@ use toml_spanner::{Arena, Table, Value};
 
 use crate::judging::budget::figure::Figure;
 use crate::judging::budget::lines::Lines;
+use crate::judging::budget::measured::ByLine;
 use crate::judging::budget::place::Place;
 use crate::judging::budget::syntax::{self, start};
 use crate::reading::Environment;
@@ -29,6 +30,8 @@ pub(crate) struct Figures {
     /// Why a figure may be more than the one before it was, where somebody said so: what its comment says.
     #[cfg(feature = "cli")]
     pub(crate) reasons: BTreeMap<(String, Figure), String>,
+    /// What lines had of it, where they were recorded with it.
+    pub(crate) lines: BTreeMap<(String, Figure), ByLine>,
 }
 
 impl Figures {
@@ -48,6 +51,7 @@ impl Figures {
         let mut values = BTreeMap::new();
         #[cfg(feature = "cli")]
         let mut reasons = BTreeMap::new();
+        let mut lines_of = BTreeMap::new();
         let mut schema = None;
         let mut environment = Environment::default();
         for (key, value) in &table {
@@ -63,8 +67,9 @@ impl Figures {
                     #[cfg(feature = "cli")]
                     reasons.extend(super::reason::reasons(operations, text));
                 }
+                ("lines", Value::Table(operations)) => read_lines(operations, &mut lines_of, &unreadable)?,
                 (other, _) => {
-                    let valid = ["schema", "target", "profile", "allocator", "rustc", "figures"];
+                    let valid = ["schema", "target", "profile", "allocator", "rustc", "figures", "lines"];
                     let what = format!("unexpected `{}` ({})", other.escape_debug(), syntax::nearest(other, &valid));
                     return Err(unreadable(start(key.span), what));
                 }
@@ -77,6 +82,7 @@ impl Figures {
                 values,
                 #[cfg(feature = "cli")]
                 reasons,
+                lines: lines_of,
             }),
             Some((at, found)) => Err(unreadable(at, syntax::other_schema(found, SCHEMA))),
             None => Err(unreadable(0, "no `schema` stands here: this is no file of figures, or it was cut off".into())),
@@ -96,12 +102,7 @@ fn read_operations(
             return Err(unreadable(start(path.span), what));
         };
         for (name, value) in figures {
-            let Some(figure) = Figure::named(name.name) else {
-                let valid = Figure::ALL.map(Figure::name);
-                let near = syntax::nearest(name.name, &valid);
-                let what = format!("`{}` is no figure ({near})", name.name.escape_debug());
-                return Err(unreadable(start(name.span), what));
-            };
+            let figure = figure_named(name.name).map_err(|what| unreadable(start(name.span), what))?;
             let Some(number) = value.as_i64() else {
                 return Err(unreadable(start(value.span()), format!("`{figure}` is an integer, in bytes or blocks")));
             };
@@ -109,6 +110,33 @@ fn read_operations(
         }
     }
     Ok(())
+}
+
+fn read_lines(
+    operations: &Table<'_>,
+    lines: &mut BTreeMap<(String, Figure), ByLine>,
+    unreadable: &dyn Fn(usize, String) -> Error,
+) -> Result<(), Error> {
+    let form = || "lines are written `\"operation\".allocs.\"line\" = 1`".to_string();
+    for (path, figures) in operations {
+        for (name, of) in figures.as_table().ok_or_else(|| unreadable(start(path.span), form()))? {
+            let figure = figure_named(name.name).map_err(|what| unreadable(start(name.span), what))?;
+            let mut by_line = ByLine::new();
+            for (line, value) in of.as_table().ok_or_else(|| unreadable(start(name.span), form()))? {
+                let number = value.as_i64().ok_or_else(|| unreadable(start(value.span()), form()))?;
+                by_line.insert(line.name.to_string(), number);
+            }
+            lines.insert((path.name.to_string(), figure), by_line);
+        }
+    }
+    Ok(())
+}
+
+fn figure_named(name: &str) -> Result<Figure, String> {
+    Figure::named(name).ok_or_else(|| {
+        let near = syntax::nearest(name, &Figure::ALL.map(Figure::name));
+        format!("`{}` is no figure ({near})", name.escape_debug())
+    })
 }
 
 #[cfg(test)]
@@ -141,6 +169,10 @@ mod tests {
             ),
             ("schema = 1\n[figures]\n\"a\".allocs = 1.5\n", "figures.toml:3:14: `allocs` is an integer"),
             ("schema = 1\n[figures]\na = 1\n", "figures.toml:3:1: `a` is no operation"),
+            ("schema = 1\n[lines]\na = 1\n", "figures.toml:3:1: lines are written"),
+            ("schema = 1\n[lines]\na.allocs = 1\n", "figures.toml:3:3: lines are written"),
+            ("schema = 1\n[lines]\na.allocs.b = 1.5\n", "figures.toml:3:14: lines are written"),
+            ("schema = 1\n[lines]\na.alocs.b = 1\n", "figures.toml:3:3: `alocs` is no figure"),
             ("schema = 1\n<<<<<<< ours\n", "figures.toml:2:1: a merge conflict stands here"),
         ];
         for (text, expected) in cases {

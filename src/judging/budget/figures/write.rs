@@ -8,17 +8,20 @@ use toml_edit::{DocumentMut, Item, Key, Table, Value};
 use super::read::SCHEMA;
 use super::reason::comment;
 use crate::judging::budget::figure::Figure;
+use crate::judging::budget::measured::ByLine;
 use crate::reading::Environment;
 use crate::words::printable;
 
 const HEAD: &str = "# What operations measured, in this environment. Written by `cargo heapledger record`: read it in diffs, do \
                     not edit it.\n";
 
-/// The text of the file of `environment`: every figure, and beside it the reason that was given for it.
+/// The text of the file of `environment`: every figure, and beside it the reason that was given for it; below, what
+/// lines had of figures.
 pub(crate) fn figures(
     environment: &Environment,
     values: &BTreeMap<(String, Figure), i64>,
     reasons: &BTreeMap<(String, Figure), String>,
+    lines: &BTreeMap<(String, Figure), ByLine>,
 ) -> String {
     let mut document = DocumentMut::new();
     document.decor_mut().set_prefix(HEAD);
@@ -33,17 +36,41 @@ pub(crate) fn figures(
     let line = |key: &(String, Figure), value: i64| line(key.1, value, reasons.get(key).map(String::as_str));
     while let Some((key, value)) = values.next() {
         let (path, figure) = key;
-        let mut operation = Table::new();
-        operation.set_dotted(true);
+        let mut operation = dotted();
         operation.insert(figure.name(), line(key, *value));
         while let Some((key, value)) = values.next_if(|((next, _), _)| next == path) {
             operation.insert(key.1.name(), line(key, *value));
         }
-        let key: Key = quoted(path).parse().expect("a quoted string is a key");
-        operations.insert_formatted(&key, operation.into());
+        operations.insert_formatted(&self::key(path), operation.into());
     }
     document.insert("figures", operations.into());
+    if !lines.is_empty() {
+        document.insert("lines", lines_table(lines).into());
+    }
     document.to_string()
+}
+
+fn lines_table(lines: &BTreeMap<(String, Figure), ByLine>) -> Table {
+    let mut operations = Table::new();
+    for ((path, figure), by_line) in lines {
+        let mut of_figure = dotted();
+        for (line, value) in by_line {
+            of_figure.insert_formatted(&key(line), (*value).into());
+        }
+        let of_operation = operations.entry_format(&key(path)).or_insert_with(|| dotted().into());
+        of_operation[figure.name()] = of_figure.into();
+    }
+    operations
+}
+
+fn dotted() -> Table {
+    let mut table = Table::new();
+    table.set_dotted(true);
+    table
+}
+
+fn key(text: &str) -> Key {
+    quoted(text).parse().expect("a quoted string is a key")
 }
 
 /// The number, and what there is to say of it.
@@ -110,7 +137,7 @@ mod tests {
             (("index_build".to_string(), Figure::PeakBytes), 1023),
             (("a\n\"\\\u{202e}é".to_string(), Figure::NetBytes), -2048),
         ]);
-        let text = figures(&environment(), &values, &BTreeMap::new());
+        let text = figures(&environment(), &values, &BTreeMap::new(), &BTreeMap::new());
         let expected = r#"# What operations measured, in this environment. Written by `cargo heapledger record`: read it in diffs, do not edit it.
 schema = 1
 target = "x86_64-unknown-linux-gnu"
@@ -131,7 +158,7 @@ rustc = "1.95.0"
 
     #[test]
     fn a_file_without_figures_can_be_read() {
-        let text = figures(&environment(), &BTreeMap::new(), &BTreeMap::new());
+        let text = figures(&environment(), &BTreeMap::new(), &BTreeMap::new(), &BTreeMap::new());
         assert!(text.ends_with("rustc = \"1.95.0\"\n\n[figures]\n"), "{text}");
         assert_eq!(read_back(&text), (environment(), BTreeMap::new()));
     }
@@ -152,8 +179,8 @@ rustc = "1.95.0"
             let (target, profile, allocator, rustc) = parts;
             let environment = Environment { target, profile, allocator, rustc, ..environment() };
             let reasons: BTreeMap<_, _> = values.keys().map(|key| (key.clone(), reason.clone())).collect();
-            let text = figures(&environment, &values, &reasons);
-            prop_assert_eq!(read_back(&text), (environment, values.clone()));
+            let text = figures(&environment, &values, &reasons, &BTreeMap::new());
+            prop_assert_eq!(read_back(&text), (environment.clone(), values.clone()));
             let said = printable(reason.trim());
             let expected = values.keys().filter(|_| !said.is_empty()).map(|key| (key.clone(), said.clone()));
             let read = Figures::parse("figures.toml", &text).expect("what is written can be read");
@@ -161,6 +188,12 @@ rustc = "1.95.0"
             prop_assert!(text.chars().all(|one| one == '\n' || !one.is_control()));
             let lines = text.lines().skip_while(|line| *line != "[figures]").skip(1);
             prop_assert_eq!(lines.count(), values.len());
+            // What lines had is read back, too, whatever functions are called.
+            let by_line = |at: i64| ByLine::from([(reason.clone(), at), ("other".into(), -at)]);
+            let by_line = BTreeMap::from_iter(values.iter().map(|(key, value)| (key.clone(), by_line(value / 2))));
+            let text = figures(&environment, &values, &reasons, &by_line);
+            let read = Figures::parse("figures.toml", &text).expect("what is written can be read");
+            prop_assert_eq!(read.lines, by_line);
         }
     }
 }

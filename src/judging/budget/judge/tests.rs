@@ -12,7 +12,7 @@ fn figures(lines: &str) -> Figures {
 }
 
 fn of(values: &[(Figure, Observed)]) -> Measured {
-    Measured { values: values.iter().copied().collect(), site: None, inside: None, lines: BTreeMap::new() }
+    Measured { values: values.iter().copied().collect(), site: None, inside: None, ..Measured::default() }
 }
 
 /// Judges the allocations of `search`, and of what is below it.

@@ -14,7 +14,7 @@ fn policy(text: &str) -> Policy {
 /// What an assertion measured of `allocs`, in an operation of its own or inside another one.
 fn measured(allocs: i64, inside: Option<&str>) -> Measured {
     let values = BTreeMap::from([(Figure::Allocs, Observed::of(allocs))]);
-    Measured { values, site: None, inside: inside.map(String::from), lines: BTreeMap::new() }
+    Measured { values, site: None, inside: inside.map(String::from), ..Measured::default() }
 }
 
 fn tracked(path: &str, scopes: u64, allocs: u64) -> Row {
@@ -92,7 +92,7 @@ fn no_figure_is_too_large_or_too_small_to_be_recorded() {
     for (at, value) in extremes.iter().flat_map(|at| extremes.map(|value| (*at, value))) {
         let values = BTreeMap::from([(Figure::NetBytes, Observed::of(value))]);
         let part =
-            part(&[("search", Measured { values, site: None, inside: None, lines: BTreeMap::new() })], Vec::new());
+            part(&[("search", Measured { values, site: None, inside: None, ..Measured::default() })], Vec::new());
         let text = format!("[operation.search]\nnet_bytes = {{ ratchet = true, minimum = {} }}", i64::MAX);
         let kept = if at.abs_diff(value) <= i64::MAX as u64 { at } else { value };
         let recorded = recorded(&text, &format!("search.net_bytes = {at}"), true, &part);

@@ -6,7 +6,7 @@ use crate::judging::budget::Figure;
 
 #[test]
 fn a_failure_says_how_much_more_where_and_what_to_do() {
-    let text = failure("search", &"tests/search.rs:6:12", &[breach()], None);
+    let text = failure("search", &"tests/search.rs:6:12", &[breach()], None, None);
     let expected = "\
 budget \"search\": 1 breach
   allocs            1,240 over 1,180 (+60, +5.1 %): recorded figure at figures/linux.toml:14
@@ -47,7 +47,7 @@ budget \"search\": 3 breaches, 1 unstable, 2 improvements, 1 new
   breach                                 no table names it
   entered                                here
   next                                   look at what changed; if it is meant, change the figure at heapledger.toml:12, or change the limit at heapledger.toml:12; make it do the same every time, or write a tolerance into the policy; record it, so that it cannot come back: `cargo heapledger record`; lower the exact figure at heapledger.toml:12, so that it cannot come back; record it: `cargo heapledger record`";
-    assert_eq!(failure("search", &"here", &findings, None), expected);
+    assert_eq!(failure("search", &"here", &findings, None, None), expected);
 }
 
 #[test]
@@ -75,7 +75,7 @@ budget \"search\": search/parse allocs 3: not in linux.toml yet and 2 more new f
 
 #[test]
 fn no_name_reaches_the_terminal_raw() {
-    let text = failure(HOSTILE, &HOSTILE, &[hostile()], None);
+    let text = failure(HOSTILE, &HOSTILE, &[hostile()], None, None);
     assert!(text.chars().all(|one| one == '\n' || !one.is_control()), "{text:?}");
     assert_eq!(
         text.lines().map(|line| line.trim_start().split(' ').next().expect("it has a word")).collect::<Vec<_>>(),
