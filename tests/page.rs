@@ -78,16 +78,23 @@ fn small() -> Report {
     let stacks = json!({
         "strings": ["app::cache::Cache::insert", "src/cache.rs", "app::main", "src/lib.rs",
             "tantivy::Index::open", "src/index.rs",
-            "alloc::vec::Vec<T>::with_capacity", "library/alloc/src/vec/mod.rs"],
+            "alloc::vec::Vec<T>::with_capacity", "library/alloc/src/vec/mod.rs", "heapledger::front::leak_test::drive"],
         "origins": [
             origin("workspace", None, None),
             origin("crate", Some("tantivy"), Some("0.27.0")),
             origin("std", None, None),
+            origin("heapledger", None, None),
         ],
         "modules": [],
-        "frames": [frame(0, 1, 41, 0), frame(2, 3, 1, 0), frame(4, 5, 100, 1), frame(6, 7, 500, 2)],
-        "stacks": [{ "kind": "complete", "frames": [3, 0, 1] }, { "kind": "complete", "frames": [3, 2, 1] },
-            { "kind": "complete", "frames": [3, 2] }],
+        "frames": [
+            frame(0, 1, 41, 0), frame(2, 3, 1, 0), frame(4, 5, 100, 1), frame(6, 7, 500, 2), frame(8, 3, 9, 3),
+        ],
+        "stacks": [
+            { "kind": "complete", "frames": [3, 0, 1] },
+            { "kind": "complete", "frames": [3, 2, 1] },
+            // What calls a leak test's closure, and is around that, is left out.
+            { "kind": "complete", "frames": [3, 2, 4, 1] },
+        ],
         "operations": [
             {
                 "path": "index/commit",
@@ -188,6 +195,17 @@ fn a_file_with_the_name_of_a_page_is_one() {
     let mut command = project::heapledger(folder.path());
     command.args(["show", "report.json", "--to", "shown.html"]);
     project::Said::by(command).exits(0);
+    fs::write(folder.path().join("later.json"), small().to_json()).expect("it can be written");
+    let diff = |arguments: &[&str]| {
+        let mut command = project::heapledger(folder.path());
+        command.arg("diff").args(arguments);
+        project::Said::by(command)
+    };
+    diff(&["report.json", "later.json", "--to", "changes.html"]).exits(0);
+    let changes = fs::read_to_string(folder.path().join("changes.html")).expect("it is text");
+    assert!(changes.contains(r#""before":{"report":{"schema":"#));
+    diff(&["report.json", "later.json", "--to", "changes.md"]).exits(1).complains("whose name ends with .html");
+    diff(&["report.json", "later.json"]).exits(1).complains("report.json is a report, not a run: `--to changes.html`");
     // There is no workspace around that folder, whose code could be shown.
     let shown = fs::read_to_string(folder.path().join("shown.html")).expect("it is text");
     let code = include_str!("../src/lib.rs").lines().next().expect("it has a line");
@@ -223,6 +241,37 @@ fn rows_are_sorted_opened_and_closed_by_clicks() {
 }
 
 #[test]
+fn figures_are_said_as_the_table_says_them() {
+    let sizes = [0, 1, 1023, 1024, 10_234, 10_235, 102_348, 102_349, 1_023_487, 1_023_488, 5 << 20, 7 << 40];
+    let counts = [0, 9999, 10_000, 99_949, 99_950, 999_499, 999_500, 9_995_000, 1, 2, 3, 4];
+    let rows = sizes.iter().zip(counts).enumerate();
+    let rows = Vec::from_iter(rows.map(|(at, (size, count))| row(&format!("of{at}"), *size, size / 3, count)));
+    let report = report_of(rows, Value::Null);
+    let Some((mut browser, _folder)) = shown(&report.to_html()) else { return };
+    let rows = browser
+        .eval("[...document.querySelectorAll('.row')].map((row) => [...row.children].map((one) => one.textContent))");
+    assert_eq!(rows.as_array().map(Vec::len), Some(sizes.len()));
+    let table = format!("{report:200}");
+    for row in rows.as_array().expect("it is a list") {
+        let cells =
+            Vec::from_iter(row.as_array().expect("so is a row").iter().map(|cell| cell.as_str().expect("of text")));
+        let line = table.lines().find(|line| line.split_whitespace().next() == Some(cells[0])).expect("it is there");
+        let said = Vec::from_iter(line.split("  ").map(str::trim).filter(|word| !word.is_empty()));
+        assert_eq!(said, cells);
+    }
+}
+
+#[test]
+fn what_is_less_than_nothing_has_no_width() {
+    let report = report_of(vec![row("kept", 500, 0, 1), row("freed", 100, 400, 1)], Value::Null);
+    let Some((mut browser, _folder)) = shown(&report.to_html()) else { return };
+    assert_eq!(browser.text("document.querySelector('#headline dd').textContent"), "200 B");
+    browser.click("#tab-1");
+    assert_eq!(browser.eval(BLOCKS), json!(["all operations, 500 B, 100.0 %", "kept, 500 B, 100.0 %"]));
+    quiet(&browser);
+}
+
+#[test]
 fn a_search_keeps_what_is_found_and_what_is_around_it() {
     let Some((mut browser, _folder)) = shown(&small().to_html()) else { return };
     browser.press("/");
@@ -251,6 +300,10 @@ const BLOCKS: &str = "[...document.querySelectorAll('.block')].map((one) => \
 /// Their widths in thousandths of all.
 const WIDTHS: &str = "[...document.querySelectorAll('.block')].map((one) => \
     Math.round(1000 * (one.clientWidth + 1) / document.querySelector('.icicle .sheet').clientWidth))";
+
+/// The name of the lowest block.
+const DEEPEST: &str = "[...document.querySelectorAll('.block')].reduce((low, one) => \
+    one.getBoundingClientRect().y > low.getBoundingClientRect().y ? one : low).getAttribute('aria-label').split(',')[0]";
 
 #[test]
 fn blocks_are_as_wide_as_what_they_have_and_can_be_zoomed_into() {
@@ -298,6 +351,9 @@ fn blocks_are_as_wide_as_what_they_have_and_can_be_zoomed_into() {
             .text("document.querySelector('.block').getAttribute('aria-label')")
             .starts_with("all operations, 6.06 MiB")
     );
+    assert_eq!(browser.eval(DEEPEST), "Index::open", "of what is in every stack nothing is shown");
+    browser.click("[data-value=all]");
+    assert_eq!(browser.eval(DEEPEST), "Vec::with_capacity");
     browser.press("/");
     browser.write("insert");
     assert_eq!(browser.text("document.querySelector('#found').textContent"), "2.93 KiB found");

@@ -91,10 +91,10 @@ enum Command {
     /// Lists what it writes. A breach is recorded only where its operation is named, or all are asked for, and with a
     /// reason, which is written beside the figure. Exits with 2 where a breach is left.
     Accept(AcceptOptions),
-    /// Compare two runs, written with --json.
+    /// Compare two runs, written with --json, or two reports.
     ///
     /// Shows every figure of every operation that differs. Runs of different environments are different, and compared
-    /// only where both have the same one.
+    /// only where both have the same one. What changed between two reports is written as a page, with --to.
     Diff(DiffOptions),
     /// Add up the runs of many machines, written with --json, and judge them as one.
     Merge(MergeOptions),

@@ -67,7 +67,8 @@ pub(super) fn to_help() -> String {
     format!("Write the report to this file, in the form that its name ends with, instead of showing it:{}", list())
 }
 
-fn read_report(file: &Path) -> anyhow::Result<Report> {
+/// A report from a file.
+pub(super) fn read_report(file: &Path) -> anyhow::Result<Report> {
     let text = read(file, LARGEST)?;
     let report = Report::from_json(&text);
     if report.is_err() && Run::from_json(&text).is_ok() {

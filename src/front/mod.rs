@@ -72,6 +72,8 @@ pub use measured_future::{MeasuredFuture, measure_async};
 pub use name::Name;
 pub use operation::{Operation, current};
 #[cfg(feature = "cli")]
+pub(crate) use page::page;
+#[cfg(feature = "cli")]
 pub(crate) use print::wants_colours;
 #[cfg(feature = "cli")]
 pub(crate) use requested::CAPTURES;

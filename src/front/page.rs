@@ -41,7 +41,7 @@ impl Report {
 }
 
 /// The page of a report, and of what changed since an earlier one.
-pub(super) fn page(data: &Data, before: Option<&Data>) -> String {
+pub(crate) fn page(data: &Data, before: Option<&Data>) -> String {
     let within = env::current_dir().unwrap_or_default();
     let lines = |data: &Data| source_lines(data.frames(), &within);
     let (own, others) = (lines(data), before.map(lines).unwrap_or_default());

@@ -264,3 +264,26 @@ fn a_name_without_a_line_says_how_to_get_one() {
     assert!(text(&[(&[named("app::Cache<u8>::insert")], 10, 10)]).contains("  app::Cache::insert (100.0 %"));
     assert!(!text(&[(&[named("ZSTD_malloc"), own(1, "app::run")], 10, 10)]).contains(hint));
 }
+
+#[cfg(feature = "views")]
+#[test]
+fn other_views_are_told_the_name_of_a_function_and_how_near_it_is() {
+    let frames =
+        [own(1, "app::cache::Cache<u8>::insert"), elsewhere(), tantivy(), named("ZSTD_compress"), nowhere("app")];
+    let brief = Vec::from_iter(frames.iter().chain(&around()).map(super::fold::in_brief));
+    let brief = Vec::from_iter(brief.iter().map(|(name, near)| (name.as_str(), *near)));
+    let expected = [
+        ("Cache::insert", 0),
+        ("fill", 1),
+        ("SegmentWriter::add", 2),
+        ("ZSTD_compress", 3),
+        ("app+0x1f0", 4),
+        ("run", 6),
+        ("the_test", 0),
+        ("FnOnce::call_once", 5),
+        ("start_thread", 5),
+    ];
+    assert_eq!(brief, expected);
+    let unwinders = [named("_Unwind_Backtrace"), named("backtrace::trace")];
+    assert_eq!(unwinders.map(|frame| super::fold::in_brief(&frame).1), [5, 5]);
+}

@@ -25,7 +25,7 @@ let showsExact = false;
 const exact = (number) => number.toLocaleString("en-US");
 const asBytes = (number) => (showsExact ? exact(number) : (scaled(number, 1024, BINARY) ?? `${number} B`));
 const asCount = (number) =>
-  showsExact || Math.abs(number) < 10_000 ? exact(number) : scaled(number, 1000, DECIMAL);
+  showsExact ? exact(number) : Math.abs(number) < 10_000 ? String(number) : scaled(number, 1000, DECIMAL);
 const asSigned = (number) => (number > 0 ? "+" : "") + asBytes(number);
 const asShare = (part, whole) => (whole > 0 ? `${((100 * part) / whole).toFixed(1)} %` : "");
 const counted = (number, what) => `${exact(number)} ${what}${number === 1 ? "" : "s"}`;
