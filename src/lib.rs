@@ -148,11 +148,11 @@ pub use front::{Budget, assert_budget, assert_budget_async, budget};
 #[cfg(feature = "lines")]
 pub use front::{Capture, capture, symbolize};
 #[cfg(feature = "testing")]
-pub use front::{DenyAlloc, deny_alloc, permit};
+pub use front::{DenyAlloc, deny_alloc};
 #[cfg(feature = "testing")]
 pub use front::{LeakReport, LeakTest};
 pub use front::{MeasuredFuture, measure_async};
-pub use front::{Name, Operation, Scope, current, exclude, is_installed, measure, track};
+pub use front::{Name, Operation, Scope, current, exclude, is_installed, measure, permit, track};
 pub use front::{Track, Tracked};
 #[cfg(feature = "testing")]
 pub use judging::leak::Verdict;

@@ -24,8 +24,8 @@ use crate::{registry, render};
 ///
 /// The panic comes when the scope has ended, so that no work is cut short. Its message says how much, which operations
 /// did it, and the line of the first one, taken as it happened. Frees are allowed, unless [`frees`](DenyAlloc::frees)
-/// denies them too. So is what [`permit`] runs, and what other threads do. A guard that is dropped while its thread
-/// panics stays silent.
+/// denies them too. So is what [`permit`](crate::permit) runs, and what other threads do. A guard that is dropped while
+/// its thread panics stays silent.
 ///
 /// Entering costs some hundred nanoseconds, and some microseconds on a thread's first time; inside, an allocation or a
 /// free costs some nanoseconds more. Lines are looked up when the guard panics: some tenths of a second, once for each
@@ -67,27 +67,6 @@ pub fn deny_alloc(name: impl Name) -> DenyAlloc {
     let node = record::active();
     found::denies(node);
     DenyAlloc { scope: Some(scope), node, allowed: 0, denies_frees: false, has_stacks, caller: Location::caller() }
-}
-
-/// Runs `work`, in which this thread may allocate, resize and free although a [`deny_alloc`] around it denies that:
-/// logging, an error's message, a buffer that grows once. What it does counts for its operation as ever, and for no
-/// guard around it. A guard begun inside denies what it denies, for itself alone.
-///
-/// Does nothing else where nothing is denied. Where it is, it costs what a scope does.
-///
-/// # Panics
-/// When `work` does; what comes then is denied again.
-///
-/// ```
-/// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-/// let _none = heapledger::deny_alloc("mix").frees();
-/// let warning = heapledger::permit(|| format!("{} samples are missing", 12));
-/// # assert_eq!(warning.len(), 22);
-/// heapledger::permit(|| drop(warning));
-/// ```
-pub fn permit<R>(work: impl FnOnce() -> R) -> R {
-    let _permit = Permit::begin();
-    work()
 }
 
 /// An operation that must not allocate, active on this thread until this is dropped. Made by [`deny_alloc`].
@@ -248,28 +227,6 @@ fn denied_of(violation: &Violation) -> Denied {
         first: violation.first.as_ref().map(render::first_offender),
         site: Some(violation.caller.into()),
         line: stack.and_then(|(_, frames)| own_line(frames)),
-    }
-}
-
-/// While it lives, allocations of this thread are denied by no guard around it.
-struct Permit(Option<Scope>);
-
-impl Permit {
-    fn begin() -> Self {
-        Self(record::is_denied().then(|| {
-            let scope = Scope::resume(record::active(), 0);
-            scope.opened.inspect(|opened| opened.permit());
-            scope
-        }))
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        if let Some(scope) = self.0.take() {
-            drop(scope);
-            record::look_again();
-        }
     }
 }
 

@@ -34,6 +34,8 @@ mod operation;
 /// Reports for browsers.
 #[cfg(feature = "views")]
 mod page;
+/// What may allocate although that is denied.
+mod permit;
 /// Reports on the terminal and as text.
 mod print;
 /// What a process reports when it ends, and the gate for everything that judges.
@@ -64,7 +66,7 @@ pub use budget::{Budget, assert_budget, assert_budget_async, budget};
 #[cfg(feature = "lines")]
 pub use capture::{Capture, capture, symbolize};
 #[cfg(feature = "testing")]
-pub use deny::{DenyAlloc, deny_alloc, permit};
+pub use deny::{DenyAlloc, deny_alloc};
 pub use future::{Track, Tracked};
 #[cfg(feature = "testing")]
 pub use leak_test::{LeakReport, LeakTest};
@@ -73,6 +75,7 @@ pub use name::Name;
 pub use operation::{Operation, current};
 #[cfg(feature = "cli")]
 pub(crate) use page::page;
+pub use permit::permit;
 #[cfg(feature = "cli")]
 pub(crate) use print::wants_colours;
 #[cfg(feature = "cli")]

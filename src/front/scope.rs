@@ -39,7 +39,8 @@ fn enter(name: &str, place: &'static Location<'static>) -> Scope {
     Scope::enter(registry::operation(record::active(), name, Some(place)))
 }
 
-/// Runs `work` as operation `name`, and says what it did.
+/// Runs `work` as operation `name`, and says what it did. What `work` returns is alive then, and counts as kept: to see
+/// that nothing stays, return nothing that owns memory.
 ///
 /// # Panics
 /// When `work` does; the operation has ended then.
@@ -47,7 +48,10 @@ fn enter(name: &str, place: &'static Location<'static>) -> Scope {
 /// ```
 /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
 /// let (numbers, tally) = heapledger::measure("parse", || vec![1u32, 2, 3]);
-/// assert_eq!((numbers.len(), tally.allocated_bytes), (3, 12));
+/// assert_eq!((numbers.len(), tally.allocated_bytes, tally.net_bytes()), (3, 12, 12));
+///
+/// let (sum, tally) = heapledger::measure("sum", || vec![1u32, 2, 3].iter().sum::<u32>());
+/// assert_eq!((sum, tally.allocated_bytes, tally.net_bytes()), (6, 12, 0));
 /// ```
 #[track_caller]
 pub fn measure<R>(name: impl Name, work: impl FnOnce() -> R) -> (R, Tally) {
