@@ -76,6 +76,30 @@ fn a_stored_report_becomes_a_file_of_another_form() {
 }
 
 #[test]
+fn a_report_opens_in_the_browser() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = Project::bare();
+    project.write("one.json", &report().to_json());
+    // What opens files on this system, for this test.
+    project.write("bin/xdg-open", "#!/bin/sh\ncp \"$1\" opened; echo \"$1\" >name\n");
+    let opener = project.path("bin/xdg-open");
+    std::fs::set_permissions(opener, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let path = format!("{}:{}", project.path("bin").display(), std::env::var("PATH").unwrap_or_default());
+    let open = |arguments: &[&str]| {
+        let mut command = heapledger(project.folder());
+        command.args(["show", "one.json", "--open"]).args(arguments).env("PATH", &path);
+        let said = Said::by(command);
+        assert_eq!(said.exits(0).out, "");
+        project.read("name").trim_end().to_string()
+    };
+    let page = open(&[]);
+    assert!(page.ends_with(".html") && project.read("opened").starts_with("<!doctype html>"), "{page}");
+    std::fs::remove_file(page).expect("it stays for the browser");
+    assert_eq!(open(&["--to", "a.md"]), "a.md");
+    assert_eq!(project.read("opened"), project.read("a.md"));
+}
+
+#[test]
 fn several_reports_add_up() {
     let (one, two) = (report(), report());
     let said = show(&[("one.json", &one.to_json()), ("two.json", &two.to_json())], &["one.json", "two.json"]);

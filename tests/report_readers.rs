@@ -2,6 +2,8 @@
 
 #![cfg(all(target_os = "linux", not(miri)))]
 
+#[path = "common/browser.rs"]
+mod browser;
 #[path = "common/charged.rs"]
 mod charged;
 #[path = "common/reader.rs"]
@@ -9,8 +11,10 @@ mod reader;
 
 use std::path::Path;
 
+use browser::Browser;
 use charged::{TOTALS, report};
-use reader::{Reader, has};
+use reader::{Reader, has, is_there};
+use serde_json::{Value, json};
 
 #[global_allocator]
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -56,4 +60,86 @@ fn promtool_has_nothing_to_say_of_the_metrics() {
         return;
     }
     assert_eq!(Reader::new("promtool").args(["check", "metrics"]).reads(&report().to_prometheus()), "");
+}
+
+/// DHAT's viewer, as valgrind has it.
+const DH_VIEW: &str = "/usr/libexec/valgrind/dh_view.html";
+
+#[test]
+fn dhat_shows_every_stack_with_its_figures() {
+    let Some(mut browser) = is_there(DH_VIEW.as_ref()).then(Browser::open).flatten() else { return };
+    browser.visit(DH_VIEW.as_ref());
+    let text = report().to_dhat();
+    browser.eval(&format!(
+        "{{ const files = new DataTransfer(); files.items.add(new File([{}], 'report.dhat.json')); \
+         gInput.files = files.files; loadFile(); }}",
+        Value::from(text.as_str())
+    ));
+    browser.until("gTimingsDiv.innerText.length > 0 || !!document.querySelector('.error')");
+    let total = browser.eval("[gRoot._totalBlocks, gRoot._totalBytes, gRoot._atTEndBlocks, gRoot._atTEndBytes]");
+    assert_eq!(total, json!(TOTALS), "{}", browser.text("document.body.innerText"));
+    let leaves = "(function walk(node) { return node._kids ? node._kids.flatMap(walk) : \
+                  [[node._totalBlocks, node._totalBytes, node._atTEndBlocks, node._atTEndBytes]]; })(gRoot)";
+    let figures = |all: &Value, of: fn(&Value) -> Value| {
+        let mut all = Vec::from_iter(all.as_array().expect("it is a list").iter().map(|one| of(one).to_string()));
+        all.sort();
+        all
+    };
+    let written: Value = serde_json::from_str(&text).expect("it is JSON");
+    let points = figures(&written["pps"], |point| json!([point["tbk"], point["tb"], point["ebk"], point["eb"]]));
+    assert_eq!(figures(&browser.eval(leaves), Value::clone), points);
+    let shown = browser.text("document.body.innerText");
+    assert!(shown.contains("At t-end:  1,357 bytes (100%) in 10 blocks (100%)"), "{shown}");
+    assert_eq!(browser.eval("document.querySelectorAll('img, script:not([src])').length"), json!(0));
+    let complaint = browser.complaints.iter().find(|complaint| !complaint.contains("dh_view."));
+    assert_eq!(complaint, None);
+}
+
+/// Where `.ci/run` installs what npm has.
+fn installed(file: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/readers/node_modules").join(file)
+}
+
+#[test]
+fn speedscope_has_a_schema_and_the_report_is_valid_by_it() {
+    let schema = installed("speedscope/dist/release/file-format-schema.json");
+    if !is_there(&schema) || !has("node", &["--version"]) {
+        return;
+    }
+    let program = "const { default: Ajv } = require(process.argv[1]); const { readFileSync } = require('fs');\
+        const valid = new Ajv({ strict: false }).compile(JSON.parse(readFileSync(process.argv[2])));\
+        if (!valid(JSON.parse(readFileSync(0)))) console.log(JSON.stringify(valid.errors));";
+    let reader = || Reader::new("node").args(["-e", program]).arg(installed("ajv")).arg(&schema);
+    assert_eq!(reader().reads(&report().to_speedscope()), "");
+    let broken = report().to_speedscope().replace("\"sampled\"", "\"simple\"");
+    assert!(reader().reads(&broken).contains("/profiles/0"), "the schema sees nothing");
+}
+
+#[test]
+fn speedscope_opens_its_own_form_and_collapsed_stacks_and_pprof() {
+    let page = installed("speedscope/dist/release/index.html");
+    if !is_there(&page) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    for (name, form) in [
+        ("report.speedscope.json", "speedscope json file"),
+        ("report.folded", "collapsed stack format"),
+        ("report.pb.gz", "protobuf encoded pprof file"),
+    ] {
+        let Some(mut browser) = Browser::open() else { return };
+        let file = folder.path().join(name);
+        report().save(&file).expect("it can be written");
+        let bytes = std::fs::read(&file).expect("it is there");
+        // As the command `speedscope` does.
+        let script = folder.path().join("report.js");
+        let load = format!("speedscope.loadFileFromBase64({name:?}, btoa(String.fromCharCode(...{bytes:?})))");
+        std::fs::write(&script, load).expect("it can be written");
+        browser.visit(format!("{}#localProfilePath={}", page.display(), script.display()).as_ref());
+        browser.until("document.querySelectorAll('canvas').length > 1");
+        assert!(browser.complaints.iter().any(|said| said.contains(&format!("Importing as {form}"))), "{name}");
+        let shown = browser.text("document.body.innerText");
+        let profile = if name.ends_with(".json") { "\nlive bytes (1/4)\n" } else { name };
+        assert!(shown.contains(profile) && !shown.to_lowercase().contains("error"), "{shown}");
+    }
 }

@@ -12,6 +12,8 @@ mod project;
 mod arguments;
 /// What tests measured: cargo runs them, and the reports of their processes are added up.
 mod collect;
+/// Where a report goes, if not to the terminal.
+mod elsewhere;
 /// The run before, for the commands that come back to it.
 mod last_run;
 /// Judging a run, and what the command exits with because of it.

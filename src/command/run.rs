@@ -1,18 +1,17 @@
 //! `cargo heapledger run`: runs any program that has the allocator, and shows its report.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::{Context, bail};
 use clap::Args;
 
 use super::collect::collect;
+use super::elsewhere::ElsewhereOptions;
 use super::exit::Exit;
-use super::show::to_help;
 use super::terminal::complain;
 use crate::disk::{EVERY_PROCESS, FOLDER};
-use crate::front::{CAPTURES, save};
+use crate::front::CAPTURES;
 use crate::reading::{Data, Report};
 use crate::record::Own;
 use crate::words::printable;
@@ -29,9 +28,8 @@ pub(super) struct RunOptions {
     /// Take call stacks of these operations: a path or a glob, with `@512KiB` behind it for samples; repeatable.
     #[arg(long, value_name = "GLOB")]
     capture: Vec<String>,
-    /// Write the report to this file, in the form that its name ends with, instead of showing it.
-    #[arg(long, value_name = "FILE", long_help = to_help())]
-    to: Option<PathBuf>,
+    #[command(flatten)]
+    elsewhere: ElsewhereOptions,
     /// The program, and its arguments.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
     program: Vec<OsString>,
@@ -74,9 +72,9 @@ pub(super) fn run_program(asked: &RunOptions) -> anyhow::Result<ExitCode> {
 
 /// Writes the report where it is asked for, or prints it beside what the program itself says.
 fn show(report: Data, asked: &RunOptions) -> anyhow::Result<()> {
-    match &asked.to {
-        Some(file) => Ok(save(&report, file)?),
-        None => Ok(Report(Own::new(|| report)).eprint()?),
+    match asked.elsewhere.take(&report)? {
+        true => Ok(()),
+        false => Ok(Report(Own::new(|| report)).eprint()?),
     }
 }
 

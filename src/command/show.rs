@@ -6,17 +6,17 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::collect::LARGEST;
+use super::elsewhere::ElsewhereOptions;
 use super::exit::Exit;
 use super::project::{Project, refuse_repeated};
 #[cfg(target_os = "linux")]
 use super::symbols::find_symbols;
 use super::terminal::{look, say};
 use crate::disk::{read, shown};
-use crate::front::save;
 use crate::judging::budget::Run;
 use crate::reading::{Data, Report};
 use crate::render::Look;
-use crate::render::report::{list, table};
+use crate::render::report::table;
 
 #[derive(Args)]
 pub(super) struct ShowOptions {
@@ -27,9 +27,8 @@ pub(super) struct ShowOptions {
     #[cfg(target_os = "linux")]
     #[arg(long, value_name = "DIR")]
     debug_dir: Vec<PathBuf>,
-    /// Write the report to this file, in the form that its name ends with, instead of showing it.
-    #[arg(long, value_name = "FILE", long_help = to_help())]
-    to: Option<PathBuf>,
+    #[command(flatten)]
+    elsewhere: ElsewhereOptions,
     /// Reports, written with `Report::to_json`.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -51,20 +50,12 @@ pub(super) fn show(project: &Project, asked: &ShowOptions) -> anyhow::Result<Exi
     let data = Data::clone(&report.0);
     #[cfg(target_os = "linux")]
     let data = find_symbols(data, &asked.debug_dir);
-    match &asked.to {
-        Some(file) => save(&data, file)?,
-        None => {
-            let mut text = String::new();
-            table(&data, &Look { exact: asked.exact, ..look(project.colour) }, &mut text)?;
-            say(&format!("{text}\n"))?;
-        }
+    if !asked.elsewhere.take(&data)? {
+        let mut text = String::new();
+        table(&data, &Look { exact: asked.exact, ..look(project.colour) }, &mut text)?;
+        say(&format!("{text}\n"))?;
     }
     Ok(Exit::Within)
-}
-
-/// What files there can be.
-pub(super) fn to_help() -> String {
-    format!("Write the report to this file, in the form that its name ends with, instead of showing it:{}", list())
 }
 
 /// A report from a file.

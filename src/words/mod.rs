@@ -29,6 +29,8 @@ mod size_class;
 mod spread;
 /// The one list of counters, the events that move them, and all that derives from both.
 mod tally;
+/// What was counted, in one line.
+mod tally_text;
 /// Text that is safe to show.
 mod text;
 

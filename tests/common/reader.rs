@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Whether the program is there, which `arguments` make say so. Where it is missing, that is said, and where everything
@@ -12,11 +13,22 @@ use std::process::{Command, Stdio};
 /// # Panics
 /// When the program is missing and the environment variable `CI` is set.
 pub fn has(program: &str, arguments: &[&str]) -> bool {
-    let found = Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success());
+    found(program, Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success()))
+}
+
+/// The same of a file.
+///
+/// # Panics
+/// When the file is missing and the environment variable `CI` is set.
+pub fn is_there(file: &Path) -> bool {
+    found(&file.display().to_string(), file.exists())
+}
+
+fn found(what: &str, found: bool) -> bool {
     let in_ci = std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
-    assert!(found || !in_ci, "{program} is missing: .ci/run installs it");
+    assert!(found || !in_ci, "{what} is missing: .ci/run installs it");
     if !found {
-        println!("not run here: {program} is missing");
+        println!("not run here: {what} is missing");
     }
     found
 }
