@@ -93,8 +93,9 @@ enum Command {
     Accept(AcceptOptions),
     /// Compare two runs, written with --json, or two reports.
     ///
-    /// Shows every figure of every operation that differs. Runs of different environments are different, and compared
-    /// only where both have the same one. What changed between two reports is written as a page, with --to.
+    /// Of two runs it shows every figure of every operation that differs. Runs of different environments are different,
+    /// and compared only where both have the same one. Of two reports it shows what grew, shrank, is new or gone: live
+    /// bytes by operation and by call stack.
     Diff(DiffOptions),
     /// Add up the runs of many machines, written with --json, and judge them as one.
     Merge(MergeOptions),

@@ -1,18 +1,19 @@
 //! `cargo heapledger diff`: compares two runs, or two reports.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 use clap::Args;
 
 use super::collect::read_run;
 use super::exit::Exit;
+use super::project::write;
 use super::show::read_report;
 use super::terminal::say;
-use crate::disk::{shown, write_whole};
+use crate::disk::shown;
 use crate::front::page;
-use crate::judging::budget::Run;
 use crate::render::findings::difference;
+use crate::render::report::{changes, changes_markdown};
 
 #[derive(Args)]
 pub(super) struct DiffOptions {
@@ -20,35 +21,37 @@ pub(super) struct DiffOptions {
     base: PathBuf,
     /// The one that is compared.
     head: PathBuf,
-    /// Of two reports: write a page for browsers to this file (`.html`), with what changed in between.
+    /// Of two reports: write what changed to this file, as a page for browsers (`.html`), Markdown (`.md`) or text
+    /// (`.txt`), instead of showing it.
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }
 
 /// `cargo heapledger diff`.
 pub(super) fn diff(asked: &DiffOptions) -> anyhow::Result<Exit> {
-    if let Some(file) = &asked.to {
-        write_changes(asked, file)?;
-        return Ok(Exit::Within);
+    let not_runs = match (read_run(&asked.base), read_run(&asked.head)) {
+        (Ok(base), Ok(head)) => {
+            ensure!(asked.to.is_none(), "what differs between two runs is only shown: --to is for reports");
+            let mut text = String::new();
+            difference(&base, &head, &mut text)?;
+            say(&text)?;
+            return Ok(Exit::Within);
+        }
+        (Err(error), _) | (_, Err(error)) => error,
+    };
+    // What is wrong with a file that is neither is said as of a run.
+    let (Ok(base), Ok(head)) = (read_report(&asked.base), read_report(&asked.head)) else { return Err(not_runs) };
+    match &asked.to {
+        None => say(&changes(&base.0, &head.0))?,
+        Some(file) => {
+            let text = match file.extension().and_then(|extension| extension.to_str()) {
+                Some("html") => page(&head.0, Some(&base.0)),
+                Some("md") => changes_markdown(&base.0, &head.0),
+                Some("txt") => changes(&base.0, &head.0),
+                _ => bail!("{}: what changed is written as .html, .md or .txt: name the file so", shown(file)),
+            };
+            write(file, &text)?;
+        }
     }
-    let (base, head) = (run(&asked.base)?, run(&asked.head)?);
-    let mut text = String::new();
-    difference(&base, &head, &mut text)?;
-    say(&text)?;
     Ok(Exit::Within)
-}
-
-fn run(file: &Path) -> anyhow::Result<Run> {
-    read_run(file).or_else(|error| match read_report(file) {
-        Ok(_) => bail!("{} is a report, not a run: `--to changes.html` compares two reports", shown(file)),
-        Err(_) => Err(error),
-    })
-}
-
-fn write_changes(asked: &DiffOptions, file: &Path) -> anyhow::Result<()> {
-    let is_page = file.extension().is_some_and(|extension| extension == "html");
-    ensure!(is_page, "{}: what changed is written as a page, whose name ends with .html", shown(file));
-    let (base, head) = (read_report(&asked.base)?, read_report(&asked.head)?);
-    let page = page(&head.0, Some(&base.0));
-    write_whole(file, page.as_bytes()).with_context(|| format!("{} cannot be written", shown(file)))
 }

@@ -2,6 +2,9 @@
 
 /// What somebody asked to be captured.
 mod captures;
+/// What changed between two.
+#[cfg(feature = "cli")]
+mod changes;
 /// What each operation did on each of its call stacks.
 #[cfg(feature = "views")]
 mod charges;
@@ -31,6 +34,8 @@ mod speedscope;
 /// The tree of operations as a table.
 mod table;
 
+#[cfg(feature = "cli")]
+pub(crate) use changes::{changes, changes_markdown};
 #[cfg(feature = "views")]
 pub(crate) use dhat::dhat;
 #[cfg(feature = "views")]
