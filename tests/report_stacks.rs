@@ -257,6 +257,54 @@ fn a_report_says_what_was_asked_to_be_captured_and_what_of_it_was_not_there() {
     assert_eq!(rules(&report()), (json!(always), vec!["captured: asked; asked/**".into()]));
 }
 
+/// Another stack for every number: each bit is a call of one function or of the other.
+#[inline(never)]
+fn left(path: usize, depth: u32, size: usize) -> Vec<u8> {
+    let next = if path & 1 == 0 { left } else { right };
+    black_box(if depth == 0 { block(size) } else { black_box(next)(path >> 1, depth - 1, size) })
+}
+
+#[inline(never)]
+fn right(path: usize, depth: u32, size: usize) -> Vec<u8> {
+    let next = if path & 1 == 0 { left } else { right };
+    black_box(if depth == 0 { block(size) } else { black_box(next)(path >> 1, depth - 1, size) })
+}
+
+#[test]
+fn the_largest_stacks_are_looked_up_and_the_rest_is_summed_and_said() {
+    let _alone = alone();
+    const PLACES: usize = 5_000;
+    const LOOKED_UP: usize = 4_096;
+    let kept = {
+        let _capture = capture("summed");
+        measure("summed", || Vec::from_iter((0..PLACES).map(|at| left(at, 14, 1_000 + at)))).0
+    };
+    let report = report();
+    let total = report.operation("summed").expect("it ran").total;
+    for said in [&report, &stored(&report)] {
+        let stacks = said.stacks("summed");
+        let other = stacks.iter().find(|stack| stack.kind == CallStackKind::Other).expect("there are more");
+        // The list itself has a stack, and other operations of this process may have some.
+        let summed = other.allocs as usize;
+        assert!((PLACES + 1 - LOOKED_UP..PLACES - LOOKED_UP + 100).contains(&summed), "{summed}");
+        assert_eq!(other.live_bytes, (0..summed as i64).map(|at| 1_000 + at).sum::<i64>(), "they are the smallest");
+        assert_eq!(stacks.iter().map(|stack| stack.live_bytes).sum::<i64>(), total.live_bytes);
+        assert_eq!(stacks.iter().map(|stack| stack.allocs).sum::<u64>(), total.allocs);
+        assert_eq!(stacks.len(), PLACES + 1 - summed + 1);
+        let note = format!("\n{summed} small stacks not looked up: with those for which there was no room");
+        assert!(said.to_string().contains(&note), "{said}");
+    }
+    let mut both = report.clone();
+    both.merge(&report).expect("nothing overflows");
+    let summed = |of: &Report| {
+        let json: Value = serde_json::from_str(&of.to_json()).expect("a report is JSON");
+        let all = json["stacks"]["operations"].as_array().expect("they are a list").clone();
+        all.iter().filter(|one| one["path"] == "summed").filter_map(|one| one["summed"].as_u64()).sum::<u64>()
+    };
+    assert_eq!(summed(&both), 2 * summed(&report));
+    drop(kept);
+}
+
 /// A report in which `count` operations have one stack each, and no two stacks are alike.
 fn large(count: u32) -> String {
     let mut file: Value = serde_json::from_str(&report().to_json()).expect("a report is JSON");
@@ -295,7 +343,11 @@ fn what_it_takes_to_store_and_read_stacks_grows_with_their_number_alone() {
         let report = Report::from_json(&text).expect("it can be read");
         let read = began.elapsed();
         let json = report.to_json();
-        println!("{count} stacks: {} bytes, read in {read:?}, with writing {:?}", json.len(), began.elapsed());
+        let written = began.elapsed() - read;
+        let lines = report.to_string().lines().count();
+        let shown = began.elapsed() - written - read;
+        let bytes = json.len();
+        println!("{count} stacks: read in {read:?}, {bytes} bytes written in {written:?}, {lines} lines in {shown:?}");
         let own = (snapshot() - before).operation("(heapledger)").expect("it is always there").own;
         assert_eq!(report.stacks("large").len(), count as usize + 1);
         (json.len() as u64, own.allocated_bytes)

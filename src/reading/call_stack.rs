@@ -56,7 +56,7 @@ pub enum CallStackKind {
     /// left out: other code may be at those places by now.
     Unloaded,
     /// All stacks together of which there is no room to keep each, and those that are not on their thread's own stack,
-    /// or near its end.
+    /// or near its end. In a [report](crate::Report::stacks) also those that are too small to be looked up.
     Other,
     /// Blocks that were allocated or resized while the operation was not captured.
     NotCaptured,

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::arrange::{arrange, merge_by_path};
 #[cfg(doc)]
 use super::call_stack::CallStackKind;
+use super::charged::sum_small;
 use super::row::Row;
 use super::size_class::SizeClass;
 use super::snapshot::{Snapshot, snapshot};
@@ -14,6 +15,9 @@ use crate::registry;
 #[cfg(feature = "views")]
 use crate::symbols::CallFrame;
 use crate::words::{CaptureRule, Cause, Error, LEDGER, Node, Tally, UNATTRIBUTED};
+
+/// So many call stacks have their functions looked up, those that have the most.
+const LOOKED_UP: usize = 4096;
 
 /// The counters of all operations, in the order in which people read them.
 ///
@@ -91,7 +95,9 @@ impl Snapshot {
             let mut rows = merge_by_path(rows).unwrap_or_default();
             arrange(&mut rows);
             let problem = self.check().err();
-            let stacks = Stacks::of(self.charged(&wanted), &Vec::from_iter(sources_of(&rows)));
+            let mut charged = self.charged(&wanted);
+            sum_small(&mut charged, LOOKED_UP);
+            let stacks = Stacks::of(charged, &Vec::from_iter(sources_of(&rows)));
             Data {
                 processes: 1,
                 difference: self.is_difference(),
@@ -150,7 +156,8 @@ impl Report {
     ///
     /// Stacks are known of what was allocated or resized while a [`capture`](crate::capture) went on; the rest is one
     /// entry of the kind [`NotCaptured`](CallStackKind::NotCaptured). Functions are looked up when the report is made,
-    /// once for the whole of it.
+    /// once for the whole of it, and for the 4,096 largest stacks: 2,048 by live bytes, the others by bytes allocated.
+    /// All smaller ones are one entry of the kind [`Other`](CallStackKind::Other).
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -325,6 +332,11 @@ impl Data {
     #[cfg(feature = "views")]
     pub(crate) fn own_stacks(&self, row: &Row) -> Vec<ReportedStack<'_>> {
         self.stacks.alone(&row.path, &row.own)
+    }
+
+    /// How many stacks of the operations at and below a path were too small to be looked up.
+    pub(crate) fn summed_stacks(&self, path: &str) -> u64 {
+        self.stacks.summed_within(within(path))
     }
 
     /// How many bytes lie between two samples of the operations at and below a path, where they were sampled.

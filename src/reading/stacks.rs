@@ -36,6 +36,8 @@ pub(super) struct StacksOfOne {
     pub(super) sizes: BTreeMap<ClassId, LineSums>,
     /// Where samples alone were captured: how many bytes lie between two on average, of each process.
     pub(super) every: BTreeSet<u64>,
+    /// How many stacks were too small to be looked up: they are one, of the kind [`CallStackKind::Other`].
+    pub(super) summed: u64,
 }
 
 impl StacksOfOne {
@@ -65,6 +67,7 @@ impl StacksOfOne {
             *known = known.checked_plus(&more)?;
         }
         self.every.extend(other.every);
+        self.summed = self.summed.checked_add(other.summed)?;
         Some(self)
     }
 }
@@ -127,9 +130,9 @@ impl Stacks {
             FrameList { kind: *kind, frames: frames.collect() }
         }));
         let places: BTreeMap<StackId, u32> = ids.into_iter().zip(0..).collect();
-        for Charged { path, stacks, sizes, every } in charged {
+        for Charged { path, stacks, sizes, every, summed } in charged {
             let stacks = stacks.into_iter().map(|(id, found)| (places[&id], found)).collect();
-            made.add(path, StacksOfOne { stacks, sizes, every });
+            made.add(path, StacksOfOne { stacks, sizes, every, summed });
         }
         made.arranged().unwrap_or_default()
     }
@@ -237,6 +240,11 @@ impl Stacks {
     /// How many bytes lie between two samples of the operations that are `wanted`.
     pub(super) fn every_within(&self, wanted: impl Fn(&str) -> bool) -> BTreeSet<u64> {
         self.sum_of(wanted).every
+    }
+
+    /// How many stacks of the operations that are `wanted` were too small to be looked up.
+    pub(super) fn summed_within(&self, wanted: impl Fn(&str) -> bool) -> u64 {
+        self.sum_of(wanted).summed
     }
 
     /// What the operations that are `wanted` did together: no figures of a report that was checked overflow.

@@ -89,9 +89,11 @@ struct OperationEntry {
     sizes: Vec<SizeEntry>,
     /// Where samples alone were captured: how many bytes lie between two on average.
     sampled_every: BTreeSet<u64>,
+    /// How many stacks are in the one for which there was no room, because they were too small to be looked up.
+    summed: u64,
 }
 
-json_object!(OperationEntry { path, stacks, sizes or Vec::new(), sampled_every or BTreeSet::new() });
+json_object!(OperationEntry { path, stacks, sizes or Vec::new(), sampled_every or BTreeSet::new(), summed or 0 });
 
 /// What an operation alone did on one stack.
 struct ChargedEntry {
@@ -231,12 +233,12 @@ impl OperationEntry {
             SizeEntry { min_size: class.smallest(), allocs, allocated_bytes, live_blocks, live_bytes }
         });
         let (stacks, sizes) = (stacks.collect(), sizes.collect());
-        Self { path: path.into(), stacks, sizes, sampled_every: of.every.clone() }
+        Self { path: path.into(), stacks, sizes, sampled_every: of.every.clone(), summed: of.summed }
     }
 
     fn stacks_of_one(self, table: &[FrameList]) -> Result<(String, StacksOfOne), String> {
         let path = self.path;
-        let mut of = StacksOfOne { every: self.sampled_every, ..StacksOfOne::default() };
+        let mut of = StacksOfOne { every: self.sampled_every, summed: self.summed, ..StacksOfOne::default() };
         for ChargedEntry { stack, allocs, allocated_bytes, live_blocks, live_bytes, samples } in self.stacks {
             found(table, "stack", stack)?;
             let sums = LineSums { allocs, allocated_bytes, reallocs: 0, live_blocks, live_bytes };

@@ -108,7 +108,8 @@ fn operation(path: &str, data: &Data, look: &Look, out: &mut impl Write) -> fmt:
         }
     }
     let notes = sizes_note(&data.size_classes(path), look).into_iter();
-    for note in notes.chain(estimate_note(&stacks, data.sampled_every(path))) {
+    let notes = notes.chain(estimate_note(&stacks, data.sampled_every(path)));
+    for note in notes.chain(summed_note(data.summed_stacks(path))) {
         write!(out, "\n{}", wrapped(&note, look.width.max(NARROWEST)).join("\n"))?;
     }
     let shown = || stacks.iter().take(2 * MOST).map(|stack| folded(stack.frames.iter().copied()));
@@ -132,4 +133,10 @@ fn estimate_note(stacks: &[ReportedStack], every: BTreeSet<u64>) -> Option<Strin
     let every = Vec::from_iter(every.into_iter().map(|every| Bytes(every.into()).to_string()));
     let every = if every.is_empty() { String::new() } else { format!(", one every {}", every.join(" or ")) };
     Some(format!("~ estimated from {}{every}", counted(samples, "sample")))
+}
+
+/// How many stacks are shown together that a report of fewer would show one by one.
+fn summed_note(summed: u64) -> Option<String> {
+    let stacks = counted(summed, "small stack");
+    (summed > 0).then(|| format!("{stacks} not looked up: with those for which there was no room"))
 }
