@@ -352,6 +352,12 @@ fn blocks_are_as_wide_as_what_they_have_and_can_be_zoomed_into() {
     assert_eq!(browser.eval(DEEPEST), "Index::open", "of what is in every stack nothing is shown");
     browser.click("[data-value=all]");
     assert_eq!(browser.eval(DEEPEST), "Vec::with_capacity");
+    browser.click("[data-value=live]");
+    browser.press("/");
+    browser.write("index");
+    assert_eq!(browser.text("document.querySelector('#found').textContent"), "20.5 KiB found", "nothing counts twice");
+    browser.eval("document.querySelector('#search').value = ''");
+    browser.click("[data-value=allocated]");
     browser.press("/");
     browser.write("insert");
     assert_eq!(browser.text("document.querySelector('#found').textContent"), "2.93 KiB found");
@@ -415,6 +421,11 @@ fn lines_and_crates_add_up_what_was_captured() {
     browser.click("#tab-0");
     browser.click(".row:nth-child(2) .text");
     assert_eq!(browser.text("document.querySelector('#within').textContent"), "within index/commit ✕");
+    let chosen = "[...document.querySelectorAll('.row[aria-selected=true] .name')].map((one) => one.textContent)";
+    assert_eq!(browser.eval(chosen), json!(["commit"]));
+    browser.click(".row:nth-child(2) .text");
+    assert!(browser.eval("document.querySelector('#within').hidden") == true, "who chooses it again lets go of it");
+    browser.click(".row:nth-child(2) .text");
     let details = browser.text("document.querySelector('.details').textContent");
     assert!(details.contains("live21,000 B in") && details.contains("allocated60,000 B in 10 blocks"), "{details}");
     browser.click("#tab-2");
@@ -487,6 +498,10 @@ fn every_view_is_used_by_keys_alone() {
     }
     browser.press("ArrowLeft");
     assert_eq!(browser.text("document.activeElement.textContent"), "Operations");
+    assert_eq!(
+        browser.eval("[...document.querySelectorAll('[role=tab]')].map((tab) => tab.tabIndex)"),
+        json!([0, -1, -1, -1, -1])
+    );
     quiet(&browser);
 }
 

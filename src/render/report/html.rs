@@ -19,7 +19,7 @@ const SCRIPT: &str = concat!(
 
 /// What the page's policy names its style and its program by. A browser runs and applies nothing else.
 const STYLE_HASH: &str = "sha256-3PMD1Xk3uYTNqFOntI2tDmnjE07nOiolyoRfPyYheHI=";
-const SCRIPT_HASH: &str = "sha256-6DEBdqc+tHKmCX3b2eSwod7SY3jQkM7jTQ2Rty983sE=";
+const SCRIPT_HASH: &str = "sha256-CC1ToFORg/foY4fOvQxz6L/3fEST3rKuiHIkSh8xy3g=";
 
 /// A report, and the text of the line of source code at each of its functions where somebody knows it.
 pub(crate) struct Sourced<'a> {

@@ -37,7 +37,10 @@ class TreeGrid {
     this.scroller.addEventListener("scroll", () => this.paint(), { passive: true });
     this.host.addEventListener("keydown", (event) => this.key(event));
     this.sheet.addEventListener("click", (event) => this.click(event));
-    new ResizeObserver(() => this.fit()).observe(this.host);
+    // Rows that are drawn anew between a press and its release would swallow the click.
+    new ResizeObserver(() => {
+      if (this.size !== `${this.host.clientWidth} ${this.scroller.clientHeight}`) this.fit();
+    }).observe(this.host);
   }
 
   /** On a narrow screen, where not every column has room, this sorts by any. */
@@ -135,6 +138,7 @@ class TreeGrid {
     this.host.setAttribute("aria-rowcount", this.lines.length + 1);
     this.titles();
     this.paint();
+    this.size = `${width} ${this.scroller.clientHeight}`;
   }
 
   titles() {

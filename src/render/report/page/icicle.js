@@ -18,7 +18,9 @@ class Icicle {
     this.sheet.addEventListener("mousemove", (event) => this.at(event, (node) => this.tell(node)));
     this.sheet.addEventListener("mouseleave", () => this.tell(this.focus));
     this.sheet.addEventListener("keydown", (event) => this.key(event));
-    new ResizeObserver(() => this.paint()).observe(this.host);
+    new ResizeObserver(() => {
+      if (this.width !== this.sheet.clientWidth) this.paint();
+    }).observe(this.host);
   }
 
   /** The tree of `operation` by `figure`; with all functions, or without those that are the same in every stack. */
@@ -58,6 +60,7 @@ class Icicle {
   paint() {
     const width = this.sheet.clientWidth;
     if (!this.top || width === 0) return;
+    this.width = width;
     this.drawn = [];
     const around = [];
     for (let node = this.zoomed.parent; node; node = node.parent) around.unshift(node);
