@@ -30,7 +30,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use clap::Parser;
-use heapledger::{Capture, capture};
+use heapledger::capture;
 
 #[global_allocator]
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -76,25 +76,19 @@ impl Built {
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
-    let exactly = || capture("index_build");
-    let exact = build(&cli, exactly)?;
-    let again = build(&cli, exactly)?;
+    // Twice exactly, then by samples. One call for all, so that the same code has the same call stack each time.
+    let mut builds = Vec::new();
+    for number in 0..cli.seeds + 2 {
+        builds.push(build(&cli, number.checked_sub(1).filter(|seed| *seed > 0))?);
+        if number.is_multiple_of(10) {
+            eprintln!("{number} of {} builds", cli.seeds + 2);
+        }
+    }
+    let ([exact, again], sampled) = builds.split_first_chunk().expect("two are exact");
 
     let mut stacks: Vec<_> = exact.stacks.iter().filter(|(_, bytes)| **bytes >= exact.all_bytes() / 100.0).collect();
     stacks.sort_unstable_by(|one, other| other.1.total_cmp(one.1));
-    let mut errors = vec![Vec::new(); stacks.len()];
-    let mut samples = 0;
-    for seed in 1..=cli.seeds {
-        let sampled = build(&cli, || capture("index_build").every(cli.every_kib << 10).seed(seed))?;
-        samples += sampled.samples;
-        for (errors, (stack, bytes)) in errors.iter_mut().zip(&stacks) {
-            errors.push(sampled.bytes_of(stack) / **bytes - 1.0);
-        }
-        if seed.is_multiple_of(10) {
-            eprintln!("{seed} of {} seeds", cli.seeds);
-        }
-    }
-
+    let samples: u64 = sampled.iter().map(|built| built.samples).sum();
     println!(
         "{} builds of {:.0} MiB allocated, a sample every {} KiB: {} of each on average",
         cli.seeds,
@@ -105,17 +99,18 @@ fn main() -> anyhow::Result<()> {
     println!("{:>8} {:>10} {:>12} {:>9} {:>9} {:>9}", "share", "MiB", "next build", "mean", "rms", "theory");
     let percent = |ratio: f64| format!("{:+.1} %", 100.0 * ratio);
     let (mut squares, mut expected) = (0.0, 0.0);
-    for (errors, (stack, bytes)) in errors.iter().zip(&stacks) {
+    for (stack, bytes) in stacks {
+        let errors = Vec::from_iter(sampled.iter().map(|built| built.bytes_of(stack) / bytes - 1.0));
         let mean = errors.iter().sum::<f64>() / errors.len() as f64;
         let square = errors.iter().map(|error| error * error).sum::<f64>() / errors.len() as f64;
-        let theory = (cli.every_kib << 10) as f64 / **bytes;
+        let theory = (cli.every_kib << 10) as f64 / bytes;
         squares += square;
         expected += theory;
         println!(
             "{:>8} {:>10.1} {:>12} {:>9} {:>9} {:>9}",
-            format!("{:.1} %", 100.0 * **bytes / exact.all_bytes()),
-            **bytes / f64::from(1 << 20),
-            percent(again.bytes_of(stack) / **bytes - 1.0),
+            format!("{:.1} %", 100.0 * bytes / exact.all_bytes()),
+            bytes / f64::from(1 << 20),
+            percent(again.bytes_of(stack) / bytes - 1.0),
             percent(mean),
             format!("{:.1} %", 100.0 * square.sqrt()),
             format!("{:.1} %", 100.0 * theory.sqrt()),
@@ -125,20 +120,23 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds an index with one thread, and says which stacks allocated how much in it.
-fn build(cli: &Cli, captured: impl Fn() -> Capture) -> anyhow::Result<Built> {
+/// Builds an index with one thread, and says which stacks allocated how much in it: exactly, or by samples with a seed.
+fn build(cli: &Cli, seed: Option<u64>) -> anyhow::Result<Built> {
     let folder = tempfile::tempdir()?;
     let mut sources = sources::Sources::of(cli.folder.as_deref())?;
     let work =
         engine::Work { folder: folder.path(), threads: 1, most_bytes: cli.max_mib << 20, carry_to_threads: true };
     let before = heapledger::snapshot();
-    let capture = captured();
+    let capture = match seed {
+        None => capture("index_build"),
+        Some(seed) => capture("index_build").every(cli.every_kib << 10).seed(seed),
+    };
     anyhow::ensure!(capture.is_possible(), "no call stacks can be taken here");
     engine::build(&work, &mut sources, &progress::Progress)?;
     let after = heapledger::snapshot() - before;
     drop(capture);
 
-    let all = after.operation("index_build").map_or(0, |operation| operation.own.allocated_bytes);
+    let all = after.operation("index_build").map_or(0, |operation| operation.total.allocated_bytes);
     let (mut stacks, mut samples, mut sum) = (HashMap::new(), 0, 0);
     for stack in after.stacks("index_build") {
         sum += stack.allocated_bytes;
