@@ -1,0 +1,142 @@
+//! A small search server on tantivy and axum that watches its own memory: one operation for each kind of request, a
+//! monitor that empties the cache of results under pressure, and its report to look at while it runs.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /search?q=words` | the best documents, as JSON |
+//! | `POST /documents` | adds each line of the body as a document |
+//! | `GET /metrics` | what each operation owns and did, for Prometheus |
+//! | `GET /debug/memory` | what the monitor says |
+//! | `GET /debug/heap` | the report as a page |
+
+mod engine;
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use axum::extract::{Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use heapledger::monitor::{Limit, MemoryMonitor};
+use heapledger::{Track, current};
+use serde::Deserialize;
+use tokio::net::TcpListener;
+use tokio::task;
+
+pub use engine::{Engine, Hit};
+
+/// What the results of searches are charged to.
+pub const CACHE: &str = "search/cache";
+
+/// The server: the engine, and who watches its memory.
+pub struct SearchServer {
+    engine: Engine,
+    monitor: MemoryMonitor,
+    relieved: Arc<AtomicU64>,
+}
+
+impl SearchServer {
+    /// A server whose cache of results is emptied when it owns more than `cache_bytes`.
+    pub fn new(cache_bytes: u64) -> anyhow::Result<Self> {
+        let engine = Engine::new()?;
+        let monitor = MemoryMonitor::new(64);
+        let relieved = Arc::new(AtomicU64::new(0));
+        // The handler holds the cache weakly, so that it keeps nothing alive.
+        let (cache, count) = (Arc::downgrade(engine.cache()), Arc::clone(&relieved));
+        monitor.on_pressure(Limit::operation(CACHE, cache_bytes), move |pressure| {
+            eprintln!("{pressure}: the cache is emptied");
+            if let Some(cache) = cache.upgrade() {
+                cache.clear();
+            }
+            count.fetch_add(1, Relaxed);
+        });
+        Ok(Self { engine, monitor, relieved })
+    }
+
+    /// The engine, to fill it before the first request.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// How often the cache was emptied under pressure.
+    pub fn relieved(&self) -> u64 {
+        self.relieved.load(Relaxed)
+    }
+}
+
+/// Serves until `shutdown` is ready, and then ends what was begun.
+pub async fn serve(
+    listener: TcpListener,
+    server: Arc<SearchServer>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let router = Router::new()
+        .route("/search", get(search))
+        .route("/documents", post(add))
+        .route("/metrics", get(metrics))
+        .route("/debug/memory", get(memory))
+        .route("/debug/heap", get(heap))
+        .layer(middleware::from_fn(named))
+        .with_state(server);
+    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+}
+
+/// Gives each kind of request its operation: on every poll, on whatever thread.
+async fn named(request: Request, next: Next) -> Response {
+    let kind = match request.uri().path() {
+        "/search" => "search",
+        "/documents" => "add",
+        "/metrics" | "/debug/memory" | "/debug/heap" => "watch",
+        _ => "unknown",
+    };
+    next.run(request).tracked(kind).await
+}
+
+#[derive(Deserialize)]
+struct Words {
+    q: String,
+}
+
+async fn search(State(server): State<Arc<SearchServer>>, Query(words): Query<Words>) -> Result<Response, Failure> {
+    let hits = blocking(move || server.engine.search(&words.q)).await?;
+    Ok(Json(&*hits).into_response())
+}
+
+async fn add(State(server): State<Arc<SearchServer>>, lines: String) -> Result<String, Failure> {
+    let added = blocking(move || server.engine.add(&lines)).await?;
+    Ok(format!("{added} documents\n"))
+}
+
+async fn metrics() -> Result<Response, Failure> {
+    let text = blocking(|| Ok(heapledger::report().to_prometheus())).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}
+
+async fn memory(State(server): State<Arc<SearchServer>>) -> Result<String, Failure> {
+    blocking(move || Ok(server.monitor.generate_report().to_string())).await
+}
+
+async fn heap() -> Result<Html<String>, Failure> {
+    Ok(Html(blocking(|| Ok(heapledger::report().to_html())).await?))
+}
+
+/// Runs what takes a while on a thread for that, in the operation that is active here.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> anyhow::Result<T> + Send + 'static) -> Result<T, Failure> {
+    let operation = current();
+    let done = task::spawn_blocking(move || operation.run(work)).await;
+    done.map_err(|panic| Failure(panic.into()))?.map_err(Failure)
+}
+
+/// A request that cannot be answered: almost always because of its query.
+struct Failure(anyhow::Error);
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (StatusCode::BAD_REQUEST, format!("{:#}\n", self.0)).into_response()
+    }
+}
