@@ -3,6 +3,7 @@
 use crate::words::printable;
 
 /// The name in the type of code.
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command has tables of names"))]
 pub(super) fn code(name: &str) -> String {
     format!("<code>{}</code>", escaped(&printable(name)))
 }

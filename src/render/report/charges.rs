@@ -25,12 +25,14 @@ pub(super) struct ChargedFrame<'a> {
     pub(super) line: Option<u32>,
     pub(super) column: Option<u32>,
     /// Where it stands, if that is to be looked up later.
+    #[cfg_attr(not(feature = "pprof"), allow(dead_code, reason = "only pprof shows it"))]
     pub(super) place: Option<&'a InModule>,
 }
 
 /// What one operation did on one stack.
 pub(super) struct ChargedStack<'a> {
     /// The path of the operation, as its program had it.
+    #[cfg_attr(not(feature = "pprof"), allow(dead_code, reason = "only pprof shows it"))]
     pub(super) operation: &'a str,
     /// Outermost first.
     pub(super) frames: Vec<u32>,
