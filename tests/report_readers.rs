@@ -47,6 +47,9 @@ fn pprof_shows_the_totals_of_all_four_figures_to_the_byte() {
     // An operation is a function around those of its stacks, and a label.
     let commit = pprof(&file, &["-top", "-nodefraction=0", "-unit=B", "-focus=app::main"]);
     assert!(commit.lines().any(|line| line.ends_with("800B 58.95%  commit")), "{commit}");
+    // The innermost function has it, and not the operation.
+    let inner = |line: &str| line.trim_start().starts_with("800B") && line.ends_with("  <app::Cache<[u8; 4]>>::insert");
+    assert!(commit.lines().any(inner), "{commit}");
     let labels = pprof(&file, &["-tags", "-unit=B"]);
     assert!(
         labels.lines().any(|line| line.trim_start().starts_with("1000.0B") && line.ends_with(": build/commit")),
