@@ -198,6 +198,16 @@ fn what_is_estimated_is_marked_and_says_of_how_many_samples() {
     assert_eq!(note, format!("~ estimated from {by_address} samples, one every 4.00 KiB"));
     both.merge(&one).expect("nothing overflows");
     assert_eq!(samples(&both), 2 * by_address);
+    // Of sizes without a sample all is counted: that is exact.
+    let unsampled = {
+        let _capture = capture("unsampled").every(1 << 40).seed(1);
+        measure("unsampled", || block(100)).0
+    };
+    let text = heapledger::report().to_string();
+    let line = text.split("call stacks of unsampled").nth(1).and_then(|text| text.lines().nth(1));
+    let line = line.expect("it was captured");
+    assert!(line.ends_with("(blocks of sizes of which there was no sample)") && !line.contains('~'), "{text}");
+    drop(unsampled);
     let exact = {
         let _capture = capture("exact");
         measure("exact", || block(64)).0

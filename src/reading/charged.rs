@@ -116,6 +116,10 @@ mod tests {
         let three = vec![vec![(0, -7, 0), (1, 0, 90), (2, 5, 5), (4, 1, 10)], vec![(0, 1, 1), (2, 3, 4)]];
         assert_eq!(left(3), (three, vec![1, 0]));
         assert_eq!(left(2).0[0], [(0, -6, 10), (1, 0, 90), (2, 5, 5)]);
+        // What went away counts as what came to stay.
+        let mut shrunk = [charged(&[(1, -9, 1), (2, 8, 2), (3, 0, 3)])];
+        sum_small(&mut shrunk, 2);
+        assert!(shrunk[0].stacks.contains_key(&StackId::new(1)) && !shrunk[0].stacks.contains_key(&StackId::new(2)));
         assert_eq!(left(1), (vec![vec![(0, -1, 15), (1, 0, 90)], vec![(0, 4, 5)]], vec![3, 1]));
     }
 }

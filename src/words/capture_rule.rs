@@ -30,3 +30,16 @@ impl CaptureRule {
         joined.map(|((pattern, sampled_every), matched)| Self { pattern, sampled_every, matched }).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_that_matched_anywhere_did_match_in_whatever_order() {
+        let rule = |matched| CaptureRule { pattern: "a".into(), sampled_every: None, matched };
+        for (one, other) in [(true, false), (false, true), (true, true), (false, false)] {
+            assert_eq!(CaptureRule::joined([rule(one), rule(other)]), [rule(one || other)]);
+        }
+    }
+}

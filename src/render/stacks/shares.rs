@@ -122,6 +122,8 @@ mod tests {
             let key = |(name, value): &(&str, i64)| (format!("src/engine.rs {name}"), *value);
             ByLine::from_iter(lines.iter().map(key))
         };
+        // The same function at two lines is shown at the one that has more.
+        of.shares[1].frames[0].line = Some(9);
         let mut then = recorded(&[("one", 2), ("two", 40), ("three", 9), ("gone", 7)]);
         assert_eq!(
             shares_text(&of, Some(&then)),
