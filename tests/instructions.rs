@@ -31,7 +31,7 @@ const BAR_SAMPLED: f64 = 110.0;
 /// What entering and leaving an operation with a known name may cost.
 const BAR_SCOPE: f64 = 385.0;
 /// What they may cost where heapledger is not the global allocator.
-const BAR_INERT: f64 = 80.0;
+const BAR_INERT: f64 = 45.0;
 
 /// Loops that end with a bar, then those that are shown only; names are those of `fixtures/owners/pair`.
 const BARRED: [(&str, &str, f64); 5] = [

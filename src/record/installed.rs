@@ -11,9 +11,11 @@ use crate::words::LEDGER;
 
 const UNKNOWN: u8 = 0;
 const ABSENT: u8 = 1;
-const INSTALLED: u8 = 2;
-/// It is installed, and the work that must come before the first operation has been done.
-const BEGUN: u8 = 3;
+/// It is absent, and the work that must come before the first operation has been done.
+const BEGUN_WITHOUT: u8 = 2;
+const INSTALLED: u8 = 3;
+/// It is installed, and that work has been done.
+const BEGUN: u8 = 4;
 
 static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
 
@@ -22,7 +24,7 @@ static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
 pub(crate) fn installed() -> bool {
     match STATE.load(Relaxed) {
         UNKNOWN => probe(),
-        state => state != ABSENT,
+        state => state >= INSTALLED,
     }
 }
 
@@ -30,7 +32,8 @@ pub(crate) fn installed() -> bool {
 /// run at least once.
 #[inline]
 pub(crate) fn installed_after(first: fn()) -> bool {
-    STATE.load(Relaxed) == BEGUN || begin(first)
+    let state = STATE.load(Relaxed);
+    state == BEGUN || state != BEGUN_WITHOUT && begin(first)
 }
 
 #[cold]
@@ -40,6 +43,9 @@ fn begin(first: fn()) -> bool {
     let installed = installed();
     if installed {
         STATE.store(BEGUN, Relaxed);
+    } else {
+        // Unless nobody could say so far.
+        let _ = STATE.compare_exchange(ABSENT, BEGUN_WITHOUT, Relaxed, Relaxed);
     }
     installed
 }
