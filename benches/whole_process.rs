@@ -117,7 +117,7 @@ fn ways(cli: &Cli, scratch: &Path) -> Result<Vec<Way>, Box<dyn Error>> {
         ways.push(way("dhat", vec![dhat.into()], "", SYSTEM));
         if Command::new("heaptrack").arg("--version").stdout(Stdio::null()).status().is_ok_and(|code| code.success()) {
             let recorded = scratch.join("heaptrack");
-            let command = vec!["heaptrack".into(), "--record-only".into(), "-o".into(), recorded.into(), plain.into()];
+            let command = vec!["heaptrack".into(), "-o".into(), recorded.into(), plain.into()];
             ways.push(way("heaptrack", command, "", SYSTEM));
         } else {
             eprintln!("heaptrack is not installed: the others run without it");

@@ -106,3 +106,50 @@ fn a_breach_says_which_lines_are_new_and_which_have_more() {
     project.heapledger(&["accept", "--from", "ci.log"]).exits(0);
     assert_eq!(lines(&project), expected);
 }
+
+/// Code that a leak test and a denied scope find fault with, each at its own line.
+const FAULTS: &str = "
+use std::hint::black_box;
+use std::sync::Mutex;
+
+static KEPT: Mutex<Vec<Box<[u8; 48]>>> = Mutex::new(Vec::new());
+
+#[inline(never)]
+pub fn keep() {
+    KEPT.lock().unwrap().push(black_box(Box::new([0; 48])));
+}
+
+#[inline(never)]
+pub fn score() -> usize {
+    black_box(vec![1u8; black_box(32)]).len()
+}
+";
+
+#[test]
+fn a_leak_and_an_allocation_that_is_denied_are_annotated_at_their_lines() {
+    let project = Project::new("annotated-lines");
+    project.write("src/lib.rs", FAULTS);
+    let tests = "
+#[test]
+fn leaks() {
+    heapledger::LeakTest::new(\"index\").assert(|_| annotated_lines::keep());
+}
+
+#[test]
+fn allocates() {
+    let _denied = heapledger::deny_alloc(\"score\");
+    annotated_lines::score();
+}
+";
+    project.write("tests/budgets.rs", &(ALLOCATOR.to_string() + tests));
+    project.write("heapledger.toml", "schema = 1\n");
+    let root = project.folder().to_string_lossy().into_owned();
+    let said = project.heapledger_in(&[("GITHUB_ACTIONS", "true"), ("GITHUB_WORKSPACE", &*root)], &["test"]);
+    let line = |code: &str| FAULTS.lines().position(|line| line.contains(code)).expect("it is there") + 1;
+    for (code, title) in [("Box::new([0; 48])", "index"), ("vec![1u8;", "score")] {
+        let place = format!("::error file=src/lib.rs,line={},", line(code));
+        let is_there = said.out.lines().any(|line| line.starts_with(&place) && line.contains(title));
+        assert!(is_there, "{title} at {place}\n{said}");
+    }
+    assert_eq!(said.out.lines().filter(|line| line.starts_with("::error ")).count(), 2, "{said}");
+}
