@@ -251,14 +251,24 @@ fn alloc_tracker_counts() -> bool {
     session.to_report().operations().map(|(_, row)| row.total_allocations_count()).sum::<u64>() == 10
 }
 
+const SYSTEM: Peer =
+    Peer { name: "System", timed: |what, times, threads| timed(&System, what, times, threads), counts: None, less: 1 };
+const HEAPLEDGER: Peer = Peer {
+    name: "heapledger",
+    timed: |what, times, threads| timed(&LEDGER, what, times, threads),
+    counts: Some(ledger_counts),
+    less: 1,
+};
+const WITH_DHAT: Peer = Peer {
+    name: "dhat (testing)",
+    timed: |what, times, threads| timed(&DHAT, what, times, threads),
+    counts: Some(|| counts_ten(&DHAT, || dhat::HeapStats::get().total_blocks)),
+    less: 50,
+};
+
 const PEERS: [Peer; 9] = [
-    Peer { name: "System", timed: |what, times, threads| timed(&System, what, times, threads), counts: None, less: 1 },
-    Peer {
-        name: "heapledger",
-        timed: |what, times, threads| timed(&LEDGER, what, times, threads),
-        counts: Some(ledger_counts),
-        less: 1,
-    },
+    SYSTEM,
+    HEAPLEDGER,
     Peer {
         // It shows its counts to divan's own benchmarks only; version 0.1 tallies every call on every thread.
         name: "divan AllocProfiler",
@@ -296,17 +306,12 @@ const PEERS: [Peer; 9] = [
         counts: Some(|| counts_ten(STATS, || STATS.stats().allocations as u64)),
         less: 1,
     },
-    Peer {
-        name: "dhat (testing)",
-        timed: |what, times, threads| timed(&DHAT, what, times, threads),
-        counts: Some(|| counts_ten(&DHAT, || dhat::HeapStats::get().total_blocks)),
-        less: 50,
-    },
+    WITH_DHAT,
 ];
 
 /// Those that take the call stack of each block, beside two that do not.
 const WITH_STACKS: [Peer; 6] = [
-    Peer { name: "System", timed: |what, times, threads| timed(&System, what, times, threads), counts: None, less: 1 },
+    SYSTEM,
     Peer {
         name: "heapledger, captured",
         timed: |what, times, threads| timed_in(&LEDGER, || track(CAPTURED), what, times, threads),
@@ -319,24 +324,14 @@ const WITH_STACKS: [Peer; 6] = [
         counts: Some(ledger_samples),
         less: 1,
     },
-    Peer {
-        name: "not captured",
-        timed: |what, times, threads| timed(&LEDGER, what, times, threads),
-        counts: Some(ledger_counts),
-        less: 1,
-    },
+    Peer { name: "not captured", ..HEAPLEDGER },
     Peer {
         name: "backtrace",
         timed: |what, times, threads| timed(&BACKTRACE, what, times, threads),
         counts: Some(|| counts_ten(&BACKTRACE, || STACKS.load(Relaxed))),
         less: 50,
     },
-    Peer {
-        name: "dhat",
-        timed: |what, times, threads| timed(&DHAT, what, times, threads),
-        counts: Some(|| counts_ten(&DHAT, || dhat::HeapStats::get().total_blocks)),
-        less: 50,
-    },
+    Peer { name: "dhat", ..WITH_DHAT },
 ];
 
 /// The least one can write with `backtrace`: the return addresses of each block, and nothing done with them.

@@ -7,7 +7,6 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -342,11 +341,7 @@ fn check(seed: u64) {
         said: Vec::with_capacity(STEPS),
     };
     machine.run();
-    let mut program = String::new();
-    for step in &steps {
-        let _ = write!(program, "{step:?}, ");
-    }
-    assert_eq!(machine.said, model.said, "seed {seed}: {program}");
+    assert_eq!(machine.said, model.said, "seed {seed}: {steps:?}");
 }
 
 #[test]

@@ -7,7 +7,6 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::hint::black_box;
 use std::panic::{catch_unwind, resume_unwind};
 
@@ -233,11 +232,7 @@ fn check(seed: u64, operations: [Operation; NAMES.len()]) -> BTreeMap<String, (T
     machine.run();
     assert_eq!(machine.said.len(), model.said.len());
     for (at, (said, expected)) in machine.said.iter().zip(&model.said).enumerate() {
-        let mut program = String::new();
-        for step in &steps {
-            let _ = write!(program, "{step:?}, ");
-        }
-        assert_eq!(said, expected, "seed {seed}, scope {at}: {program}");
+        assert_eq!(said, expected, "seed {seed}, scope {at}: {steps:?}");
     }
     model.own
 }

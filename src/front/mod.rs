@@ -55,6 +55,8 @@ mod scope;
 mod threads;
 /// Turns for other tasks.
 mod turn;
+/// Variables of the environment.
+mod variables;
 /// Reports for the viewers of others.
 #[cfg(feature = "views")]
 mod views;

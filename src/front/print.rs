@@ -13,8 +13,7 @@ use crate::render::{DEFAULT_WIDTH, Look};
 /// `{}` is 100 columns wide and `{:120}` is 120; `{:#}` shows exact bytes. Never in colour: that is `print`.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let look =
-            Look { width: f.width().unwrap_or(DEFAULT_WIDTH), wraps: false, colour: false, exact: f.alternate() };
+        let look = Look { width: f.width().unwrap_or(DEFAULT_WIDTH), exact: f.alternate(), ..Look::PLAIN };
         f.write_str(&self.rendered(&look))
     }
 }
@@ -58,7 +57,7 @@ impl Report {
     fn for_terminal(&self, terminal: bool, width: Option<usize>) -> Own<String> {
         let colour = wants_colours(terminal);
         let width = width.unwrap_or(DEFAULT_WIDTH);
-        self.rendered(&Look { width, wraps: false, colour, exact: false })
+        self.rendered(&Look { width, colour, ..Look::PLAIN })
     }
 
     /// The table as a text. The text is the ledger's own memory; what it is written to is the caller's.

@@ -11,7 +11,8 @@ use once_cell::race::OnceBox;
 use super::found;
 #[cfg(feature = "lines")]
 use super::requested::begin_requested;
-use super::wanted::{begin_wanted, is_set, is_wanted};
+use super::variables::is_set;
+use super::wanted::{begin_wanted, is_wanted};
 use crate::disk::{Announced, EVERY_PROCESS, FOLDER, UNNAMED};
 use crate::record;
 use crate::words::{Cause, Error};

@@ -1,8 +1,8 @@
 //! Captures that the environment asks for, of programs that nobody changes: `HEAPLEDGER_CAPTURE`.
 
-use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use super::variables::complain;
 use crate::words::{CaptureRequest, capture_requests};
 use crate::{record, registry};
 
@@ -20,11 +20,11 @@ pub(super) fn begin_requested() {
     }
     record::quietly(|| {
         let Some(asked) = std::env::var_os(CAPTURES) else { return };
-        let Some(asked) = asked.to_str() else { return complain("it is not Unicode: nothing is captured") };
+        let Some(asked) = asked.to_str() else { return complain(CAPTURES, "it is not Unicode: nothing is captured") };
         for request in capture_requests(asked) {
             match request {
                 Ok(request) => begin(request),
-                Err(wrong) => complain(&format!("{wrong}; it is not captured")),
+                Err(wrong) => complain(CAPTURES, &format!("{wrong}; it is not captured")),
             }
         }
     });
@@ -36,11 +36,6 @@ fn begin(CaptureRequest { glob, every }: CaptureRequest) {
     match registry::begin_capture(Some(&pattern), move |node| glob.covers(&node.names())) {
         Some(id) if every > 1 => registry::sample_capture(id, every),
         Some(_) => {}
-        None => complain("the system is out of memory: nothing is captured"),
+        None => complain(CAPTURES, "the system is out of memory: nothing is captured"),
     }
-}
-
-fn complain(what: &str) {
-    // Standard error may be closed.
-    let _ = writeln!(std::io::stderr(), "heapledger: {CAPTURES}: {what}");
 }

@@ -3,13 +3,13 @@
 //! said on standard error, and never fails the program.
 
 use std::env;
-use std::io::Write as _;
 use std::path::{self, PathBuf};
 use std::process;
 
 use once_cell::race::OnceBox;
 
 use super::save::{save, with_process};
+use super::variables::{complain, is_set};
 use crate::reading::report;
 use crate::record;
 use crate::render::report::renderer;
@@ -34,11 +34,6 @@ enum Destination {
     File(PathBuf),
 }
 
-/// Whether a variable of the environment is there, and not empty.
-pub(super) fn is_set(variable: &str) -> bool {
-    env::var_os(variable).is_some_and(|value| !value.is_empty())
-}
-
 /// Whether the environment asks for a report.
 pub(super) fn is_wanted() -> bool {
     is_set(VARIABLE)
@@ -60,13 +55,13 @@ fn wanted() -> Option<Wanted> {
         let file = with_process(asked.as_ref()).into_owned();
         // Said now, and not after hours.
         if let Err(wrong) = renderer(&file.to_string_lossy()) {
-            complain(&wrong);
+            complain(VARIABLE, &wrong);
             return None;
         }
         Destination::File(path::absolute(&file).unwrap_or(file))
     };
     if !record::at_exit(write_at_exit) {
-        complain("there is no place for work at the end of a process here");
+        complain(VARIABLE, "there is no place for work at the end of a process here");
     }
     Some(Wanted { to, process: process::id() })
 }
@@ -81,12 +76,7 @@ extern "C" fn write_at_exit() {
             Destination::File(file) => save(&report().0, file).map_err(|error| error.to_string()),
         });
         if let Some(Err(wrong)) = written {
-            complain(&wrong);
+            complain(VARIABLE, &wrong);
         }
     });
-}
-
-fn complain(what: &str) {
-    // Standard error may be closed.
-    let _ = writeln!(std::io::stderr(), "heapledger: {VARIABLE}: {what}");
 }

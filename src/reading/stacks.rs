@@ -239,18 +239,21 @@ impl Stacks {
 
     /// How many bytes lie between two samples of the operations that are `wanted`.
     pub(super) fn every_within(&self, wanted: impl Fn(&str) -> bool) -> BTreeSet<u64> {
-        self.sum_of(wanted).every
+        self.wanted(wanted).flat_map(|of| &of.every).copied().collect()
     }
 
     /// How many stacks of the operations that are `wanted` were too small to be looked up.
     pub(super) fn summed_within(&self, wanted: impl Fn(&str) -> bool) -> u64 {
-        self.sum_of(wanted).summed
+        self.wanted(wanted).fold(0, |sum, of| sum.saturating_add(of.summed))
+    }
+
+    fn wanted(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = &StacksOfOne> {
+        self.operations.iter().filter(move |(path, _)| wanted(path)).map(|(_, of)| of)
     }
 
     /// What the operations that are `wanted` did together: no figures of a report that was checked overflow.
     fn sum_of(&self, wanted: impl Fn(&str) -> bool) -> StacksOfOne {
-        let of = self.operations.iter().filter(|(path, _)| wanted(path)).map(|(_, of)| of.clone());
-        of.fold(StacksOfOne::default(), |sum, of| sum.plus(of).unwrap_or_default())
+        self.wanted(wanted).cloned().fold(StacksOfOne::default(), |sum, of| sum.plus(of).unwrap_or_default())
     }
 
     #[cfg(feature = "views")]

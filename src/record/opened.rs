@@ -138,7 +138,7 @@ impl Opened {
             }
             slot.close(self);
             if let Some(shard) = slot.shard_now() {
-                shard.tell_again();
+                shard.tell_innermost();
             }
         });
     }

@@ -151,7 +151,7 @@ impl Shard {
         let innermost = self.stack.close_anywhere(active, frame, &self.level)?;
         if let Some(shared) = shared {
             shared.end();
-            self.level.sink.set(self.level_to_tell());
+            self.tell_innermost();
         }
         Some(innermost)
     }
@@ -173,6 +173,11 @@ impl Shard {
         self.stack.innermost_shared().unwrap_or_else(|| self.spawned_in.get())
     }
 
+    /// From now on this thread tells that one.
+    pub(super) fn tell_innermost(&'static self) {
+        self.level.sink.set(self.level_to_tell());
+    }
+
     /// Leaves what is done in the scope of `frame`, which has just begun, out of what scopes around it tell.
     pub(super) fn exclude(&'static self, frame: &'static Frame, serial: u64) {
         frame.exclude();
@@ -183,7 +188,7 @@ impl Shard {
         }
         #[cfg(not(heapledger_interpose))]
         let _ = serial;
-        self.level.sink.set(self.level_to_tell());
+        self.tell_innermost();
     }
 
     /// Leaves out what was done in the scope of `frame`, if that has not ended. It is to be closed at once.
@@ -191,11 +196,6 @@ impl Shard {
         if frame.is_open(serial) {
             self.stack.leave_out(active, frame, &self.level);
         }
-    }
-
-    /// A scope that left out what was done in it has ended.
-    pub(super) fn tell_again(&'static self) {
-        self.level.sink.set(self.level_to_tell());
     }
 
     /// What the scope of `frame` did so far, everything inside it included. `None` if it has ended.
@@ -254,7 +254,7 @@ impl Shard {
         self.level.sync();
         let Some(level) = SharedLevel::begin(node, self.level.sink.get(), frame.excludes()) else { return false };
         frame.share(level);
-        self.level.sink.set(self.level_to_tell());
+        self.tell_innermost();
         true
     }
 

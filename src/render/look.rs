@@ -18,6 +18,9 @@ pub(crate) struct Look {
 }
 
 impl Look {
+    /// As it is in a file.
+    pub(crate) const PLAIN: Self = Self { width: DEFAULT_WIDTH, wraps: false, colour: false, exact: false };
+
     /// So many bytes, with a unit unless they are exact.
     pub(super) fn size(&self, bytes: i128) -> String {
         if self.exact { exact(bytes) } else { Bytes(bytes).to_string() }

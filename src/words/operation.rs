@@ -131,8 +131,9 @@ impl Node {
 
     /// Whether `self` is `above` or nested in it, and not in a piece that is left out of what `above` is judged by.
     pub(crate) fn is_judged_in(&self, above: &Node) -> bool {
-        let up_to_above = std::iter::successors(Some(self), |node| node.parent).take_while(|node| node.id != above.id);
-        self.is_within(above) && !up_to_above.into_iter().any(|node| node.name == EXCLUDED)
+        let mut up_to_above =
+            std::iter::successors(Some(self), |node| node.parent).take_while(|node| node.id != above.id);
+        self.is_within(above) && !up_to_above.any(|node| node.name == EXCLUDED)
     }
 
     /// Its names, from the outermost in.

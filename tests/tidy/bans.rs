@@ -52,15 +52,14 @@ pub fn purity(tree: &Tree) -> Vec<String> {
 }
 
 /// The files that print, and what.
-pub const PRINTING_FILES: [(&str, &str); 8] = [
+pub const PRINTING_FILES: [(&str, &str); 7] = [
     ("src/command/terminal.rs", "what the command says"),
     ("src/front/budget/assertion.rs", "the warning of an assertion that holds"),
     ("src/front/leak_test/report.rs", "the warnings of a leak test that passes"),
     ("src/front/leak_test/progress.rs", "the line that says how far a leak test is"),
     ("src/front/print.rs", "what users ask to have printed"),
     ("src/front/process.rs", "what a process tells when it ends"),
-    ("src/front/requested.rs", "what is wrong with captures that the environment asks for"),
-    ("src/front/wanted.rs", "what is wrong with a report that the environment asks for"),
+    ("src/front/variables.rs", "what is wrong with what the environment asks for"),
 ];
 
 /// Nobody prints but these files, and each of them does.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ptr;
 
 use crate::reading::{CallStackKind, Data, ReportedStack, Row};
-use crate::render::stacks::stack_line;
+use crate::render::stacks::{in_module, stack_line};
 use crate::symbols::{CallFrame, InModule, Origin};
 use crate::words::printable;
 
@@ -99,8 +99,7 @@ impl<'a> Charges<'a> {
         let place = frame.unresolved.as_ref();
         let name = match (&frame.function, place) {
             (Some(function), _) => printable(function),
-            (None, Some(at)) if !at.module.is_empty() => printable(&format!("{}+{:#x}", at.module, at.offset)),
-            (None, Some(at)) => format!("{:#x}", at.offset),
+            (None, Some(at)) => printable(&in_module(at)),
             (None, None) => "(unknown)".into(),
         };
         let file = frame.file.as_deref().map(printable);

@@ -9,7 +9,7 @@ use super::{dhat::dhat, folded::folded, markdown::markdown, prometheus::promethe
 use crate::reading::Data;
 #[cfg(feature = "json")]
 use crate::reading::text_of;
-use crate::render::look::{DEFAULT_WIDTH, Look};
+use crate::render::look::Look;
 use crate::words::short;
 
 /// A form that a report can be saved in.
@@ -126,9 +126,8 @@ pub(crate) fn list() -> String {
 
 fn text(data: &Data) -> Rendered {
     let mut text = String::new();
-    let look = Look { width: DEFAULT_WIDTH, wraps: false, colour: false, exact: false };
     // Writing to a string does not fail.
-    let _ = table(data, &look, &mut text);
+    let _ = table(data, &Look::PLAIN, &mut text);
     Rendered::Text(text + "\n")
 }
 

@@ -2,15 +2,13 @@
 
 use super::table::{columns, footer, heading, lines};
 use crate::reading::Data;
-use crate::render::look::{DEFAULT_WIDTH, Look};
+use crate::render::look::Look;
 use crate::render::markup::escaped;
-
-const LOOK: Look = Look { width: DEFAULT_WIDTH, wraps: false, colour: false, exact: false };
 
 /// All columns of the table, whatever room they take.
 pub(crate) fn markdown(data: &Data) -> String {
     let lines = lines(data);
-    let columns = columns(&lines, &LOOK);
+    let columns = columns(&lines, &Look::PLAIN);
     let titles = Vec::from_iter(columns.iter().map(|column| column.title)).join(" | ");
     let mut text = format!("## Memory by operation\n\n| {} | {titles} |\n| :- |", heading(data));
     text.push_str(&" -: |".repeat(columns.len()));
@@ -22,7 +20,7 @@ pub(crate) fn markdown(data: &Data) -> String {
     }
     let mut notes = String::new();
     // Writing to a string does not fail.
-    let _ = footer(data, &lines[lines.len() - 1].tally, &LOOK, &mut notes);
+    let _ = footer(data, &lines[lines.len() - 1].tally, &Look::PLAIN, &mut notes);
     let fence = fence(&notes);
     text + &format!("\n\n{fence}text\n{notes}\n{fence}\n")
 }

@@ -166,7 +166,8 @@ fn words(frame: &CallFrame) -> String {
     owner + &place + &name
 }
 
-fn in_module(at: &InModule) -> String {
+/// A place in a module, as the name of what stands there.
+pub(crate) fn in_module(at: &InModule) -> String {
     match at.module.as_str() {
         "" => format!("{:#x}", at.offset),
         module => format!("{module}+{:#x}", at.offset),

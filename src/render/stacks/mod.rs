@@ -25,7 +25,7 @@ mod sizes;
 mod tests;
 
 #[cfg(feature = "views")]
-pub(crate) use fold::in_brief;
+pub(crate) use fold::{in_brief, in_module};
 #[cfg(feature = "testing")]
 pub(crate) use lines::stacks;
 pub(crate) use look::look as stack_line;
