@@ -63,7 +63,7 @@ impl Pass {
         self.lines.clear();
         (self.process, self.misnested, self.shards, self.torn) = (0, 0, 0, false);
         for writer in sweep() {
-            let moved_before = writer.may_move();
+            let last_thread = writer.resting();
             let mut balance = Balance::default();
             writer.for_each_account(|id, account| {
                 self.sums_of(registry::owner_of(id)).add(&account);
@@ -73,9 +73,9 @@ impl Pass {
                 balance.add(&account.counts);
             });
             let witness = writer.witness();
-            // A thread may also have begun or ended meanwhile.
-            let may_move = moved_before || writer.may_move();
-            self.torn |= !balance.holds(witness) && may_move;
+            // A thread may also have begun, and even ended, meanwhile.
+            let rested = last_thread.is_some_and(|last| writer.has_rested_since(last));
+            self.torn |= !rested && !balance.holds(witness);
             writer.read_running(running);
             self.process = self.process.wrapping_add(witness);
             self.misnested += writer.misnested();

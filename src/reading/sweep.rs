@@ -15,6 +15,10 @@ pub(super) enum Writer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct WriterId(pub(crate) usize);
 
+/// Names a thread among those that had one shard after each other.
+#[derive(Clone, Copy)]
+pub(super) struct LastThread(u32);
+
 /// All who record, or ever did.
 pub(super) fn sweep() -> impl Iterator<Item = Writer> {
     SHARDS.iter().map(Writer::Thread).chain([Writer::Threadless])
@@ -29,13 +33,18 @@ impl Writer {
         }
     }
 
-    /// Whether another thread may be recording here at this moment. To be asked before the accounts are read, and
-    /// after: threads begin and end meanwhile.
-    pub(super) fn may_move(self) -> bool {
-        match self {
-            Self::Thread(shard) => shard.is_claimed() && !record::is_mine(shard),
-            Self::Threadless => true,
-        }
+    /// The last thread that recorded here, if no other thread may be recording now. To be asked before the accounts are
+    /// read.
+    pub(super) fn resting(self) -> Option<LastThread> {
+        let Self::Thread(shard) = self else { return None };
+        // First the number: with a later one, a whole thread could hide between the two.
+        let last = LastThread(shard.last_thread());
+        (!shard.is_claimed() || record::is_mine(shard)).then_some(last)
+    }
+
+    /// Whether nothing that was read was of a thread that began to record here after `last`.
+    pub(super) fn has_rested_since(self, last: LastThread) -> bool {
+        matches!(self, Self::Thread(shard) if shard.last_thread() == last.0)
     }
 
     pub(super) fn for_each_account(self, see: impl FnMut(AccountId, AccountReading)) {

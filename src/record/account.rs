@@ -1,6 +1,6 @@
 //! What is recorded for one account: by one thread, or by all threads that have no shard.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::memory::zeroed;
@@ -103,9 +103,14 @@ impl<C: Register> Account<C> {
         self.tag.load(Relaxed) != 0
     }
 
-    /// Makes it the account with this id.
+    /// Makes it the account with this id. Release: whoever finds the id with [`id`](Self::id) knows what it stands for.
     pub(super) fn begin(&self, id: AccountId) {
-        self.tag.store(Tag::of(id).bits(), Relaxed);
+        self.tag.store(Tag::of(id).bits(), Release);
+    }
+
+    /// Which account it is, for any thread; `None` while unused.
+    pub(super) fn id(&self) -> Option<AccountId> {
+        Tag::from_bits(self.tag.load(Acquire)).account()
     }
 
     /// A block of so many bytes came from another account of the same operation.

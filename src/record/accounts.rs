@@ -95,7 +95,7 @@ impl<C: Zeroed + Register> Accounts<C> {
         let mut see_branch = |branch: &Branch<C>| {
             for leaf in branch.leaves.iter().filter_map(Link::get) {
                 for account in &leaf.accounts {
-                    if let Some(id) = account.tag().account() {
+                    if let Some(id) = account.id() {
                         see(id, account);
                     }
                 }

@@ -32,7 +32,7 @@ pub(crate) fn quiet() -> Quiet {
         let own = attached.and_then(|shard| Some((shard, shard.accounts.of(LEDGER.account())?)));
         match own {
             Some((shard, account)) => {
-                let level = shard.level.begin_quiet();
+                let level = shard.stack.change(|| shard.level.begin_quiet());
                 Before::Attached { account: slot.account.replace(account), level }
             }
             None => Before::Bare(slot.base.replace(&LEDGER)),
@@ -45,7 +45,8 @@ impl Drop for Quiet {
     fn drop(&mut self) {
         SLOT.with(|slot| match self.before {
             Before::Attached { account, level } => {
-                slot.shard.get().level.end_quiet(level);
+                let shard = slot.shard.get();
+                shard.stack.change(|| shard.level.end_quiet(level));
                 slot.account.set(account);
             }
             Before::Bare(base) => slot.base.set(base),

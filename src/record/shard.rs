@@ -5,10 +5,10 @@
 //! bounded by the most threads that ever lived at once.
 //!
 //! Orderings: a shard changes hands with release and acquire on `claimed`; counts themselves are relaxed. A reader that
-//! joined a thread sees all its counts, because joining synchronizes.
+//! joined a thread sees all its counts, because joining synchronizes. `docs/correctness.md` argues why that is enough.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, fence};
 
 use super::account::{Account, AccountReading, Alone};
 use super::accounts::Accounts;
@@ -95,6 +95,8 @@ impl Shard {
             }
         };
         shard.stack.number();
+        // Whoever sees a count of this thread can see its number.
+        fence(Release);
         shard.level.begin();
         Some(shard)
     }
@@ -211,9 +213,16 @@ impl Shard {
 
 /// What anybody may read.
 impl Shard {
-    /// Whether a thread has it now.
+    /// Whether a thread has it now. After `false`, everything is seen that was counted before it was given back.
     pub(crate) fn is_claimed(&self) -> bool {
-        self.claimed.load(Relaxed)
+        self.claimed.load(Acquire)
+    }
+
+    /// The number of the thread that had it last. Whoever saw a count of a thread sees its number, or a later one; and
+    /// whoever sees a number sees the claim of that thread.
+    pub(crate) fn last_thread(&self) -> u32 {
+        fence(Acquire);
+        self.stack.thread()
     }
 
     /// Net bytes of all threads that had this shard, the ledger's own included.

@@ -77,10 +77,15 @@ impl Stack {
         self.visit(node, account);
     }
 
-    /// A thread has the stack from now on, and gets its number.
+    /// A thread has the stack from now on, and gets its number. Release: whoever sees the number sees that it has.
     pub(super) fn number(&self) {
-        self.thread.store(strangers::number(), Relaxed);
+        self.thread.store(strangers::number(), Release);
         self.engaged.store(false, Relaxed);
+    }
+
+    /// The number of the thread that had it last.
+    pub(super) fn thread(&self) -> u32 {
+        self.thread.load(Acquire)
     }
 
     /// The thread is in `node`, whose account counts it.
@@ -116,14 +121,15 @@ impl Stack {
         self.is_innermost(&self.base)
     }
 
-    /// Runs `change` on the stack, with a new `version`, so that a reader notices.
+    /// Runs `change` on the stack or its level, with a new `version`, so that a reader notices.
     #[inline(always)]
-    fn change(&self, change: impl FnOnce()) {
+    pub(super) fn change<R>(&self, change: impl FnOnce() -> R) -> R {
         let version = self.version.load(Relaxed);
         self.version.store(version.wrapping_add(1), Relaxed);
         fence(Release);
-        change();
+        let changed = change();
         self.version.store(version.wrapping_add(2), Release);
+        changed
     }
 
     /// What the thread did in all, if `active` is its active account.

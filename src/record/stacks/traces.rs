@@ -98,25 +98,37 @@ impl Traces {
         if walked.end == WalkEnd::Outside || walked.frames().is_empty() {
             return StackId::OTHER;
         }
-        let trace = WalkedTrace { walked: &walked, here, stack };
-        let Some((known, new)) = self.interned.intern(&trace) else { return StackId::OTHER };
-        if let Some((place, hash)) = unused.filter(|_| walked.is_worth_keeping())
-            && let Some(number) = new.or_else(|| self.interned.keep_trace(&trace, known))
+        self.keep(&WalkedTrace { walked: &walked, here, stack }, changes, unused, last)
+    }
+
+    /// Keeps a stack that was walked after the modules had changed so often, and says what it is.
+    fn keep(
+        &self,
+        trace: &WalkedTrace<'_>,
+        changes: u64,
+        unused: Option<(&AtomicU64, u64)>,
+        last: &AtomicU32,
+    ) -> StackId {
+        let Some((known, new)) = self.interned.intern(trace) else { return StackId::OTHER };
+        let mut kept = None;
+        if let Some((place, hash)) = unused.filter(|_| trace.walked.is_worth_keeping())
+            && let Some(number) = new.or_else(|| self.interned.keep_trace(trace, known))
         {
+            kept = self.interned.kept(number);
             let entry = hash >> UPPER_HALF << UPPER_HALF | u64::from(number);
             // Where another thread was faster, this trace is not found; the next walk keeps it.
             if place.compare_exchange(0, entry, AcqRel, Relaxed).is_ok() {
                 last.store(number, Relaxed);
             }
-            // Rules of modules that are gone may have led here, and all others were forgotten by now.
-            if self.modules.changes() != changes {
-                if let Some(kept) = self.interned.kept(number) {
-                    kept.forget();
-                }
-                return StackId::OTHER;
-            }
         }
-        known
+        // Rules of modules that are gone may have led here, and all others were forgotten by now.
+        if self.modules.changes() == changes {
+            return known;
+        }
+        if let Some(kept) = kept {
+            kept.forget();
+        }
+        StackId::OTHER
     }
 
     /// Calls `see` with each return address of a stack, from the innermost out, and says how much of it that is.
@@ -141,5 +153,33 @@ impl Traces {
             }
         }
         self.interned.void(is_gone);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::memory::new_permanent;
+    use crate::record::stacks::machine::{bounds_of_this_thread, registers};
+
+    #[test]
+    fn a_stack_that_was_walked_while_modules_changed_is_none_whether_it_is_kept_or_not() {
+        let traces: &Traces = new_permanent().expect("there is memory");
+        traces.look_at_modules();
+        let here = registers();
+        let stack = StackInUse::new(bounds_of_this_thread(), here).expect("it is this thread's own");
+        let mut walked = Walked::new();
+        walked.walk(here, stack, &traces.rules, &traces.modules);
+        let trace = WalkedTrace { walked: &walked, here, stack };
+        let now = traces.modules.changes();
+        let (place, last) = (AtomicU64::new(0), AtomicU32::new(0));
+        for unused in [None, Some((&place, 0))] {
+            assert_eq!(traces.keep(&trace, now - 1, unused, &last), StackId::OTHER);
+        }
+        assert_eq!(traces.recognize(last.load(Relaxed), here, stack), None, "it was kept, and is forgotten");
+        place.store(0, Relaxed);
+        let known = traces.keep(&trace, now, Some((&place, 0)), &last);
+        assert_ne!(known, StackId::OTHER);
+        assert_eq!(traces.recognize(last.load(Relaxed), here, stack), Some(known));
     }
 }
