@@ -8,9 +8,53 @@ mod made_up;
 #[path = "common/project.rs"]
 mod project;
 
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+
 use made_up::{FIGURES, figures_of, log_of, measured, package, run};
 use project::Project;
 use serde_json::Value;
+
+/// `review` on a terminal, where what is asked at last is answered once `before` was done.
+fn review_and(project: &Project, before: impl FnOnce(), answer: &str) -> String {
+    let inner = project::heapledger(project.folder());
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", "exec \"$REVIEWS\" heapledger review", "/dev/null"]);
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.env("REVIEWS", inner.get_program()).current_dir(project.folder());
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("`script` gives a terminal");
+    let mut said = String::new();
+    let mut out = child.stdout.take().expect("it is a pipe");
+    while !said.ends_with("recording: ") {
+        let mut byte = [0];
+        out.read_exact(&mut byte).expect("it asks");
+        said.push(byte[0].into());
+    }
+    before();
+    let mut answers = child.stdin.take().expect("it is a pipe");
+    answers.write_all(answer.as_bytes()).expect("it waits");
+    out.read_to_string(&mut said).expect("it ends");
+    assert!(child.wait().expect("it is ours").success(), "{said}");
+    said
+}
+
+#[test]
+fn what_another_command_records_during_a_review_stays() {
+    let better = |search| made_up::run_of(&[("search", search), ("index", 8)]);
+    let project = package(&better(11));
+    project.write(FIGURES, &figures_of(&[("index", 9), ("search", 12)]));
+    let meanwhile = || project.write(FIGURES, &figures_of(&[("index", 9), ("other", 1), ("search", 10)]));
+    let said = review_and(&project, meanwhile, "a\n");
+    assert!(said.contains("search allocs: recorded otherwise meanwhile, and left so: review again"), "{said}");
+    assert!(said.contains("index allocs: 9 -> 8 (-1)  improvement"), "{said}");
+    let figures = project.read(FIGURES);
+    assert!(figures.ends_with("\"index\".allocs = 8\n\"other\".allocs = 1\n\"search\".allocs = 10\n"), "{figures}");
+}
 
 const KEY: &str = "x86_64-unknown-linux-gnu_debug_System_1.95.0";
 const LIMITS: &str = "schema = 1

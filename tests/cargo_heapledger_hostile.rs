@@ -428,6 +428,41 @@ fn a_link_to_figures_stays_and_leads_to_the_new_ones() {
     no_file_is_left_behind(&project);
 }
 
+#[test]
+fn a_link_that_leads_out_of_the_project_is_not_followed() {
+    let outside = tempfile::tempdir().expect("there is room");
+    let theirs = outside.path().join("theirs");
+    let refuses = |project: &Project, arguments: &[&str]| {
+        say(project, arguments).exits(1).complains(", which is outside of .: replace the link");
+        let found = fs::read_dir(outside.path()).expect("it is there").count();
+        assert_eq!((found, &*fs::read_to_string(&theirs).expect("it is there")), (1, ""));
+    };
+    fs::write(&theirs, "").expect("it can be written");
+    // A folder, with what is to be in it, and a folder above it.
+    for (log, linked) in
+        [(None, "tests/figures"), (Some(figures_of(&[("search", 13)])), "tests/figures"), (None, "tests")]
+    {
+        let project = package(&run_of(&[("search", 13)]));
+        fs::remove_dir_all(project.path(linked)).expect("it is there");
+        symlink(outside.path(), project.path(linked)).expect("it can be made");
+        match log {
+            None => refuses(&project, &ACCEPT),
+            Some(after) => {
+                project.write("ci.log", &log_of(KEY, "", &after));
+                refuses(&project, &["accept", "--from", "ci.log"]);
+            }
+        }
+    }
+    // A file.
+    fs::write(&theirs, figures_of(&[("search", 12)])).expect("it can be written");
+    let project = package(&run_of(&[("search", 13)]));
+    fs::remove_file(project.path(FIGURES)).expect("it is there");
+    symlink(&theirs, project.path(FIGURES)).expect("it can be made");
+    say(&project, &ACCEPT).exits(1).complains(", which is outside of .: replace the link");
+    assert_eq!(fs::read_to_string(&theirs).expect("it is there"), figures_of(&[("search", 12)]));
+    no_file_is_left_behind(&project);
+}
+
 const NAMES: [&str; 16] = [
     "\u{1b}[2J\u{1b}]0;owned\u{7}",
     "a\n::error::planted",

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
 use super::figure_change::{ChangeKind, FigureChange, FigureKey};
 use super::places::Places;
-use super::project::write;
+use super::project::write_inside;
 use super::terminal::say;
 use crate::disk::{Book, shown};
 use crate::judging::budget::{ByLine, Case, Figures, Part, Run, figures, judge, to_record};
@@ -90,6 +90,13 @@ impl Change {
         others
     }
 
+    /// Leaves out, and returns, figures that somebody recorded otherwise since these were shown: `recorded` is what
+    /// stands in the file now.
+    pub(super) fn leave_overtaken(&mut self, recorded: Option<&Figures>) -> Vec<FigureChange> {
+        let value = |key: &FigureKey| recorded.and_then(|all| all.values.get(key)).map(|(value, _)| *value);
+        self.keep(|one| value(&one.key) == one.then)
+    }
+
     /// The text of the file before and after.
     pub(super) fn texts(&self) -> anyhow::Result<(String, String)> {
         let before = match &self.before {
@@ -125,7 +132,8 @@ impl Change {
         if self.is_empty() {
             return Ok(());
         }
-        write(&self.path, &self.text(book.figures(&self.environment)?.as_ref()))?;
+        let folder = book.path.parent().unwrap_or(Path::new(""));
+        write_inside(folder, &self.path, &self.text(book.figures(&self.environment)?.as_ref()))?;
         for change in self.figures.iter().filter(|change| listed(change)) {
             say(&format!("  {change}  {}\n", change.kind.name()))?;
         }
@@ -211,6 +219,17 @@ mod tests {
         let left = change.keep(|one| !one.is_breach());
         assert_eq!(names(&left), ["a.allocs breach", "a/b.allocs step"]);
         assert_eq!(names(&change.figures), ["c/d.allocs step"]);
+    }
+
+    #[test]
+    fn what_somebody_recorded_meanwhile_stays_with_its_steps() {
+        let mut change = between("a.allocs = 1\n\"a/b\".allocs = 1\nc.allocs = 1\nd.allocs = 1\n", "a.allocs = 0\n");
+        change.figures[1].kind = ChangeKind::Step { of: "a".into() };
+        let meanwhile = figures_of("a.allocs = 2\n\"a/b\".allocs = 1\nc.allocs = 1\n");
+        let left = change.leave_overtaken(Some(&meanwhile));
+        assert_eq!(names(&left), ["a.allocs improvement", "a/b.allocs step", "d.allocs gone"]);
+        assert_eq!(names(&change.figures), ["c.allocs gone"]);
+        assert_eq!(names(&change.leave_overtaken(None)), ["c.allocs gone"]);
     }
 
     #[test]

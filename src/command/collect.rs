@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 
 use super::arguments::{run_all, say_when_to_stop};
 use super::project::Project;
+use super::reports_folder::ReportsFolder;
 use super::terminal;
 use crate::disk::{Book, FOLDER, POLICY_AT, RECORDING, Trace, WITH_LINES, read, shown, traces_in};
 use crate::judging::budget::{Finding, Run};
@@ -48,8 +49,7 @@ pub(super) struct CargoRun<'a> {
 /// Runs the tests, and collects what they measured.
 pub(super) fn run_tests(project: &Project, book: Option<&Book>, asked: &CargoRun<'_>) -> anyhow::Result<Ran> {
     let scratch = project.scratch()?;
-    // Gone when this is dropped, whatever happens.
-    let reports = tempfile::Builder::new().prefix("reports-").tempdir_in(&scratch);
+    let reports = ReportsFolder::new(&scratch);
     let reports = reports.with_context(|| format!("no folder for reports can be made in {}", shown(&scratch)))?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     match asked.nextest {

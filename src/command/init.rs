@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
-use toml_edit::Value;
 
 use super::change::record_all;
 use super::collect::{CargoRun, run_tests};
@@ -14,10 +14,11 @@ use super::exit::Exit;
 use super::first_limit::first_limit;
 use super::last_run::keep;
 use super::outcome::Outcome;
-use super::project::{Project, in_ci, write};
+use super::project::{Project, in_ci, write_inside};
 use super::terminal::say;
 use crate::disk::{Book, shown};
-use crate::judging::budget::{Figure, Measured, Run, is_within, operations};
+use crate::judging::budget::{Figure, Measured, Policy, Run, is_within, operations, table_header};
+use crate::words::printable;
 
 /// How every policy begins.
 const HEAD: &str = r##"# Memory budgets: what operations may keep and allocate. `cargo heapledger test` judges them, `assert_budget` does in tests.
@@ -66,9 +67,10 @@ pub(super) fn init(project: &Project, asked: &InitOptions) -> anyhow::Result<Exi
         bail!("tests failed: make them pass first, nothing was written");
     }
     let text = policy(&ran.run);
-    // A policy without a table would limit nothing, and be in the way of the next `init`.
+    // What is there must not be in the way of the next `init`: neither what cannot be read, nor what limits nothing.
+    Policy::parse(&shown(&path), &text).context("nothing was written: what there is to limit makes no policy")?;
     if ran.run.processes() > 0 && !ran.run.parts.iter().all(|part| operations(part).is_empty()) {
-        write(&path, &text)?;
+        write_inside(path.parent().unwrap_or(Path::new("")), &path, &text)?;
         say(&format!("{}: written\n", shown(&path)))?;
     }
     let Ok(book) = Book::open(path) else {
@@ -94,7 +96,7 @@ fn policy(run: &Run) -> String {
         for (path, measured) in &operations {
             let asserted = part.measured.get(path).is_some_and(|measured| measured.inside.is_none());
             let leak_test = leak_tests.contains(&path.as_str());
-            let header = format!("[operation.{}]", Value::from(path.as_str()).to_string().trim());
+            let header = table_header(path);
             if (path.contains('/') && !asserted && !leak_test) || text.contains(&header) {
                 continue;
             }
@@ -104,7 +106,9 @@ fn policy(run: &Run) -> String {
             for (figure, observed) in measured.values.iter().filter(|(figure, _)| !denied || **figure != Figure::Allocs)
             {
                 if let Some(limit) = first_limit(*figure, *observed) {
-                    let _ = writeln!(text, "{figure} = {limit} # {}", figure.shown(observed.value));
+                    let leaks = *figure == Figure::LiveBytesPerIteration && observed.value > 0;
+                    let leaks = if leaks { ": a leak" } else { "" };
+                    let _ = writeln!(text, "{figure} = {limit} # {}{leaks}", figure.shown(observed.value));
                 }
             }
             if denied {
@@ -123,7 +127,7 @@ fn what_it_is(measured: &Measured, asserted: bool, leak_test: bool) -> String {
         _ => "added up over all tests that enter it",
     };
     match &measured.site {
-        Some(site) => format!("{how}, {}:{}", Value::from(&*site.file).to_string().trim().trim_matches('"'), site.line),
+        Some(site) => format!("{how}, {}:{}", printable(&site.file), site.line),
         None => how.into(),
     }
 }

@@ -18,6 +18,8 @@ mod elsewhere;
 mod last_run;
 /// Judging a run, and what the command exits with because of it.
 mod outcome;
+/// The folder in which test processes leave their reports.
+mod reports_folder;
 
 /// Breaches that somebody asks to have recorded.
 mod breaches;

@@ -1,7 +1,7 @@
 //! Changes as patches: CI prints them, since it writes nothing, and `accept` takes them out of its log. Both directions
 //! stand here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -49,7 +49,7 @@ pub(super) fn print_patches(book: &Book, run: &Run) -> anyhow::Result<()> {
 /// The patches in a log, the last one of every environment. CI may put a time in front of every line, and colours into
 /// it.
 pub(super) fn patches_in(log: &str) -> Vec<LoggedPatch> {
-    let mut last: Vec<LoggedPatch> = Vec::new();
+    let mut all: Vec<LoggedPatch> = Vec::new();
     let mut lines = log.lines();
     while let Some(line) = lines.next() {
         let line = without_colours(line);
@@ -64,14 +64,16 @@ pub(super) fn patches_in(log: &str) -> Vec<LoggedPatch> {
         for line in lines.by_ref() {
             let line = strip(line);
             if line == END {
-                last.retain(|known| known.key != key);
-                last.push(LoggedPatch { key, text });
+                all.push(LoggedPatch { key, text });
                 break;
             }
             text.push_str(&line);
             text.push('\n');
         }
     }
+    let mut later = BTreeSet::new();
+    let mut last: Vec<_> = all.into_iter().rev().filter(|patch| later.insert(patch.key.clone())).collect();
+    last.reverse();
     last
 }
 

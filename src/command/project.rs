@@ -80,6 +80,22 @@ pub(super) fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
 }
 
+/// Writes a file of the project, in `folder` or below. Whoever sends a change to a project may put a link in place of a
+/// file or a folder, so one that leads out of `folder` is not followed.
+pub(super) fn write_inside(folder: &Path, path: &Path, text: &str) -> anyhow::Result<()> {
+    // What is not there yet will be where the folders above it are.
+    let real = |path: &Path| {
+        let path = std::path::absolute(path).with_context(|| shown(path))?;
+        let real = path.ancestors().find_map(|path| path.canonicalize().ok());
+        real.with_context(|| format!("{} leads nowhere", shown(&path)))
+    };
+    let (inside, real) = (real(folder)?, real(path)?);
+    if !real.starts_with(&inside) {
+        bail!("{} leads to {}, which is outside of {}: replace the link", shown(path), shown(&real), shown(&inside));
+    }
+    write(path, text)
+}
+
 /// Writes a file whole or not at all, and the folders that lead to it.
 pub(super) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -38,6 +38,10 @@ pub(super) fn review(project: &Project) -> anyhow::Result<Exit> {
     for (mut change, agreed) in changes.into_iter().zip(agreed) {
         change.keep(|one| agreed.contains_key(&one.key));
         change.figures.iter_mut().for_each(|one| one.reason = agreed.get(&one.key).cloned().flatten());
+        for one in change.leave_overtaken(book.figures(&change.environment)?.as_ref()) {
+            let (path, figure) = &one.key;
+            say(&format!("  {} {figure}: recorded otherwise meanwhile, and left so: review again\n", printable(path)))?;
+        }
         change.write(&book, |_| true)?;
     }
     Ok(Exit::Within)

@@ -52,7 +52,7 @@ pub(crate) use operation::{
 #[cfg(feature = "lines")]
 pub(crate) use pattern::glob;
 #[cfg(feature = "testing")]
-pub(crate) use pattern::{Glob, Reach, normalized};
+pub(crate) use pattern::{Glob, Reach, literal, normalized};
 #[cfg(test)]
 pub(crate) use pattern::{LONGEST_GLOB, MOST_SEGMENTS};
 pub(crate) use size::{Bytes, Count, counted, exact};

@@ -138,6 +138,18 @@ pub(crate) fn normalized(path: &str) -> String {
     segments(path).collect::<Vec<_>>().join("/")
 }
 
+/// The glob that matches the path alone.
+pub(crate) fn literal(path: &str) -> String {
+    let mut glob = String::with_capacity(path.len());
+    for one in path.chars() {
+        match one {
+            '*' | '?' | '[' => glob.extend(['[', one, ']']),
+            _ => glob.push(one),
+        }
+    }
+    glob
+}
+
 /// The pattern that a policy, or a caller, names; or what is wrong with it.
 pub(crate) fn glob(path: &str) -> Result<Glob, String> {
     if path.len() > LONGEST_GLOB {
@@ -191,6 +203,18 @@ mod tests {
             [("*", ""), ("a*", "b"), ("a/**", "a"), ("*/b", "b"), ("**/c", "a/b"), ("A*", "ab"), ("a?c", "a/c")];
         for (glob, path) in nothing {
             assert_eq!(reach(glob, path), Reach::Nothing, "{glob} {path}");
+        }
+    }
+
+    #[test]
+    fn a_literal_glob_matches_its_own_path_alone() {
+        for path in ["items[0]", "**", "a*c/?", "[", "]", "[*]", "a/b"] {
+            let reach = |other: &str| {
+                let parts: Vec<&str> = segments(other).collect();
+                Glob::parse(&literal(path)).expect(path).reach(&parts)
+            };
+            assert_eq!(reach(path), Reach::Itself, "{path}");
+            assert_eq!(["items0", "abc/d", "x", "y/z"].map(reach), [Reach::Nothing; 4], "{path}");
         }
     }
 

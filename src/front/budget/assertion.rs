@@ -15,6 +15,7 @@ use crate::front::scope::Scope;
 use crate::front::turn::turns;
 use crate::judging::budget::{
     Figure, FigureByStack, Finding, Measured, Rules, Runs, Status, Unlisted, figure_with_lines, judge_assertion,
+    table_header,
 };
 use crate::reading::{Snapshot, Watch, snapshot};
 use crate::record::{self, Own};
@@ -295,8 +296,9 @@ fn rules_of(judge: &Judge, path: &str, recording: bool) -> Result<Rules, String>
     if rules.limits.is_empty() && judge.policy().unlisted != Unlisted::Allow && !recording {
         return Err(format!(
             "budget {path:?}: no limit in {} applies to it, so there is nothing to hold it against: add\n\
-             \n    [operation.{path:?}]\n    allocs = \"ratchet\"\n",
-            judge.policy().file
+             \n    {}\n    allocs = \"ratchet\"\n",
+            judge.policy().file,
+            table_header(path)
         ));
     }
     Ok(rules)

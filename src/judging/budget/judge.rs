@@ -9,6 +9,7 @@ use super::finding::{Against, Basis, Finding, Status};
 use super::limit::{FigureLimit, Unlisted};
 use super::measured::{Measured, Observed};
 use super::policy::{Policy, Rules};
+use super::toml_text::table_header;
 use crate::reading::Environment;
 
 /// Operations shown of those that grew.
@@ -86,7 +87,7 @@ fn find_unlisted(policy: &Policy, path: &str, rules: &Rules) -> Option<Finding> 
         Unlisted::Warn => Status::Unlisted,
         Unlisted::Fail => Status::Breach,
     };
-    let note = format!("no table of {} names it: add `[operation.\"{path}\"]`", policy.file);
+    let note = format!("no table of {} names it: add `{}`", policy.file, table_header(path));
     Some(Finding::of(path, None, status).noting(note))
 }
 

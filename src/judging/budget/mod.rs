@@ -36,6 +36,8 @@ mod stack_share;
 mod suggest;
 /// What both kinds of TOML files have in common.
 mod syntax;
+/// Text as it may stand in a file of TOML.
+mod toml_text;
 /// What the policy names and no test entered.
 #[cfg(feature = "cli")]
 mod unmatched;
@@ -61,5 +63,6 @@ pub(crate) use runs::{Doing, Doings, Runs};
 pub(crate) use stack_share::{FIGURES_OF_STACKS, FigureByStack, StackShare, figure_with_lines};
 #[cfg(feature = "cli")]
 pub(crate) use syntax::nearest;
+pub(crate) use toml_text::table_header;
 #[cfg(feature = "cli")]
 pub(crate) use unmatched::unmatched;

@@ -9,8 +9,8 @@ use super::read::SCHEMA;
 use super::reason::comment;
 use crate::judging::budget::figure::Figure;
 use crate::judging::budget::measured::ByLine;
+use crate::judging::budget::toml_text::quoted;
 use crate::reading::Environment;
-use crate::words::printable;
 
 const HEAD: &str = "# What operations measured, in this environment. Written by `cargo heapledger record`: read it in diffs, do \
                     not edit it.\n";
@@ -82,34 +82,13 @@ fn line(figure: Figure, value: i64, reason: Option<&str>) -> Item {
     number.into()
 }
 
-/// A string of TOML on one line. Beyond what TOML wants escaped, whatever could play tricks on the reader of a diff is.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for one in text.chars() {
-        match one {
-            '"' | '\\' => quoted.extend(['\\', one]),
-            _ if hides(one) => quoted.push_str(&format!("\\U{:08X}", u32::from(one))),
-            _ => quoted.push(one),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-/// Whether it is shown as an escape to people.
-fn hides(one: char) -> bool {
-    let mut room = [0; 4];
-    let text: &str = one.encode_utf8(&mut room);
-    !matches!(one, ' '..='~') && printable(text) != text
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::judging::budget::figures::read::Figures;
+    use crate::words::printable;
 
     fn environment() -> Environment {
         Environment {
