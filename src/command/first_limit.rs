@@ -1,5 +1,6 @@
 //! What a first policy limits a figure to: exactly where it is zero or the same in all runs, with a ceiling where no
-//! two runs agree, else with a tolerance that is no larger than a quarter of it. Which operations are limited is for `init`.
+//! two runs agree, else with a tolerance that is no larger than a quarter of it. Which operations are limited is for
+//! `init`.
 
 use crate::judging::budget::{Figure, Observed};
 

@@ -4,8 +4,8 @@
 pub(crate) fn printable(name: &str) -> String {
     let mut shown = String::with_capacity(name.len());
     for one in name.chars() {
-        // In Unicode: soft hyphens, marks and isolates of writing direction, invisible characters and joiners, fillers of
-        // Hangul, selectors of variations, line and paragraph separators, interlinear annotations, and tags.
+        // In Unicode: soft hyphens, marks and isolates of writing direction, invisible characters and joiners, fillers
+        // of Hangul, selectors of variations, line and paragraph separators, interlinear annotations, and tags.
         let hides = matches!(one,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
             | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
