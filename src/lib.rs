@@ -142,6 +142,7 @@ mod front;
 #[doc(hidden)]
 pub mod command;
 
+pub use front::ReportTable;
 pub use front::monitor;
 #[cfg(feature = "testing")]
 pub use front::{Budget, assert_budget, assert_budget_async, budget};
@@ -156,7 +157,8 @@ pub use front::{Name, Operation, Scope, current, exclude, is_installed, measure,
 pub use front::{Track, Tracked};
 #[cfg(feature = "testing")]
 pub use judging::leak::Verdict;
-pub use reading::{CallStack, CallStackKind, Report, ReportedStack, Row, SizeClass, Snapshot, report, snapshot};
+pub use reading::{CallStack, CallStackKind, Report, ReportedStack, Row, SizeClass, Snapshot, SortKey};
+pub use reading::{report, snapshot};
 pub use record::Allocator;
 pub use symbols::{CallFrame, InModule, Origin};
 pub use words::{Error, Site, Tally};

@@ -11,6 +11,7 @@ mod made_up;
 #[path = "common/project.rs"]
 mod project;
 
+use heapledger::SortKey;
 use made_up::run_of;
 use project::{Project, Said, heapledger};
 
@@ -49,6 +50,40 @@ fn a_stored_report_looks_as_it_did_in_its_program() {
     said.prints("12,345");
     let said = show(&[("one.json", &json)], &["one.json", "--color", "always"]);
     said.exits(0).prints("\u{1b}[1m");
+}
+
+#[test]
+fn what_is_shown_of_a_report_is_chosen_with_options() {
+    let report = report();
+    let json = report.to_json();
+    let said = |arguments: &[&str]| show(&[("one.json", &json)], &[&["one.json"], arguments].concat());
+    let table = report.table().operation("shown").expect("it is there").operation("(un*").expect("it is there");
+    let table = table.depth(2).sort_by(SortKey::Name).stacks(usize::MAX).sites();
+    let options = ["--operation", "shown", "--depth", "2", "--sort", "name", "--stacks", "all", "--sites"];
+    let options = [&options[..], &["--operation", "(un*", "--exact"]].concat();
+    assert_eq!(said(&options).exits(0).out, format!("{table:#120}\n"));
+    said(&["--stacks", "0"]).exits(0).never_prints("call stacks of shown");
+    said(&["--operation", "shwon"])
+        .exits(1)
+        .complains("error: no operation of the report matches `shwon`: did you mean `shown`?");
+    said(&["--operation", "a["]).exits(1).complains("error: `a[` is no valid glob");
+    said(&["--depth", "0"]).exits(1).complains("0 is not in 1..");
+    said(&["--stacks", "many"]).exits(1).complains("write a number, or `all`");
+    said(&["--sort", "size"])
+        .exits(1)
+        .complains("possible values: live, net, allocated, freed, allocs, scopes, threads, peak, name");
+    // A file and a page are of the whole report.
+    for option in [
+        &["--exact"][..],
+        &["--operation", "shown"],
+        &["--depth", "1"],
+        &["--sort", "net"],
+        &["--stacks", "1"],
+        &["--sites"],
+    ] {
+        said(&[option, &["--to", "to.txt"]].concat()).exits(1).complains("'--to <FILE>'");
+        said(&[option, &["--open"]].concat()).exits(1).complains("'--open'");
+    }
 }
 
 #[test]

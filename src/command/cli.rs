@@ -38,6 +38,7 @@ Examples:
   cargo heapledger accept                   record what is better, and leave what is worse
   cargo heapledger run --capture '**' -- target/release/app    a program, with call stacks
   cargo heapledger show report.json         look at a report that a program stored
+  cargo heapledger show report.json --operation 'index/*' --sites    a part of it
   cargo heapledger show report.json --to report.pb.gz          convert it, here for pprof
   cargo heapledger test --strict --junit target/budgets.xml    in CI
 

@@ -39,6 +39,8 @@ mod github;
 /// Functions and lines of stripped programs.
 #[cfg(target_os = "linux")]
 mod symbols;
+/// What of a report is shown as a table.
+mod table_options;
 /// What is printed, and how.
 mod terminal;
 

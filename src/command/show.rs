@@ -11,18 +11,17 @@ use super::exit::Exit;
 use super::project::{Project, refuse_repeated};
 #[cfg(target_os = "linux")]
 use super::symbols::find_symbols;
+use super::table_options::TableOptions;
 use super::terminal::{look, say};
 use crate::disk::{read, shown};
 use crate::judging::budget::Run;
 use crate::reading::{Data, Report};
-use crate::render::Look;
-use crate::render::report::table;
+use crate::record::Own;
 
 #[derive(Args)]
 pub(super) struct ShowOptions {
-    /// Exact bytes and counts, instead of three digits and a unit.
-    #[arg(long)]
-    exact: bool,
+    #[command(flatten)]
+    table: TableOptions,
     /// Where files with the symbols of stripped programs are, found by their build ids.
     #[cfg(target_os = "linux")]
     #[arg(long, value_name = "DIR")]
@@ -51,9 +50,8 @@ pub(super) fn show(project: &Project, asked: &ShowOptions) -> anyhow::Result<Exi
     #[cfg(target_os = "linux")]
     let data = find_symbols(data, &asked.debug_dir);
     if !asked.elsewhere.take(&data)? {
-        let mut text = String::new();
-        table(&data, &Look { exact: asked.exact, ..look(project.colour) }, &mut text)?;
-        say(&format!("{text}\n"))?;
+        let table = asked.table.table(&Report(Own::new(|| data)), look(project.colour))?;
+        say(&format!("{table}\n"))?;
     }
     Ok(Exit::Within)
 }

@@ -43,6 +43,8 @@ mod process;
 /// What the public types promise of threads.
 #[cfg(feature = "testing")]
 mod promises;
+/// A report's table with what is shown of it chosen.
+mod report_table;
 /// Captures that the environment asks for.
 #[cfg(feature = "lines")]
 mod requested;
@@ -80,6 +82,7 @@ pub(crate) use page::page;
 pub use permit::permit;
 #[cfg(feature = "cli")]
 pub(crate) use print::wants_colours;
+pub use report_table::ReportTable;
 #[cfg(feature = "cli")]
 pub(crate) use requested::CAPTURES;
 #[cfg(feature = "cli")]

@@ -7,14 +7,12 @@ use std::io::{self, IsTerminal};
 
 use crate::reading::Report;
 use crate::record::{Own, terminal_width};
-use crate::render::report::table;
 use crate::render::{DEFAULT_WIDTH, Look};
 
 /// `{}` is 100 columns wide and `{:120}` is 120; `{:#}` shows exact bytes. Never in colour: that is `print`.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let look = Look { width: f.width().unwrap_or(DEFAULT_WIDTH), exact: f.alternate(), ..Look::PLAIN };
-        f.write_str(&self.rendered(&look))
+        self.table().fmt(f)
     }
 }
 
@@ -57,17 +55,7 @@ impl Report {
     fn for_terminal(&self, terminal: bool, width: Option<usize>) -> Own<String> {
         let colour = wants_colours(terminal);
         let width = width.unwrap_or(DEFAULT_WIDTH);
-        self.rendered(&Look { width, colour, ..Look::PLAIN })
-    }
-
-    /// The table as a text. The text is the ledger's own memory; what it is written to is the caller's.
-    fn rendered(&self, look: &Look) -> Own<String> {
-        Own::new(|| {
-            let mut text = String::new();
-            // Writing to a string does not fail.
-            let _ = table(&self.0, look, &mut text);
-            text
-        })
+        self.table().rendered(&Look { width, colour, ..Look::PLAIN })
     }
 }
 

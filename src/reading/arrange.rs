@@ -1,10 +1,10 @@
 //! Rows in the order in which people read them, each with the total of what is below it.
 
-use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use super::row::Row;
-use crate::words::{BUILTINS, LEDGER, Tally};
+use super::sort_key::SortKey;
+use crate::words::Tally;
 
 /// Merges all rows of a path into one; `None` where a counter overflows.
 pub(super) fn merge_by_path(rows: impl Iterator<Item = Row>) -> Option<Vec<Row>> {
@@ -58,7 +58,7 @@ pub(crate) fn arrange(rows: &mut Vec<Row>) {
         }
     }
     for siblings in children.values_mut() {
-        siblings.sort_by(|&one, &other| order(&rows[one]).cmp(&order(&rows[other])));
+        siblings.sort_by_cached_key(|&at| SortKey::default().rank(&rows[at]));
     }
     let mut arranged = Vec::with_capacity(rows.len());
     let mut next: Vec<usize> = children.remove(&None).unwrap_or_default();
@@ -72,13 +72,4 @@ pub(crate) fn arrange(rows: &mut Vec<Row>) {
 
 fn parent_of(path: &str) -> Option<&str> {
     path.rsplit_once('/').map(|(parent, _)| parent)
-}
-
-/// What rows are sorted by: the most that an operation still owns first, then the most that it allocated; the ledger's
-/// own operations last.
-fn order(row: &Row) -> (Option<usize>, Reverse<(i64, u64)>, &str) {
-    // `(heapledger)` ends the list, after `(foreign)`, `(other)` and `(unattributed)`.
-    let builtin = BUILTINS.iter().position(|builtin| builtin.name == row.path);
-    let last = builtin.map(|at| if at == LEDGER.id.index() { BUILTINS.len() } else { at });
-    (last, Reverse((row.total.live_bytes, row.total.allocated_bytes)), &row.path)
 }

@@ -32,10 +32,14 @@ mod report_json;
 mod rest;
 /// One operation in a snapshot or a report.
 mod row;
+/// Which operations of a report are shown, and what the others come to.
+mod selection;
 /// One class of sizes in a snapshot.
 mod size_class;
 /// The counters of every operation at one moment, and the difference of two.
 mod snapshot;
+/// What operations side by side are sorted by.
+mod sort_key;
 /// The call stacks of a report.
 mod stacks;
 /// The call stacks of a report as JSON, and back.
@@ -53,6 +57,7 @@ pub use report::{Report, report};
 pub use row::Row;
 pub use size_class::SizeClass;
 pub use snapshot::{Snapshot, snapshot};
+pub use sort_key::SortKey;
 pub use stacks::ReportedStack;
 
 #[cfg(all(feature = "cli", target_os = "linux"))]
@@ -69,5 +74,6 @@ pub(crate) use report_json::text_of;
 #[cfg(feature = "cli")]
 pub(crate) use report_json::{check, parsed, possible};
 pub(crate) use rest::is_at_rest;
+pub(crate) use selection::{Hidden, Selected, SelectedRow, Selection};
 pub(crate) use sweep::WriterId;
 pub(crate) use watch::Watch;

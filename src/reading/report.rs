@@ -1,6 +1,6 @@
 //! A report: what a snapshot says, arranged for people and for files. Plain values; rendering is elsewhere.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use super::arrange::{arrange, merge_by_path};
 #[cfg(doc)]
@@ -305,9 +305,9 @@ impl Data {
         })
     }
 
-    /// The outermost operations of which stacks are known, in reading order.
-    pub(crate) fn outermost_captured(&self) -> impl Iterator<Item = &str> {
-        let outermost = HashSet::<&str>::from_iter(self.stacks.outermost());
+    /// The outermost operations, of those that are `wanted`, of which stacks are known, in reading order.
+    pub(crate) fn outermost_captured(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
+        let outermost = self.stacks.outermost(wanted);
         self.rows.iter().map(|row| row.path.as_str()).filter(move |path| outermost.contains(path))
     }
 

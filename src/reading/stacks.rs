@@ -2,7 +2,7 @@
 //! operations it is in, and what every operation did on each.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::by_line::size_classes;
 use super::call_stack::{CallStackKind, addresses_of};
@@ -261,11 +261,11 @@ impl Stacks {
         &self.frames
     }
 
-    /// The outermost operations of which stacks are known.
-    pub(super) fn outermost(&self) -> impl Iterator<Item = &str> {
-        let is_known = |path: &str| self.operations.contains_key(path);
-        let is_within = move |path: &str| path.match_indices('/').any(|(at, _)| is_known(&path[..at]));
-        self.operations.keys().map(String::as_str).filter(move |path| !is_within(path))
+    /// The outermost operations, of those that are `wanted`, of which stacks are known.
+    pub(super) fn outermost(&self, wanted: impl Fn(&str) -> bool) -> HashSet<&str> {
+        let known = HashSet::<&str>::from_iter(self.operations.keys().map(String::as_str).filter(|path| wanted(path)));
+        let is_within = |path: &str| path.match_indices('/').any(|(at, _)| known.contains(&path[..at]));
+        known.iter().copied().filter(|path| !is_within(path)).collect()
     }
 }
 

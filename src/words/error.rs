@@ -43,6 +43,10 @@ pub(crate) enum Cause {
         what: String,
     },
     Overflow,
+    #[cfg_attr(not(feature = "lines"), expect(dead_code, reason = "no operation is looked for by a glob"))]
+    Unmatched {
+        what: String,
+    },
     Unsaved {
         what: String,
     },
@@ -107,6 +111,16 @@ impl Error {
         matches!(self.0, Cause::Unreadable { .. })
     }
 
+    /// A path or a glob names no operation of the report. The message says which may have been meant.
+    ///
+    /// ```
+    /// # #[cfg(feature = "lines")]
+    /// assert!(heapledger::report().table().operation("no such").unwrap_err().is_unmatched());
+    /// ```
+    pub fn is_unmatched(&self) -> bool {
+        matches!(self.0, Cause::Unmatched { .. })
+    }
+
     /// A report was written by a version of heapledger that uses another schema. Use that version to read it.
     ///
     /// ```
@@ -162,7 +176,10 @@ impl fmt::Display for Error {
                  or freed it with another size than it was allocated with"
             ),
             Cause::Overflow => f.write_str("the merged counters overflow"),
-            Cause::OtherSchema { what } | Cause::Unreadable { what } | Cause::Unsaved { what } => f.write_str(what),
+            Cause::OtherSchema { what }
+            | Cause::Unmatched { what }
+            | Cause::Unreadable { what }
+            | Cause::Unsaved { what } => f.write_str(what),
         }
     }
 }

@@ -27,6 +27,9 @@ mod size;
 mod size_class;
 /// The number by which what is looked up in a table is spread over it.
 mod spread;
+/// Which operation somebody may have meant.
+#[cfg(feature = "testing")]
+mod suggest;
 /// The one list of counters, the events that move them, and all that derives from both.
 mod tally;
 /// What was counted, in one line.
@@ -58,5 +61,7 @@ pub(crate) use pattern::{LONGEST_GLOB, MOST_SEGMENTS};
 pub(crate) use size::{Bytes, Count, counted, exact};
 pub(crate) use size_class::ClassId;
 pub(crate) use spread::SPREAD;
+#[cfg(feature = "testing")]
+pub(crate) use suggest::{ALIKE, COMPARED, suggestion};
 pub(crate) use tally::{Activity, Counters, Counts, Register};
 pub(crate) use text::{printable, quoted, short};

@@ -31,9 +31,6 @@ mod run_json;
 mod runs;
 /// What call stacks have of a figure.
 mod stack_share;
-/// Which operation somebody may have meant.
-#[cfg(feature = "cli")]
-mod suggest;
 /// What both kinds of TOML files have in common.
 mod syntax;
 /// Text as it may stand in a file of TOML.

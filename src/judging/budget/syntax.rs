@@ -5,15 +5,10 @@ use toml_spanner::{Arena, ErrorKind, Span, Table};
 
 use super::lines::Lines;
 use super::problem::{self, Problem};
-use crate::words::{Cause, Error, printable};
+use crate::words::{ALIKE, COMPARED, Cause, Error, printable};
 
 /// What could be read, and what is wrong with the rest.
 pub(super) type Recovered<'a> = (Table<'a>, Vec<Problem>);
-
-/// How alike two names are at least, from 0 to 1, if one is likely to be a misspelling of the other.
-pub(super) const ALIKE: f64 = 0.8;
-/// So much of a name is compared, in characters: comparing takes time in proportion to the length of both.
-pub(super) const COMPARED: usize = 64;
 
 /// Reads a TOML document of at most `largest` bytes, and says all that is wrong with it.
 pub(super) fn table<'a>(file: &str, text: &'a str, largest: usize, arena: &'a Arena) -> Result<Table<'a>, Error> {

@@ -8,7 +8,7 @@ use super::judge_run::operations;
 use super::place::Place;
 use super::policy::Policy;
 use super::run::Run;
-use super::suggest::suggestion;
+use crate::words::suggestion;
 
 /// So many pairs of names are compared at most: of a policy that has little in common with what ran, nothing could be
 /// suggested anyway.
@@ -29,7 +29,7 @@ pub(crate) fn unmatched(policy: &Policy, run: &Run, complete: bool) -> Vec<Findi
     // What did not run may only have been left out.
     let suggests = complete && all.len().saturating_mul(seen.len()) <= MOST_COMPARED;
     let found = all.into_iter().map(|(status, name, place)| {
-        let near = suggests.then(|| suggestion(&name, &seen)).flatten();
+        let near = suggests.then(|| suggestion(&name, seen.iter().map(String::as_str))).flatten();
         let near = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
         let what = if status == Status::Unmatched { "no operation matches it" } else { "no test entered it" };
         Finding::of(&name, None, status).noting(format!("the policy names it at {place}, and {what}{near}"))

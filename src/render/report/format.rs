@@ -6,9 +6,9 @@ use super::pprof::pprof;
 use super::table::table;
 #[cfg(feature = "views")]
 use super::{dhat::dhat, folded::folded, markdown::markdown, prometheus::prometheus, speedscope::speedscope};
-use crate::reading::Data;
 #[cfg(feature = "json")]
 use crate::reading::text_of;
+use crate::reading::{Data, Selection};
 use crate::render::look::Look;
 use crate::words::short;
 
@@ -127,7 +127,7 @@ pub(crate) fn list() -> String {
 fn text(data: &Data) -> Rendered {
     let mut text = String::new();
     // Writing to a string does not fail.
-    let _ = table(data, &Look::PLAIN, &mut text);
+    let _ = table(data, &Selection::default(), &Look::PLAIN, &mut text);
     Rendered::Text(text + "\n")
 }
 

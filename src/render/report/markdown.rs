@@ -1,13 +1,16 @@
 //! The report as Markdown, for comments and summaries: the table, and what stands below it on a terminal.
 
-use super::table::{columns, footer, heading, lines};
-use crate::reading::Data;
+use super::table::{columns, footer};
+use super::tree::{heading, lines};
+use crate::reading::{Data, Selection};
 use crate::render::look::Look;
 use crate::render::markup::escaped;
 
 /// All columns of the table, whatever room they take.
 pub(crate) fn markdown(data: &Data) -> String {
-    let lines = lines(data);
+    let all = Selection::default();
+    let selected = data.select(&all);
+    let lines = lines(&selected);
     let columns = columns(&lines, &Look::PLAIN);
     let titles = Vec::from_iter(columns.iter().map(|column| column.title)).join(" | ");
     let mut text = format!("## Memory by operation\n\n| {} | {titles} |\n| :- |", heading(data));
@@ -20,7 +23,7 @@ pub(crate) fn markdown(data: &Data) -> String {
     }
     let mut notes = String::new();
     // Writing to a string does not fail.
-    let _ = footer(data, &lines[lines.len() - 1].tally, &Look::PLAIN, &mut notes);
+    let _ = footer(&selected, &lines[lines.len() - 1].tally, &Look::PLAIN, &mut notes);
     let fence = fence(&notes);
     text + &format!("\n\n{fence}text\n{notes}\n{fence}\n")
 }

@@ -33,6 +33,8 @@ mod prometheus;
 mod speedscope;
 /// The tree of operations as a table.
 mod table;
+/// The lines of that.
+mod tree;
 
 #[cfg(feature = "cli")]
 pub(crate) use changes::{changes, changes_markdown};

@@ -6,7 +6,8 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
 use super::captures::captures;
-use crate::reading::{Data, Row};
+use super::tree::{Line, heading, lines};
+use crate::reading::{Data, Hidden, Selected, Selection};
 use crate::render::look::{BAD, FAINT, GOOD, HEADER, Look, padded};
 use crate::render::stacks::stacks_of_report;
 use crate::words::{Bytes, LEDGER, Tally, counted, exact, printable};
@@ -25,22 +26,31 @@ pub(super) struct Column {
     spare: u8,
     pub(super) cells: Vec<String>,
     width: usize,
+    /// Figures end below each other, and words begin so.
+    is_words: bool,
 }
 
-/// One line of the table.
-pub(super) struct Line {
-    /// With the branches of the tree in front of it.
-    pub(super) name: String,
-    /// `None` for the line of the total.
-    row: Option<Row>,
-    pub(super) tally: Tally,
-    peak_error: u64,
+impl Column {
+    fn new(title: &'static str, spare: u8, cells: Vec<String>) -> Self {
+        let width = cells.iter().map(|cell| cell.width()).chain([title.width()]).max().unwrap_or(0);
+        Self { title, spare, cells, width, is_words: false }
+    }
+
+    /// How many blanks stand before a cell.
+    fn blank(&self, cell: &str) -> usize {
+        if self.is_words { 0 } else { self.width - cell.width() }
+    }
 }
 
-/// The whole table, and what stands below it.
-pub(crate) fn table(data: &Data, look: &Look, out: &mut impl Write) -> fmt::Result {
-    let lines = lines(data);
-    let columns = fit(columns(&lines, look), &lines, look.width);
+/// The operations that are selected as a table, and what stands below it.
+pub(crate) fn table(data: &Data, selection: &Selection, look: &Look, out: &mut impl Write) -> fmt::Result {
+    let selected = data.select(selection);
+    let lines = lines(&selected);
+    let mut columns = columns(&lines, look);
+    if selection.sites {
+        columns.push(sites(&lines));
+    }
+    let columns = fit(columns, &lines, look.width);
     let taken: usize = columns.iter().map(|column| column.width + 2).sum();
     let heading = heading(data);
     let longest = lines.iter().map(|line| line.name.width()).chain([heading.width()]).max().unwrap_or(0);
@@ -48,11 +58,12 @@ pub(crate) fn table(data: &Data, look: &Look, out: &mut impl Write) -> fmt::Resu
 
     let mut title = padded(heading, name_width);
     for column in &columns {
-        write!(title, "  {:>width$}", column.title, width = column.width)?;
+        let blank = column.blank(column.title);
+        write!(title, "  {:blank$}{}", "", column.title)?;
     }
     writeln!(out, "{}", look.paint(HEADER, title.trim_end()))?;
     for (at, line) in lines.iter().enumerate() {
-        if line.row.is_none() {
+        if line.is_total {
             writeln!(out, "{}", look.paint(FAINT, &"─".repeat(name_width + taken)))?;
         }
         write!(out, "{}", padded(&line.name, name_width))?;
@@ -66,64 +77,15 @@ pub(crate) fn table(data: &Data, look: &Look, out: &mut impl Write) -> fmt::Resu
             } else {
                 Style::new()
             };
-            let blank = column.width - cell.width();
+            if column.is_words && cell.is_empty() {
+                continue;
+            }
+            let blank = column.blank(cell);
             write!(out, "  {:blank$}{}", "", look.paint(style, cell))?;
         }
         writeln!(out)?;
     }
-    footer(data, &lines[lines.len() - 1].tally, look, out)
-}
-
-/// The title of the first column.
-pub(super) fn heading(data: &Data) -> &'static str {
-    if data.difference { "operation (difference)" } else { "operation" }
-}
-
-/// The tree, and the total as the last line.
-pub(super) fn lines(data: &Data) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::with_capacity(data.rows.len() + 1);
-    let depth_of = |row: &Row| row.path.matches('/').count();
-    for (at, row) in data.rows.iter().enumerate() {
-        let depth = depth_of(row);
-        let name = row.path.rsplit('/').next().unwrap_or_default();
-        let mut indent = String::new();
-        for level in 1..=depth {
-            // Whether a later row stands at this level before the tree closes above it.
-            let after = data.rows[at + 1..].iter().map(depth_of).take_while(|&after| after >= level);
-            let goes_on = after.clone().any(|after| after == level);
-            indent.push_str(match (level == depth, goes_on) {
-                (true, true) => "├─ ",
-                (true, false) => "└─ ",
-                (false, true) => "│  ",
-                (false, false) => "   ",
-            });
-        }
-        lines.push(Line {
-            name: format!("{indent}{}", printable(name)),
-            row: Some(row.clone()),
-            tally: row.total,
-            peak_error: row.peak_error,
-        });
-        // A line for what an operation with others below it did itself.
-        let has_children = data.rows.get(at + 1).is_some_and(|next| depth_of(next) > depth);
-        if has_children && !row.own.is_idle() {
-            let around = indent.replace("├─ ", "│  ").replace("└─ ", "   ");
-            lines.push(Line {
-                name: format!("{around}├─ (own)"),
-                row: Some(Row { scopes: 0, threads: 0, ..row.clone() }),
-                tally: Tally { peak_bytes: None, ..row.own },
-                peak_error: 0,
-            });
-        }
-    }
-    let sum = data.rows.iter().try_fold(Tally::default(), |sum, row| sum.plus(&row.own)).unwrap_or_default();
-    lines.push(Line {
-        name: if data.processes > 1 { format!("total of {} processes", data.processes) } else { "total".into() },
-        row: None,
-        tally: Tally { peak_bytes: data.process_peak_bytes, ..sum },
-        peak_error: data.process_peak_error,
-    });
-    lines
+    footer(&selected, &lines[lines.len() - 1].tally, look, out)
 }
 
 /// All columns, each with a cell for every line.
@@ -131,22 +93,17 @@ pub(super) fn columns(lines: &[Line], look: &Look) -> Vec<Column> {
     let size = |bytes: i128| look.size(bytes);
     let signed = |bytes: i64| format!("{}{}", if bytes > 0 { "+" } else { "" }, size(bytes.into()));
     let count = |count: u64| look.count(count);
-    let of_row = |line: &Line, field: fn(&Row) -> u64| match &line.row {
-        Some(row) if field(row) > 0 => count(field(row)),
-        _ => String::new(),
-    };
+    let unless_zero = |number: u64| if number > 0 { count(number) } else { String::new() };
     let peak = |line: &Line| match line.tally.peak_bytes {
         None => "-".into(),
         Some(peak) => format!("{}{}", if line.peak_error > 0 { "~" } else { "" }, size(peak.into())),
     };
     let column = |title: &'static str, spare, cell: &dyn Fn(&Line) -> String| {
-        let cells: Vec<String> = lines.iter().map(cell).collect();
-        let width = cells.iter().map(|cell| cell.width()).chain([title.width()]).max().unwrap_or(0);
-        Column { title, spare, cells, width }
+        Column::new(title, spare, lines.iter().map(cell).collect())
     };
     vec![
-        column("threads", 4, &|line| of_row(line, |row| row.threads)),
-        column("scopes", 3, &|line| of_row(line, |row| row.scopes)),
+        column("threads", 4, &|line| unless_zero(line.threads)),
+        column("scopes", 3, &|line| unless_zero(line.scopes)),
         column("allocs", 2, &|line| count(line.tally.allocs)),
         column("allocated", 1, &|line| size(line.tally.allocated_bytes.into())),
         column("freed", 5, &|line| size(line.tally.freed_bytes.into())),
@@ -154,6 +111,12 @@ pub(super) fn columns(lines: &[Line], look: &Look) -> Vec<Column> {
         column("live", 0, &|line| size(line.tally.live_bytes.into())),
         column("peak", 0, &|line| peak(line)),
     ]
+}
+
+/// Where each operation was first entered. It stands last, and is never cut: half a path leads nowhere.
+fn sites(lines: &[Line]) -> Column {
+    let site = |line: &Line| line.site.map_or(String::new(), |site| printable(&site.to_string()));
+    Column { is_words: true, ..Column::new("entered at", 0, lines.iter().map(site).collect()) }
 }
 
 /// Leaves out what can be spared, until the names have room.
@@ -170,9 +133,9 @@ fn fit(mut columns: Vec<Column>, lines: &[Line], width: usize) -> Vec<Column> {
 }
 
 /// What stands below the table: the law, what the ledger costs, how exact peaks are, and what went wrong.
-pub(super) fn footer(data: &Data, total: &Tally, look: &Look, out: &mut impl Write) -> fmt::Result {
-    let size =
-        |bytes: u64| if look.exact { format!("{} B", exact(bytes.into())) } else { Bytes(bytes.into()).to_string() };
+pub(super) fn footer(selected: &Selected, total: &Tally, look: &Look, out: &mut impl Write) -> fmt::Result {
+    let data = selected.data;
+    let size = |bytes: i128| if look.exact { format!("{} B", exact(bytes)) } else { Bytes(bytes).to_string() };
     let (net, live, process) = (total.net_bytes(), total.live_bytes, data.process_bytes);
     let equal = |one: i64, other: i64| if one == other { '=' } else { '≠' };
     let law = format!(
@@ -186,25 +149,32 @@ pub(super) fn footer(data: &Data, total: &Tally, look: &Look, out: &mut impl Wri
     let balanced = net == live && live == process && data.problem.is_none();
     write!(out, "{}", look.paint(if balanced { GOOD } else { BAD }, &law))?;
 
+    let mut notes = Vec::new();
+    let Hidden { operations, tally } = &selected.deeper;
+    if *operations > 0 {
+        let (deeper, live) = (counted(*operations, "operation"), size(tally.live_bytes.into()));
+        let are = if *operations == 1 { "is" } else { "are" };
+        notes.push(format!("{deeper} deeper than these, with {live} live, {are} in their figures"));
+    }
     let ledger = data.rows.iter().find(|row| row.path == LEDGER.name);
-    let mut notes = vec![format!(
+    notes.push(format!(
         "footprint: {} on the heap (in the sums), {} in {} beside it",
-        size(ledger.map_or(0, |row| row.own.live_bytes.max(0) as u64)),
-        size(data.shard_bytes),
+        size(ledger.map_or(0, |row| row.own.live_bytes.max(0)).into()),
+        size(data.shard_bytes.into()),
         counted(data.shards, "shard"),
-    )];
-    for row in data.rows.iter().filter(|row| row.peak_error > 0) {
-        let (path, error) = (printable(&row.path), size(row.peak_error));
+    ));
+    for row in selected.rows.iter().map(|shown| shown.row).filter(|row| row.peak_error > 0) {
+        let (path, error) = (printable(&row.path), size(row.peak_error.into()));
         notes.push(format!("~ the peak of {path} is that of all its threads, ± {error}"));
     }
     if data.process_peak_bytes.is_some() {
-        notes.push(format!("~ the peak of the process is known ± {}", size(data.process_peak_error)));
+        notes.push(format!("~ the peak of the process is known ± {}", size(data.process_peak_error.into())));
     }
     for note in notes {
         write!(out, "\n{note}")?;
     }
 
-    stacks_of_report(data, look, out)?;
+    stacks_of_report(data, selected.selection, look, out)?;
     captures(data, look, out)?;
 
     let problems = [

@@ -11,16 +11,17 @@ use super::fold::folded;
 use super::hints::{hints, later};
 use super::largest::{Largest, class, largest};
 use super::look::look as look_of;
-use crate::reading::{CallStackKind, Data, ReportedStack, SizeClass};
+use crate::reading::{CallStackKind, Data, ReportedStack, Selection, SizeClass};
 use crate::render::look::{FAINT, HEADER, Look};
 use crate::render::wrap::wrapped;
 use crate::words::{Bytes, counted, printable};
 
-/// So many are shown for what they own, and as many more for what they allocated. All others stand in one line.
+/// So many are shown for what they own, and as many more for what they allocated, unless others are asked for. All
+/// others stand in one line.
 const MOST: usize = 3;
-/// Operations shown, not counting those within them.
+/// Operations shown, not counting those within them, unless stacks are asked for.
 const MOST_OPERATIONS: usize = 8;
-/// Of so many stacks it is asked whether they look the same.
+/// Of so many stacks it is asked whether they look the same, unless more are to be shown.
 const COMPARED: usize = 4096;
 /// The least width of a stack, in columns.
 const NARROWEST: usize = 40;
@@ -58,21 +59,26 @@ impl StackSum {
     }
 }
 
-/// The stacks of all operations that were captured; nothing where none was.
-pub(crate) fn stacks_of_report(data: &Data, look: &Look, out: &mut impl Write) -> fmt::Result {
-    let captured = Vec::from_iter(data.outermost_captured());
-    for path in captured.iter().take(MOST_OPERATIONS) {
-        operation(path, data, look, out)?;
+/// The stacks of the operations that are selected and were captured; nothing where none was.
+pub(crate) fn stacks_of_report(data: &Data, selection: &Selection, look: &Look, out: &mut impl Write) -> fmt::Result {
+    let most = selection.stacks.unwrap_or(MOST);
+    if most == 0 {
+        return Ok(());
     }
-    match captured.len().saturating_sub(MOST_OPERATIONS) {
+    let captured = Vec::from_iter(data.outermost_captured(|path| selection.wants(path)));
+    let shown = selection.stacks.map_or(MOST_OPERATIONS, |_| captured.len());
+    for path in captured.iter().take(shown) {
+        operation(path, data, most, look, out)?;
+    }
+    match captured.len().saturating_sub(shown) {
         0 => Ok(()),
         more => write!(out, "\n\ncall stacks of {} are in the report too", counted(more as u64, "other operation")),
     }
 }
 
-fn operation(path: &str, data: &Data, look: &Look, out: &mut impl Write) -> fmt::Result {
+fn operation(path: &str, data: &Data, most: usize, look: &Look, out: &mut impl Write) -> fmt::Result {
     let stacks = data.stacks(path);
-    let (compared, others) = stacks.split_at(stacks.len().min(COMPARED));
+    let (compared, others) = stacks.split_at(stacks.len().min(COMPARED.max(most)));
     let mut by_look: BTreeMap<String, StackSum> = BTreeMap::new();
     for stack in compared {
         let known = by_look.entry(look_of(stack.kind, stack.frames.iter().copied())).or_default();
@@ -80,10 +86,10 @@ fn operation(path: &str, data: &Data, look: &Look, out: &mut impl Write) -> fmt:
     }
     let mut rest = Vec::from_iter(by_look);
     rest.sort_by_key(|(_, figures)| Reverse((figures.live_bytes, figures.allocated_bytes)));
-    let owning = rest.iter().take(MOST).take_while(|(_, figures)| figures.live_bytes > 0).count();
+    let owning = rest.iter().take(most).take_while(|(_, figures)| figures.live_bytes > 0).count();
     let mut rows = Vec::from_iter(rest.drain(..owning));
     rest.sort_by_key(|(_, figures)| Reverse((figures.allocated_bytes, figures.live_bytes)));
-    rows.extend(rest.drain(..rest.len().min(MOST)));
+    rows.extend(rest.drain(..rest.len().min(most)));
     let more = (rest.len() + others.len()) as u64;
     if more > 0 {
         let rest = rest.into_iter().map(|(_, figures)| figures).chain(others.iter().map(StackSum::of));
@@ -112,7 +118,7 @@ fn operation(path: &str, data: &Data, look: &Look, out: &mut impl Write) -> fmt:
     for note in notes.chain(summed_note(data.summed_stacks(path))) {
         write!(out, "\n{}", wrapped(&note, look.width.max(NARROWEST)).join("\n"))?;
     }
-    let shown = || stacks.iter().take(2 * MOST).map(|stack| folded(stack.frames.iter().copied()));
+    let shown = || stacks.iter().take(most.saturating_mul(2)).map(|stack| folded(stack.frames.iter().copied()));
     for hint in hints(shown()).into_iter().chain(later(shown())) {
         write!(out, "\n{}", look.paint(FAINT, &format!("lines {hint}")))?;
     }

@@ -1,14 +1,16 @@
 //! Which operation somebody may have meant who named one that nobody entered: by a path, or by a glob.
 
-use std::collections::BTreeSet;
+use super::name::segments;
 
-use super::syntax::{ALIKE, COMPARED};
-use crate::words::segments;
+/// How alike two names are at least, from 0 to 1, if one is likely to be a misspelling of the other.
+pub(crate) const ALIKE: f64 = 0.8;
+/// So much of a name is compared, in characters: comparing takes time in proportion to the length of both.
+pub(crate) const COMPARED: usize = 64;
 
 /// The name that was meant, in the form of `named`; `None` where nothing is near.
-pub(super) fn suggestion(named: &str, seen: &BTreeSet<String>) -> Option<String> {
+pub(crate) fn suggestion<'a>(named: &str, seen: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let named: Vec<&str> = segments(named).collect();
-    let near = seen.iter().filter_map(|path| {
+    let near = seen.into_iter().filter_map(|path| {
         let path: Vec<&str> = segments(path).collect();
         near(&named, &path)
     });
@@ -18,7 +20,7 @@ pub(super) fn suggestion(named: &str, seen: &BTreeSet<String>) -> Option<String>
 /// How near the path is, and what would name it.
 fn near(named: &[&str], path: &[&str]) -> Option<(f64, String)> {
     // A step that is named without what it is nested in.
-    if path.len() > named.len() && path.ends_with(named) {
+    if !named.is_empty() && path.len() > named.len() && path.ends_with(named) {
         return Some((ALIKE, path.join("/")));
     }
     let deep = named.iter().position(|segment| *segment == "**");
@@ -56,7 +58,6 @@ mod tests {
     #[test]
     fn a_misspelt_name_suggests_what_was_meant() {
         let seen = ["index_build", "index_build/commit", "search", "search/collect", "search/parse"];
-        let seen: BTreeSet<String> = seen.map(String::from).into();
         let cases = [
             ("serch", Some("search")),
             ("search/pars", Some("search/parse")),
@@ -71,9 +72,10 @@ mod tests {
             ("search/score", None),
             ("merge", None),
             ("s?rch", None),
+            ("", None),
         ];
         for (named, meant) in cases {
-            assert_eq!(suggestion(named, &seen).as_deref(), meant, "{named}");
+            assert_eq!(suggestion(named, seen).as_deref(), meant, "{named}");
         }
     }
 }
