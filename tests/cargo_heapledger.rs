@@ -617,7 +617,9 @@ fn ci_writes_nothing_and_prints_a_patch_that_is_accepted_elsewhere() {
     said.exits(2)
         .prints(&format!("\n-----BEGIN HEAPLEDGER PATCH-----\nfigures: {key}\n--- original\n+++ modified\n@@ "));
     said.prints("\n-\"search\".allocs = 4\n").prints("\n+\"search\".allocs = 8\n");
-    said.prints("\n-----END HEAPLEDGER PATCH-----\nto record this: cargo heapledger accept --from <this log>\n");
+    said.prints(
+        "\n-----END HEAPLEDGER PATCH-----\nto record this: cargo heapledger accept --from <this log>, and where ",
+    );
     let also = project.heapledger_in(&[CI], &["record"]);
     also.exits(2).prints("\n+\"search\".allocs = 8\n");
     let meant = ["record", "--breaches", "--reason", "lost"];

@@ -189,6 +189,7 @@ fn of_a_patch_too_breaches_are_taken_only_when_asked_for() {
     project.write("ci.log", &log_of(KEY, &project.read(FIGURES), &after));
     let said = project.heapledger(&["accept", "--from", "ci.log"]);
     said.exits(2).prints("  index allocs: 9 -> 7 (-2)  improvement\n").prints("not recorded:\n  merge allocs: 5 -> 6");
+    said.prints("`cargo heapledger accept --from ci.log --breaches --reason ");
     assert_eq!(
         recorded(&project),
         "\"index\".allocs = 7\n\"merge\".allocs = 5\n\"search\".allocs = 4\n\"search/parse\".allocs = 3\n"

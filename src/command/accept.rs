@@ -1,7 +1,7 @@
 //! `cargo heapledger accept`: records what the last run measured, or what a log of CI has, and shows the breaches that
 //! it leaves. Reading the log is for `ci_log`, which breaches are taken for `breaches`, writing for `change`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
@@ -15,6 +15,7 @@ use super::last_run::last_run;
 use super::patch::apply;
 use super::project::{Project, in_ci};
 use super::terminal::say;
+use crate::disk::shown;
 use crate::judging::budget::Status;
 use crate::render::findings::counted_status;
 
@@ -48,11 +49,11 @@ pub(super) fn accept(project: &Project, asked: &AcceptOptions) -> anyhow::Result
     if changes.is_empty() {
         nothing_to_record(run.is_none_or(|run| run.complete))?;
     }
-    say_left(&left)
+    say_left(&left, asked.from.as_deref())
 }
 
-/// Shows what was not recorded.
-fn say_left(left: &[FigureChange]) -> anyhow::Result<Exit> {
+/// Shows what was not recorded, and how it can be from where it came.
+fn say_left(left: &[FigureChange], from: Option<&Path>) -> anyhow::Result<Exit> {
     let breaches = left.iter().filter(|change| change.is_breach()).count();
     if breaches == 0 {
         return Ok(Exit::Within);
@@ -60,8 +61,9 @@ fn say_left(left: &[FigureChange]) -> anyhow::Result<Exit> {
     say("\nnot recorded:\n")?;
     left.iter().filter(|change| change.is_breach()).try_for_each(FigureChange::show)?;
     let breaches = counted_status(breaches, Status::Breach);
+    let from = from.map(|log| format!(" --from {}", shown(log))).unwrap_or_default();
     say(&format!(
-        "what is meant takes `cargo heapledger accept --breaches --reason \"..\"`, or the operation's name instead of \
+        "what is meant takes `cargo heapledger accept{from} --breaches --reason \"..\"`, or the operation's name instead of \
          --breaches\n\nfailed: {breaches} (exit {})\n",
         Exit::Breach as u8
     ))?;

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use super::change::Change;
+use super::figure_change::FigureChange;
 use super::terminal::{printable_lines, say};
 use crate::disk::{Book, read, shown};
 use crate::judging::budget::{Figures, Run, figures};
@@ -37,8 +38,10 @@ pub(super) struct LoggedPatch {
 pub(super) fn print_patches(book: &Book, run: &Run) -> anyhow::Result<()> {
     for change in Change::all(book, run)? {
         let (before, after) = change.texts()?;
+        let meant = change.figures.iter().any(FigureChange::is_breach);
+        let meant = if meant { ", and where more is meant --breaches --reason \"..\"" } else { "" };
         say(&format!(
-            "\n{BEGIN}\n{FIGURES_OF}{}\n{}{END}\nto record this: cargo heapledger accept --from <this log>\n",
+            "\n{BEGIN}\n{FIGURES_OF}{}\n{}{END}\nto record this: cargo heapledger accept --from <this log>{meant}\n",
             change.environment.key(),
             diffy::create_patch(&before, &after)
         ))?;
