@@ -1,8 +1,7 @@
 //! What is recorded for one account: by one thread, or by all threads that have no shard.
 
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU32, AtomicU64};
-
+use super::atomic::Ordering::{Acquire, Relaxed, Release};
+use super::atomic::{AtomicU32, AtomicU64};
 use super::memory::zeroed;
 use crate::words::{AccountId, Activity, Counters, Counts, Register, Tag};
 

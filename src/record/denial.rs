@@ -1,10 +1,9 @@
 //! What a scope that denies allocations saw of them, each as it happened. Only the scope's own thread writes and reads
 //! it, and it never allocates. What may not be is for `judging` to say.
 
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
-
 use super::account::Alone;
+use super::atomic::Ordering::Relaxed;
+use super::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use super::memory::zeroed;
 use super::stacks::StackId;
 use crate::words::{Activity, Counts, OTHER, OperationId};

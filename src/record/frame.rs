@@ -1,10 +1,9 @@
 //! One open scope. It only notes where its thread stood when it began, and the highest level while it was the
 //! innermost.
 
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicI64, AtomicU64};
-
 use super::account::{Account, Alone, Peak};
+use super::atomic::Ordering::Relaxed;
+use super::atomic::{AtomicI64, AtomicU64};
 use super::denial::Denial;
 use super::memory::{Link, zeroed};
 use super::plan::{Failures, Plan, Stance};

@@ -7,9 +7,8 @@
 //!
 //! One thread writes a level; any thread may read it.
 
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicI64};
-
+use super::atomic::Ordering::Relaxed;
+use super::atomic::{AtomicBool, AtomicI64};
 use super::memory::{Link, zeroed};
 use super::shared_level::{PROCESS, STEP, SharedLevel};
 

@@ -1,9 +1,8 @@
 //! Accounts of operation, call stack and class of sizes, for operations that are captured: which account such a line
 //! has, and which line an account is for. An account is issued once and stays; nothing here locks.
 
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU32, AtomicU64};
-
+use super::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use super::atomic::{AtomicU32, AtomicU64};
 use super::memory::{Link, linked_or_new, zeroed};
 use super::stacks::StackId;
 use crate::words::{AccountId, BUILTIN, ClassId, ID_BITS, MAX_OPERATIONS, OperationId, SPREAD};
@@ -88,7 +87,7 @@ struct LineTable {
 
 #[derive(Debug)]
 struct Issue {
-    /// The line of each account, plus one; zero where it was not issued.
+    /// The line of each account, plus one; zero where it was not issued. Whoever found the account sees it.
     lines: [AtomicU64; CHUNK],
 }
 
@@ -155,7 +154,7 @@ fn issue(word: LineWord, stack: StackId) -> Option<u64> {
     }
     let number = ISSUED.fetch_add(1, Relaxed) as usize;
     let issue = linked_or_new(ISSUES.get(number / CHUNK)?)?;
-    issue.lines.get(number % CHUNK)?.store(word.0 + 1, Release);
+    issue.lines.get(number % CHUNK)?.store(word.0 + 1, Relaxed);
     Some(number as u64)
 }
 
@@ -168,7 +167,7 @@ pub(crate) fn index_of(account: AccountId) -> Option<usize> {
 /// What an account is for, by its place; `None` where there was none issued.
 #[inline]
 pub(crate) fn line(number: usize) -> Option<LineKey> {
-    let word = ISSUES.get(number / CHUNK)?.get()?.lines.get(number % CHUNK)?.load(Acquire).checked_sub(1)?;
+    let word = ISSUES.get(number / CHUNK)?.get()?.lines.get(number % CHUNK)?.load(Relaxed).checked_sub(1)?;
     Some(LineWord(word).line())
 }
 

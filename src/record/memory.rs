@@ -7,8 +7,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 #[cfg(heapledger_lines)]
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+use super::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::words::{Activity, Counters};
 
 /// StaticBytes taken from `System` by the recorder so far.

@@ -10,6 +10,8 @@ mod account;
 mod accounts;
 /// Forwards to the inner allocator, writes the owner's tag, and has the call counted.
 mod allocator;
+/// The atomics that threads share.
+mod atomic;
 /// C's heap as a whole.
 mod c_heap;
 /// What captured operations allocate and free.
@@ -31,6 +33,9 @@ mod level;
 mod lines;
 /// Where the recorder's own memory comes from, and the links in it.
 mod memory;
+/// Every order in which threads may see what they share.
+#[cfg(all(test, heapledger_loom))]
+mod models;
 /// An open scope as `front/` holds it.
 mod opened;
 /// Where threads without a shard record.

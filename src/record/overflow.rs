@@ -1,11 +1,10 @@
 //! Where threads without a shard record: while one attaches, after it gave its shard back, and when the system is out
 //! of memory. Many threads write here, so every count is an atomic addition.
 
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicI64, AtomicU64};
-
 use super::account::{Account, AccountReading};
 use super::accounts::Accounts;
+use super::atomic::Ordering::Relaxed;
+use super::atomic::{AtomicI64, AtomicU64};
 use super::lines::operation_of;
 use super::memory::zeroed;
 use super::owners::owner_of;

@@ -1,8 +1,7 @@
 //! Which account a tag names.
 
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::Relaxed;
-
+use super::atomic::AtomicU32;
+use super::atomic::Ordering::Relaxed;
 use super::lines::line_of;
 use crate::words::{AccountId, BUILTIN, FOREIGN, Tag};
 

@@ -2,9 +2,8 @@
 //! what scopes around it tell. Only the scope's own thread advances a plan. It never allocates. A frame for which
 //! nothing was planned has a plan in which no allocation fails, none is denied, and none is left out.
 
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU32, AtomicU64};
-
+use super::atomic::Ordering::Relaxed;
+use super::atomic::{AtomicU32, AtomicU64};
 use super::denial::Denial;
 use super::memory::{Link, linked_or_new, zeroed};
 use super::random::Sequence;

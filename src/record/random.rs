@@ -1,9 +1,8 @@
 //! A pseudo-random sequence that one thread advances: SplitMix64, by Steele, Lea and Flood ("Fast splittable
 //! pseudorandom number generators", 2014), for which every seed is good.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
-
+use super::atomic::AtomicU64;
+use super::atomic::Ordering::Relaxed;
 use super::memory::zeroed;
 
 /// The constants of SplitMix64. Its shifts by 30, 27 and 31 are its own too.

@@ -1,9 +1,8 @@
 //! What a thread found last: traces and accounts, each in the place that its number chooses, to save the longer way;
 //! and how far it is from its next sample. One thread writes and reads it.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-
 use super::account::Account;
+use super::atomic::{AtomicU32, Ordering::Relaxed};
 use super::memory::{Link, zeroed};
 use super::sampler::Sampler;
 use crate::words::{ClassId, Tag};

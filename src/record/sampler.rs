@@ -2,9 +2,8 @@
 //! exponential, so every byte is as likely as any other, whatever was allocated before: a Poisson process. Integers
 //! alone: no target rounds them in another way.
 
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64};
-
+use super::atomic::Ordering::Relaxed;
+use super::atomic::{AtomicI64, AtomicU32, AtomicU64};
 use super::memory::zeroed;
 use super::random::Sequence;
 

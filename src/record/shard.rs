@@ -7,11 +7,10 @@
 //! Orderings: a shard changes hands with release and acquire on `claimed`; counts themselves are relaxed. A reader that
 //! joined a thread sees all its counts, because joining synchronizes. `docs/correctness.md` argues why that is enough.
 
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, fence};
-
 use super::account::{Account, AccountReading, Alone};
 use super::accounts::Accounts;
+use super::atomic::Ordering::{Acquire, Relaxed, Release};
+use super::atomic::{AtomicBool, AtomicU32, AtomicUsize, fence};
 use super::frame::{Frame, ScopeReading};
 use super::level::Level;
 use super::memory::{Link, List, Listed, new_permanent, zeroed};
@@ -75,7 +74,7 @@ impl Shard {
 
     /// A dead thread's shard, or a new one; `None` when the system is out of memory.
     pub(super) fn claim() -> Option<&'static Self> {
-        let idle = if IDLE.load(Acquire) == 0 {
+        let idle = if IDLE.load(Relaxed) == 0 {
             None
         } else {
             SHARDS.iter().find(|shard| {
@@ -84,7 +83,7 @@ impl Shard {
         };
         let shard = match idle {
             Some(shard) => {
-                IDLE.fetch_sub(1, AcqRel);
+                IDLE.fetch_sub(1, Relaxed);
                 shard
             }
             None => {
@@ -103,7 +102,7 @@ impl Shard {
 
     pub(super) fn release(&self) {
         self.claimed.store(false, Release);
-        IDLE.fetch_add(1, AcqRel);
+        IDLE.fetch_add(1, Relaxed);
     }
 
     /// Ends the thread's recording: its scopes end, and its shared level is told the rest.

@@ -3,9 +3,8 @@
 //! Threads tell a level how far they moved in steps, so that nothing shared is written on the hot path. A level is
 //! off by at most [`BOUND`] per thread that tells it, in either direction, and so is its peak.
 
-use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
-
+use super::atomic::Ordering::{AcqRel, Relaxed};
+use super::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
 use super::memory::{Link, Listed, zeroed};
 #[cfg(heapledger_interpose)]
 use super::memory::{List, new_permanent};
@@ -93,7 +92,7 @@ impl SharedLevel {
         if let Some(outer) = outer {
             outer.users.fetch_add(1, Relaxed);
         }
-        level.ended.store(false, Release);
+        level.ended.store(false, Relaxed);
         Some(level)
     }
 
@@ -132,7 +131,7 @@ impl SharedLevel {
 impl SharedLevel {
     /// Notes that the scope has ended. Threads that still run in it keep telling it, and the levels around it.
     pub(super) fn end(&self) {
-        self.ended.store(true, Release);
+        self.ended.store(true, Relaxed);
         self.release();
     }
 

@@ -5,10 +5,9 @@
 //! it to the frame below when it is removed, so that every enclosing scope still sees every peak inside it. Only the
 //! owning thread writes; `version` tells readers of running scopes when they read a torn stack.
 
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU32, fence};
-
 use super::account::{Account, Alone, Peak};
+use super::atomic::Ordering::{Acquire, Relaxed, Release};
+use super::atomic::{AtomicBool, AtomicU32, fence};
 use super::denial::Denial;
 use super::frame::{Frame, ScopeReading};
 use super::level::Level;
@@ -48,7 +47,7 @@ pub(crate) struct Running {
 }
 
 /// How often a reader of a stack that changes tries again.
-const READINGS: usize = 64;
+const READINGS: usize = if cfg!(heapledger_loom) { 1 } else { 64 };
 /// The most frames that a reader follows. The links of a torn reading may form a circle; the version shows afterwards
 /// that it was torn.
 const LONGEST: usize = 1 << 20;

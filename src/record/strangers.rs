@@ -1,7 +1,7 @@
 //! Numbers threads, and counts the strangers among them: threads that began and have worked for no test so far. A leak
 //! test tells from their number whether threads began whose memory it does not see. It counts and judges nothing.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use super::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// How many threads have been numbered.
 static NUMBERED: AtomicU32 = AtomicU32::new(0);

@@ -1,9 +1,8 @@
 //! Words that are written once and stay: what is kept of stacks. Taken from the system in chunks, up to a limit.
 
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
-
 use super::stack_id::StackId;
+use crate::record::atomic::Ordering::Relaxed;
+use crate::record::atomic::{AtomicU64, AtomicUsize};
 use crate::record::memory::{Link, linked_or_new, zeroed};
 
 /// Words of a chunk: 256 KiB.

@@ -1,12 +1,11 @@
 //! Stacks by their return addresses, each once. What is kept of one is also the trace by which it is recognized.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-
 use super::arena::Arena;
 use super::kept::{Kept, TakenStack};
 use super::stack_id::{StackExtent, StackId};
+use crate::record::atomic::AtomicU64;
+use crate::record::atomic::AtomicUsize;
+use crate::record::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::record::memory::zeroed;
 use crate::words::SPREAD;
 

@@ -1,10 +1,9 @@
 //! What is kept of a stack. It is written once, before anybody else sees it; later only return addresses are taken out
 //! that mean nothing any more.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::stack_id::{StackExtent, StackId};
+use crate::record::atomic::AtomicU64;
+use crate::record::atomic::Ordering::Relaxed;
 
 /// Words before the pairs.
 pub(super) const HEAD: usize = 4;

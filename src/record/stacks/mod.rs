@@ -21,6 +21,9 @@ mod kept;
 /// Registers, and the memory of this thread's stack.
 #[cfg(heapledger_lines)]
 mod machine;
+/// Every order in which threads may see the tables.
+#[cfg(all(test, heapledger_loom))]
+pub(super) mod models;
 /// The program's modules and their unwind tables.
 #[cfg(heapledger_lines)]
 mod modules;

@@ -2,9 +2,8 @@
 //! where stacks are read, never inside the allocator, so an address in a module that came later is in no module that is
 //! known here.
 
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicU64, AtomicUsize};
-
+use crate::record::atomic::Ordering::{Relaxed, SeqCst};
+use crate::record::atomic::{AtomicU64, AtomicUsize};
 use crate::record::memory::{Link, StaticBytes, new_permanent, zeroed};
 use crate::record::system::{LoadedModule, loaded_modules, still_holds};
 

@@ -3,13 +3,12 @@
 
 #![allow(unsafe_code, reason = "it reads words of the stack that were proved to be there")]
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::kept::{HEAD, Kept, KeptWord, TakenStack};
 use super::machine::{Registers, StackInUse};
 use super::stack_id::StackId;
 use super::walk::Walked;
+use crate::record::atomic::AtomicU64;
+use crate::record::atomic::Ordering::Relaxed;
 
 /// Stands for an `rbp` on which nothing depends: no thread's stack is so far away.
 const UNDECIDED: u64 = u64::MAX;

@@ -1,11 +1,10 @@
 //! Rules by return address, for the whole process: a table that only grows, without a lock.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-
 use super::compile::compile;
 use super::modules::Modules;
 use super::rule::UnwindRule;
+use crate::record::atomic::AtomicU64;
+use crate::record::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::record::memory::zeroed;
 use crate::words::SPREAD;
 

@@ -6,9 +6,6 @@
 //! compared. So the frame's address is the same, and so is the place of the next return address, and that word was
 //! compared too. Return addresses alone prove nothing: padding keeps old ones.
 
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-use std::sync::atomic::{AtomicU32, AtomicU64};
-
 use super::interned::Interned;
 use super::machine::{Registers, StackInUse};
 use super::modules::Modules;
@@ -17,6 +14,8 @@ use super::rule::{UnwindRule, WalkEnd};
 use super::rules::UnwindRules;
 use super::stack_id::{StackExtent, StackId};
 use super::walk::Walked;
+use crate::record::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use crate::record::atomic::{AtomicU32, AtomicU64};
 use crate::record::memory::zeroed;
 use crate::words::SPREAD;
 

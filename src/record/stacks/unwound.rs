@@ -2,13 +2,12 @@
 //! (`backtrace`). That is some hundred times slower than recognizing it, and it may take the lock of the dynamic
 //! linker; nothing of the ledger is held meanwhile, and what it might allocate is the ledger's own.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::bounds::StackBounds;
 use super::interned::Interned;
 use super::kept::{Kept, TakenStack};
 use super::stack_id::{StackExtent, StackId};
+use crate::record::atomic::AtomicU64;
+use crate::record::atomic::Ordering::Relaxed;
 use crate::record::memory::{Link, linked_or_new};
 use crate::record::recent::Recent;
 use crate::record::system::unwind;

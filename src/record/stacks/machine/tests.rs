@@ -1,8 +1,8 @@
 //! Stacks that are made up word by word, so that each word that decides one can be changed alone while all others, also
 //! return addresses that mean nothing any more, stay as they were.
 
+use crate::record::atomic::{AtomicU32, Ordering::Relaxed};
 use std::arch::global_asm;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::*;
 use crate::record::memory::new_permanent;
