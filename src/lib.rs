@@ -154,11 +154,12 @@ pub use front::{DenyAlloc, deny_alloc};
 pub use front::{LeakReport, LeakTest};
 pub use front::{MeasuredFuture, measure_async};
 pub use front::{Name, Operation, Scope, current, exclude, is_installed, measure, permit, track};
+pub use front::{Timeline, timeline};
 pub use front::{Track, Tracked};
 #[cfg(feature = "testing")]
 pub use judging::leak::Verdict;
 pub use reading::{CallStack, CallStackKind, Report, ReportedStack, Row, SizeClass, Snapshot, SortKey};
-pub use reading::{report, snapshot};
+pub use reading::{OperationTimeline, ReportedTimeline, report, snapshot};
 pub use record::Allocator;
 pub use symbols::{CallFrame, InModule, Origin};
 pub use words::{Error, Site, Tally};

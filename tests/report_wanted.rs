@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use common::plays;
-use heapledger::{Report, measure};
+use heapledger::{Report, measure, report};
 use project::{Project, Said, heapledger};
 
 #[global_allocator]
@@ -25,11 +25,14 @@ const PROGRAM: &str = "the_program";
 /// What the program does, by its role. It keeps what it allocates until it has ended.
 #[test]
 fn the_program() {
-    if !["returns", "exits", "panics", "aborts", "forks"].iter().any(|role| plays(role)) {
+    if !["returns", "exits", "panics", "aborts", "forks", "is sampled"].iter().any(|role| plays(role)) {
         return;
     }
     println!("the program says this");
     std::mem::forget(measure("search", || black_box(vec![0_u8; black_box(12_345)])).0);
+    while plays("is sampled") && report().timelines()[0].elapsed_us.len() < 5 {
+        std::thread::yield_now();
+    }
     if plays("exits") {
         std::process::exit(7);
     }
@@ -145,6 +148,37 @@ fn a_file_is_where_the_process_began_and_takes_any_form() {
     assert!(text.lines().any(|line| line == "search 12345"), "{text}");
 }
 
+#[test]
+fn a_timeline_is_taken_however_a_process_ends() {
+    let roles = [("returns", 2), ("is sampled", 5), ("exits", 2), ("panics", 2), ("without an operation", 2)];
+    for (role, fewest) in roles {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let file = folder.path().join("a.json");
+        let output = program(role).env("HEAPLEDGER_REPORT", &file).env("HEAPLEDGER_TIMELINE", "1ms").output();
+        let said = err(&output.expect("it runs"));
+        assert!(!said.contains("heapledger: "), "{said}");
+        let report = Report::from_json(&fs::read_to_string(file).expect("it is there")).expect("it is a report");
+        let [timeline] = report.timelines() else { panic!("{role}: {:?}", report.timelines()) };
+        assert!(timeline.elapsed_us.len() >= fewest, "{role}: {timeline:?}");
+        assert_eq!(timeline.totals().last(), Some(&report.total().live_bytes), "{role}");
+        let search = timeline.operations.iter().find(|one| one.path == "search").map(|one| &one.live_bytes);
+        let kept = (role != "without an operation").then_some(12_345);
+        assert_eq!(search.and_then(|live| live.last().copied()), kept, "{role}");
+        // It begins before `main`.
+        assert_eq!(search.map_or(0, |live| live[0]), 0, "{role}");
+    }
+}
+
+#[test]
+fn a_timeline_that_cannot_be_is_said_and_fails_nothing() {
+    let output = program("returns").env("HEAPLEDGER_TIMELINE", "100").output().expect("it runs");
+    let said = "heapledger: HEAPLEDGER_TIMELINE: `100` is no span of time: write a whole number and ms, s or min, as in \
+                `100ms`\n";
+    assert_eq!((output.status.code(), err(&output).as_str()), (Some(0), said));
+    let output = program("returns").env("HEAPLEDGER_TIMELINE", "").output().expect("it runs");
+    assert_eq!((output.status.code(), err(&output).as_str()), (Some(0), ""));
+}
+
 /// What `cargo heapledger run` says of the program in this role.
 fn run(role: &str, options: &[&str]) -> (Project, Said) {
     let project = Project::bare();
@@ -173,6 +207,16 @@ fn a_program_is_captured_and_its_report_written_without_any_change() {
     let text = project.read("a.folded");
     let line = text.lines().find(|line| line.starts_with("search;")).unwrap_or_else(|| panic!("{text}"));
     assert!(line.contains(";report_wanted::the_program") && line.ends_with(" 12345"), "{text}");
+}
+
+#[test]
+fn a_program_is_sampled_without_any_change() {
+    let (project, said) = run("is sampled", &["--timeline", "1ms", "--to", "a.json"]);
+    said.exits(0);
+    let report = Report::from_json(&project.read("a.json")).expect("it is a report");
+    assert!(report.timelines()[0].elapsed_us.len() >= 5);
+    let (_, said) = run("returns", &["--timeline", "soon"]);
+    said.exits(1).complains("`soon` is no span of time");
 }
 
 #[test]

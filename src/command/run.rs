@@ -11,10 +11,10 @@ use super::elsewhere::ElsewhereOptions;
 use super::exit::Exit;
 use super::terminal::complain;
 use crate::disk::{EVERY_PROCESS, FOLDER};
-use crate::front::CAPTURES;
+use crate::front::{CAPTURES, TIMELINE};
 use crate::reading::{Data, Report};
 use crate::record::Own;
-use crate::words::printable;
+use crate::words::{printable, span};
 
 /// What is said where no process announced itself.
 const NOBODY: &str = "there is nothing to show: heapledger is not the global allocator of this program. Add\n\n    \
@@ -28,6 +28,9 @@ pub(super) struct RunOptions {
     /// Take call stacks of these operations: a path or a glob, with `@512KiB` behind it for samples; repeatable.
     #[arg(long, value_name = "GLOB")]
     capture: Vec<String>,
+    /// Take down what every operation owns this often: `100ms`, `1s`.
+    #[arg(long, value_name = "TIME", value_parser = as_span)]
+    timeline: Option<String>,
     #[command(flatten)]
     elsewhere: ElsewhereOptions,
     /// The program, and its arguments.
@@ -46,6 +49,7 @@ pub(super) fn run_program(asked: &RunOptions) -> anyhow::Result<ExitCode> {
     if !asked.capture.is_empty() {
         command.env(CAPTURES, asked.capture.join(","));
     }
+    command.envs(asked.timeline.iter().map(|every| (TIMELINE, every)));
     let status = command.status().with_context(|| format!("{name} cannot be run"))?;
     let (run, unseen) = collect(reports.path())?;
     for finding in &unseen {
@@ -68,6 +72,11 @@ pub(super) fn run_program(asked: &RunOptions) -> anyhow::Result<ExitCode> {
         0 if blind => Ok(Exit::Blind.into()),
         code => Ok(code.into()),
     }
+}
+
+/// What is a span of time stays as it is written.
+fn as_span(text: &str) -> Result<String, String> {
+    span(text).map(|_| text.into())
 }
 
 /// Writes the report where it is asked for, or prints it beside what the program itself says.

@@ -48,6 +48,10 @@ mod report_table;
 /// Captures that the environment asks for.
 #[cfg(feature = "lines")]
 mod requested;
+/// A timeline that the environment asks for.
+mod requested_timeline;
+/// A timeline while it goes on.
+mod sampling;
 /// Reports as files.
 mod save;
 /// Entering operations.
@@ -55,6 +59,8 @@ mod scope;
 /// `with_threads()`.
 #[cfg(feature = "threads")]
 mod threads;
+/// What operations own, sampled over time.
+mod timeline;
 /// Turns for other tasks.
 mod turn;
 /// Variables of the environment.
@@ -86,5 +92,9 @@ pub use report_table::ReportTable;
 #[cfg(feature = "cli")]
 pub(crate) use requested::CAPTURES;
 #[cfg(feature = "cli")]
+pub(crate) use requested_timeline::TIMELINE;
+pub use sampling::Timeline;
+#[cfg(feature = "cli")]
 pub(crate) use save::save;
 pub use scope::{Scope, exclude, is_installed, measure, track};
+pub use timeline::timeline;

@@ -11,9 +11,11 @@ use once_cell::race::OnceBox;
 use super::found;
 #[cfg(feature = "lines")]
 use super::requested::begin_requested;
+use super::requested_timeline::{TIMELINE, begin_requested_timeline};
 use super::variables::is_set;
 use super::wanted::{begin_wanted, is_wanted};
 use crate::disk::{Announced, EVERY_PROCESS, FOLDER, UNNAMED};
+use crate::reading::program;
 use crate::record;
 use crate::words::{Cause, Error};
 
@@ -36,13 +38,13 @@ record::before_main!(begin);
 
 /// Before `main`: a process of which a report is wanted may never enter an operation.
 extern "C" fn begin() {
-    if is_wanted() || is_set(EVERY_PROCESS) {
+    if is_wanted() || is_set(EVERY_PROCESS) || is_set(TIMELINE) {
         announced_and_installed();
     }
 }
 
 /// Whether heapledger is the global allocator. Before this returns, the process has announced itself, if a report is
-/// asked for, and begun to capture what the environment asks for.
+/// asked for, and begun the captures and the timeline that the environment asks for.
 #[inline]
 pub(crate) fn announced_and_installed() -> bool {
     record::installed_after(|| {
@@ -50,6 +52,7 @@ pub(crate) fn announced_and_installed() -> bool {
         #[cfg(feature = "lines")]
         begin_requested();
         begin_wanted();
+        begin_requested_timeline();
     })
 }
 
@@ -108,9 +111,7 @@ impl Reporter {
     /// Announces this process, if a report is asked for.
     fn announced() -> Option<Self> {
         let folder = PathBuf::from(std::env::var_os(FOLDER).filter(|folder| !folder.is_empty())?);
-        let program = std::env::args_os().next().map(PathBuf::from);
-        let program = program.as_deref().and_then(Path::file_name);
-        let program = program.map_or(UNNAMED.into(), |name| name.to_string_lossy()).into_owned();
+        let program = program().unwrap_or_else(|| UNNAMED.into());
         let process = std::process::id();
         let announced = match Announced::announce(folder.clone(), process, &program) {
             Ok(announced) => announced,

@@ -7,6 +7,7 @@ use super::future::Tracked;
 use super::leak_test::{LeakReport, LeakTest};
 use super::monitor::{Limit, MemoryMonitor, MemoryOperationGuard, MemoryReport, Pressure};
 use super::operation::Operation;
+use super::sampling::Timeline;
 use super::scope::Scope;
 use crate::judging::leak::Verdict;
 use crate::reading::{CallStack, CallStackKind, Report, Row, SizeClass, Snapshot};
@@ -34,6 +35,7 @@ const _: () = {
     are_send_and_sync::<SizeClass>();
     are_send_and_sync::<Snapshot>();
     are_send_and_sync::<Tally>();
+    are_send_and_sync::<Timeline>();
     are_send_and_sync::<Tracked<u8>>();
     are_send_and_sync::<Verdict>();
 };

@@ -8,8 +8,8 @@ pub(super) fn is_set(variable: &str) -> bool {
     env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
-/// Says on standard error what is wrong with what a variable asks for.
-pub(super) fn complain(variable: &str, what: &str) {
+/// Says on standard error what is wrong with what a variable asks for, or somebody else.
+pub(super) fn complain(about: &str, what: &str) {
     // Standard error may be closed.
-    let _ = writeln!(io::stderr(), "heapledger: {variable}: {what}");
+    let _ = writeln!(io::stderr(), "heapledger: {about}: {what}");
 }

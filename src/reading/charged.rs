@@ -68,7 +68,7 @@ impl Snapshot {
             sizes.values_mut().for_each(|sums| sums.reallocs = 0);
             let sampled = lines.iter().filter(|line| line.key.sampled);
             Charged {
-                path: self.path_of(operation).unwrap_or_default(),
+                path: self.node(operation).map(Node::path).unwrap_or_default(),
                 stacks,
                 every: sampled.map(|line| line.every).collect(),
                 sizes,

@@ -49,6 +49,8 @@ mod stacks_json;
 mod sums;
 /// The walk over everything that is recorded.
 mod sweep;
+/// What operations own over time.
+mod timeline;
 /// One operation's counters, read again and again.
 mod watch;
 
@@ -59,6 +61,7 @@ pub use size_class::SizeClass;
 pub use snapshot::{Snapshot, snapshot};
 pub use sort_key::SortKey;
 pub use stacks::ReportedStack;
+pub use timeline::{OperationTimeline, ReportedTimeline};
 
 #[cfg(all(feature = "cli", target_os = "linux"))]
 pub(crate) use by_build_id::Unfound;
@@ -67,7 +70,7 @@ pub(crate) use environment::Environment;
 pub(crate) use family::{Family, totals};
 pub(crate) use moves::Move;
 pub(crate) use moves::{Moves, moves};
-pub(crate) use process::{Strangers, live_bytes_about};
+pub(crate) use process::{Strangers, live_bytes_about, program};
 pub(crate) use report::Data;
 #[cfg(feature = "json")]
 pub(crate) use report_json::text_of;
@@ -76,4 +79,7 @@ pub(crate) use report_json::{check, parsed, possible};
 pub(crate) use rest::is_at_rest;
 pub(crate) use selection::{Hidden, Selected, SelectedRow, Selection};
 pub(crate) use sweep::WriterId;
+pub(crate) use timeline::{
+    LiveReader, TimelineId, begin_timeline, end_timeline, sample_timeline, timeline_has_problem,
+};
 pub(crate) use watch::Watch;

@@ -112,12 +112,26 @@ impl Pass {
         seen(self) == seen(other)
     }
 
+    /// What each operation owns.
+    pub(super) fn live(&self) -> impl Iterator<Item = (OperationId, i64)> {
+        self.sums.iter().zip(0..).map(|(sums, id)| (OperationId::new(id), sums.counts.live_bytes()))
+    }
+
+    /// The sums of what operations did and of what they own.
+    fn net_and_live(&self) -> (i64, i64) {
+        let net = self.sums.iter().fold(0i64, |sum, one| sum.wrapping_add(one.counts.net_bytes()));
+        (net, self.live().fold(0i64, |sum, (_, live)| sum.wrapping_add(live)))
+    }
+
+    /// Whether both are equal, and equal to what the threads counted.
+    pub(super) fn balances(&self) -> bool {
+        self.net_and_live() == (self.process, self.process)
+    }
+
     /// Checks the law, and that no block is foreign. Unless it is a `difference`, also checks that no operation owns
     /// less than zero.
     pub(super) fn check(&self, nodes: &[&Node], difference: bool) -> Result<(), Cause> {
-        let net = self.sums.iter().fold(0i64, |sum, one| sum.wrapping_add(one.counts.net_bytes()));
-        let tallies = self.sums.iter().map(Sums::tally);
-        let live = tallies.clone().fold(0i64, |sum, one| sum.wrapping_add(one.live_bytes));
+        let (net, live) = self.net_and_live();
         if net != live || net != self.process {
             return Err(Cause::Unequal { net, live, process: self.process });
         }
@@ -128,7 +142,8 @@ impl Pass {
         if difference {
             return Ok(());
         }
-        match tallies.enumerate().find(|(_, tally)| tally.live_bytes < 0 || tally.live_blocks < 0) {
+        let mut tallies = self.sums.iter().map(Sums::tally).enumerate();
+        match tallies.find(|(_, tally)| tally.live_bytes < 0 || tally.live_blocks < 0) {
             None => Ok(()),
             Some((at, tally)) => Err(Cause::Negative {
                 path: nodes.get(at).map(|node| node.path()).unwrap_or_default(),

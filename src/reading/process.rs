@@ -1,11 +1,20 @@
 //! What is known of the process as a whole without a reading.
 
+use std::env;
+use std::path::PathBuf;
+
 use super::sweep::{Writer, sweep};
 use crate::record::{self, PROCESS};
 
 /// Live bytes of the process, as its threads last told their shared level: off by at most 64 KiB for each thread.
 pub(crate) fn live_bytes_about() -> i64 {
     PROCESS.value()
+}
+
+/// The name of the program's file, as it was called.
+pub(crate) fn program() -> Option<String> {
+    let called = PathBuf::from(env::args_os().next()?);
+    Some(called.file_name()?.to_string_lossy().into_owned())
 }
 
 /// The threads that began in the process since this was made and worked for no test.

@@ -10,6 +10,7 @@ use super::row::Row;
 use super::size_class::SizeClass;
 use super::snapshot::{Snapshot, snapshot};
 use super::stacks::{ReportedStack, Stacks};
+use super::timeline::{ReportedTimeline, joined};
 use crate::record::{BOUND, Own, quietly};
 use crate::registry;
 #[cfg(feature = "views")]
@@ -60,6 +61,8 @@ pub(crate) struct Data {
     pub(crate) stacks: Stacks,
     /// What was asked to be captured when the report was made.
     pub(crate) captures: Vec<CaptureRule>,
+    /// One for each process that has any.
+    pub(crate) timelines: Vec<ReportedTimeline>,
 }
 
 /// Reads the counters of every operation and arranges them: `snapshot().report()`.
@@ -114,6 +117,7 @@ impl Snapshot {
                 rows,
                 stacks,
                 captures: registry::capture_rules(),
+                timelines: self.timelines(&wanted),
             }
         }))
     }
@@ -186,6 +190,17 @@ impl Report {
     /// ```
     pub fn size_classes(&self, path: &str) -> Vec<SizeClass> {
         self.0.size_classes(path)
+    }
+
+    /// What operations owned over time, where [`timeline`](crate::timeline) recorded it; of merged reports one for each
+    /// process, the 16 with the highest points at most. Empty in a difference.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// assert!(heapledger::report().timelines().is_empty());
+    /// ```
+    pub fn timelines(&self) -> &[ReportedTimeline] {
+        &self.0.timelines
     }
 
     /// The sum of all operations; its peak is the process's own.
@@ -302,6 +317,7 @@ impl Data {
             rows,
             stacks: one.stacks.plus(&other.stacks)?,
             captures: CaptureRule::joined(one.captures.iter().chain(&other.captures).cloned()),
+            timelines: joined(&one.timelines, &other.timelines),
         })
     }
 

@@ -10,6 +10,7 @@ use super::report::{Data, Report};
 use super::row::Row;
 use super::stacks::Stacks;
 use super::sums::LineSums;
+use super::timeline::{OperationTimeline, ReportedTimeline, wrong_with};
 use crate::record::{Own, quietly};
 use crate::words::{Cause, Error, MAX_DEPTH, MAX_NAME, Tally, json_object, json_text};
 
@@ -37,9 +38,23 @@ json_object!(Data {
     rows,
     stacks or Stacks::default(),
     captures or Vec::new(),
+    timelines or Vec::new(),
 });
 
 json_object!(Row { path, scopes, threads, peak_error, site or None, own, total });
+
+json_object!(ReportedTimeline {
+    program,
+    process,
+    every_us,
+    elapsed_us,
+    unsettled,
+    operations,
+    others,
+    problem or None,
+});
+
+json_object!(OperationTimeline { path, known_from, live_bytes });
 
 /// What can be read of a file of any schema.
 struct Version {
@@ -167,6 +182,10 @@ pub(crate) fn check(data: &mut Data) -> Result<(), Error> {
     }
     add_up(&data.rows)?;
     check_stacks(data)?;
+    data.timelines.iter().flat_map(|timeline| &timeline.operations).try_for_each(|one| possible(&one.path))?;
+    if let Some(wrong) = wrong_with(&data.timelines) {
+        return Err(unreadable(format!("the report has a timeline that {wrong}: it was not written by heapledger")));
+    }
     arrange(&mut data.rows);
     Ok(())
 }

@@ -7,7 +7,7 @@
 
 use std::ops::Sub;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::by_line::{by_class, by_stack, size_classes};
 use super::call_stack::CallStack;
@@ -51,6 +51,7 @@ pub struct Snapshot(Own<Inner>);
 
 #[derive(Clone, Debug)]
 struct Inner {
+    taken: Instant,
     nodes: Vec<&'static Node>,
     pass: Pass,
     /// Of a difference: what had been charged to lines until the earlier snapshot.
@@ -96,8 +97,8 @@ pub fn snapshot() -> Snapshot {
                     law => law,
                 };
                 let (overflowed, outside) = (registry::overflowed(), TAKEN.load(Relaxed));
-                let lines_before = Vec::new();
-                return Inner { nodes, pass, lines_before, law, difference: false, overflowed, outside };
+                let (taken, lines_before) = (Instant::now(), Vec::new());
+                return Inner { taken, nodes, pass, lines_before, law, difference: false, overflowed, outside };
             }
             std::mem::swap(&mut last, &mut pass);
             match readings.checked_sub(WITHOUT_WAIT) {
@@ -155,9 +156,13 @@ impl Snapshot {
         Some(self.row(node, &own, total.tally(own.peak)))
     }
 
-    /// The path of an operation that is in it.
-    pub(super) fn path_of(&self, operation: OperationId) -> Option<String> {
-        Some(self.0.nodes.get(operation.index())?.path())
+    pub(super) fn taken(&self) -> Instant {
+        self.0.taken
+    }
+
+    /// An operation that is in it.
+    pub(super) fn node(&self, operation: OperationId) -> Option<&'static Node> {
+        self.0.nodes.get(operation.index()).copied()
     }
 
     /// Every operation that was made, alone: its total is its own. Several may have one path.
@@ -339,6 +344,7 @@ impl Snapshot {
         let nodes = self.0.nodes.clone();
         let law = earlier.0.law.clone().and(self.0.law.clone()).and_then(|()| pass.check(&nodes, true));
         Some(Inner {
+            taken: self.0.taken,
             nodes,
             pass,
             lines_before: earlier.lines_until_now(),

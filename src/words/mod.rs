@@ -25,6 +25,8 @@ mod site;
 mod size;
 /// Classes of sizes of blocks.
 mod size_class;
+/// Spans of time as people write them.
+mod span;
 /// The number by which what is looked up in a table is spread over it.
 mod spread;
 /// Which operation somebody may have meant.
@@ -60,6 +62,7 @@ pub(crate) use pattern::{Glob, Reach, literal, normalized};
 pub(crate) use pattern::{LONGEST_GLOB, MOST_SEGMENTS};
 pub(crate) use size::{Bytes, Count, counted, exact};
 pub(crate) use size_class::ClassId;
+pub(crate) use span::span;
 pub(crate) use spread::SPREAD;
 #[cfg(feature = "testing")]
 pub(crate) use suggest::{ALIKE, COMPARED, suggestion};

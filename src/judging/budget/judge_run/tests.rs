@@ -39,6 +39,7 @@ fn part(measured: &[(&str, Measured)], rows: Vec<Row>) -> Part {
         rows,
         stacks: Default::default(),
         captures: Vec::new(),
+        timelines: Vec::new(),
     };
     Part {
         environment: Environment::default(),
