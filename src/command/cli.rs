@@ -103,8 +103,9 @@ enum Command {
     /// Run a program that has the allocator, and show its report when it ends.
     ///
     /// The program needs no change: its report, and those of the programs that it starts, are added up. The table goes
-    /// to standard error, as what the program says is its own. Exits with what the program exits with, with 128 and the
-    /// signal that ended it, and with 6 where it left no report.
+    /// to standard error, as what the program says is its own. Ctrl-C and SIGTERM are for the program, and the command
+    /// waits for it. Exits with what the program exits with, with 128 and the signal that ended it, and with 6 where it
+    /// left no report.
     Run(RunOptions),
     /// Show stored reports, several added up, as the table that a program prints of its own.
     ///

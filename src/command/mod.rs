@@ -31,6 +31,9 @@ mod ci_log;
 mod figure_change;
 /// Changes as patches in the logs of CI.
 mod patch;
+/// Programs that run to their end, whatever signals come.
+#[cfg(unix)]
+mod patience;
 
 /// Showing what became of a run, in all its forms.
 mod conclude;

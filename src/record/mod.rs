@@ -99,3 +99,5 @@ pub(crate) use strangers::{begin_test, strangers};
 #[cfg(all(feature = "lines", any(target_os = "linux", not(heapledger_backtrace))))]
 pub(crate) use system::mapped;
 pub(crate) use system::{at_exit, before_main, lock_over_forks, terminal_width, trim};
+#[cfg(all(unix, feature = "cli"))]
+pub(crate) use system::{ignores, send_signal};

@@ -1,6 +1,6 @@
 //! All that is asked of the operating system and the C library: work at the end of the process, a lock that survives
-//! `fork`, free pages given back, the number and the stack of a thread, and the program's modules. Nothing here but
-//! [`still_holds`] and [`unwind`] are called from inside the allocator.
+//! `fork`, free pages given back, signals, the number and the stack of a thread, and the program's modules. Nothing
+//! here but [`still_holds`] and [`unwind`] are called from inside the allocator.
 
 #![allow(unsafe_code, reason = "it calls C functions")]
 
@@ -121,6 +121,23 @@ pub(crate) fn terminal_width(terminal: impl std::os::windows::io::AsHandle) -> O
 #[cfg(not(any(all(unix, not(miri)), windows)))]
 pub(crate) fn terminal_width<T>(_: T) -> Option<usize> {
     None
+}
+
+/// Whether the process ignores a signal; then the programs that it runs do so, too.
+#[cfg(all(unix, feature = "cli"))]
+pub(crate) fn ignores(signal: i32) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: without a new action nothing changes, and there is room for the one that is set.
+    let is_known = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) } == 0;
+    // SAFETY: where the call succeeds it has written the action.
+    is_known && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
+/// Sends a signal to a child that nobody has waited for yet: until then no other process has its id.
+#[cfg(all(unix, feature = "cli"))]
+pub(crate) fn send_signal(child: &std::process::Child, signal: i32) -> bool {
+    // SAFETY: it takes two numbers.
+    unsafe { libc::kill(child.id() as libc::pid_t, signal) == 0 }
 }
 
 /// A file as bytes, of which the system brings into memory what is read.
