@@ -6,48 +6,46 @@
 //! path, with and without a tag of four bytes; at 24 bytes, for one, a tag would also move a block to the next class.
 //!
 //! `cargo test --test instructions -- --nocapture` prints the table; with `HEAPLEDGER_PEER=1` alloc_tracker is in it.
-//! Where valgrind is missing, it says so and passes.
+//! Where valgrind is missing, it says so and passes, but not in CI.
 
 #![cfg(not(miri))]
+
+#[path = "common/reader.rs"]
+mod reader;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What an allocation and a free may cost on top of `System` where both are inlined into the caller.
-const BAR_INLINED: f64 = 30.0;
-/// What they may cost in code that was compiled before the allocator was known: two calls that keep registers. The aim
-/// is 30 here too; this holds what is reached.
-const BAR_CALLED: f64 = 34.0;
-/// What they may cost where `GlobalAlloc` is called directly.
-const BAR_DIRECT: f64 = 40.0;
+/// Loops, and how many instructions more than over `System` each may cost: what is reached, and a few for other
+/// versions of the compiler. Names are those of `fixtures/owners/pair`. Code of a library was compiled before the
+/// allocator was known: there it is two calls that keep registers.
+const LOOPS: [(&str, &str, f64); 7] = [
+    ("box-library", "Box of 64 B, in a library", 34.0),
+    ("box-program", "Box of 64 B, in the program", 25.0),
+    ("vec-library", "Vec of a size known at run time, in a library", 34.0),
+    ("vec-program", "Vec of a size known at run time, in the program", 29.0),
+    ("direct", "GlobalAlloc called directly", 29.0),
+    ("vec-zeroed", "zeroed Vec of a size known at run time", 30.0),
+    ("growth", "Vec from 16 B to 64 KiB, twelve resizes", 1_110.0),
+];
+/// What a free may cost more where another operation allocated the block.
+const BAR_OTHER: f64 = 59.0;
 /// What an allocation and a free may cost more where the call stack is captured, 18 frames of the program deep.
 const BAR_CAPTURED: f64 = 400.0;
 /// What a run under a monitor may cost, however many others are under way: about a microsecond.
-const BAR_MONITORED: f64 = 5_000.0;
+const BAR_MONITORED: f64 = 2_500.0;
 /// What they may cost more where the stack was never seen before. The aim is 1,300; this holds what is reached.
 const BAR_NEW_STACK: f64 = 3_100.0;
 /// What they may cost more where one stack for 512 KiB is captured.
-const BAR_SAMPLED: f64 = 110.0;
+const BAR_SAMPLED: f64 = 105.0;
 /// What entering and leaving an operation with a known name may cost.
-const BAR_SCOPE: f64 = 385.0;
+const BAR_SCOPE: f64 = 370.0;
 /// What they may cost where heapledger is not the global allocator.
-const BAR_INERT: f64 = 45.0;
-
-/// Loops that end with a bar, then those that are shown only; names are those of `fixtures/owners/pair`.
-const BARRED: [(&str, &str, f64); 5] = [
-    ("box-library", "Box of 64 B, in a library", BAR_CALLED),
-    ("box-program", "Box of 64 B, in the program", BAR_INLINED),
-    ("vec-library", "Vec of a size known at run time, in a library", BAR_CALLED),
-    ("vec-program", "Vec of a size known at run time, in the program", BAR_INLINED),
-    ("direct", "GlobalAlloc called directly", BAR_DIRECT),
-];
-const SHOWN: [(&str, &str); 2] =
-    [("vec-zeroed", "zeroed Vec of a size known at run time"), ("growth", "Vec from 16 B to 64 KiB, twelve resizes")];
+const BAR_INERT: f64 = 40.0;
 
 #[test]
 fn the_ledger_adds_few_instructions_to_an_allocation_and_its_free() {
-    if Command::new("valgrind").arg("--version").output().is_err() {
-        println!("skipped: valgrind is not installed, and without it nothing counts instructions");
+    if !reader::has("valgrind", &["--version"]) {
         return;
     }
     let with_peer = std::env::var_os("HEAPLEDGER_PEER").is_some();
@@ -56,7 +54,7 @@ fn the_ledger_adds_few_instructions_to_an_allocation_and_its_free() {
     let mut missed = Vec::new();
     let peer = if with_peer { "  alloc_tracker" } else { "" };
     println!("{:<50} {:>8} {:>8} {:>8}{peer}", "instructions", "System", "ledger", "adds");
-    for (name, what, bar) in BARRED.into_iter().chain(SHOWN.map(|(name, what)| (name, what, f64::INFINITY))) {
+    for (name, what, bar) in LOOPS {
         let times = if name == "growth" { 200 } else { 10_000 };
         let [system, ledger] = ["system", "ledger"].map(|program| per_turn(program, name, times));
         let adds = ledger - system;
@@ -71,6 +69,9 @@ fn the_ledger_adds_few_instructions_to_an_allocation_and_its_free() {
     let [owner, other] = ["freed-by-owner", "freed-by-other"].map(|name| per_turn("ledger", name, 10_000));
     println!("{:<50} {:>26.1}", "a block that another operation frees, besides", other - owner);
     assert!(other > owner, "a free that is written down twice cannot cost less ({other}) than one ({owner})");
+    if other - owner > BAR_OTHER {
+        missed.push(format!("a block that another operation frees: {:.1} more, the bar is {BAR_OTHER}", other - owner));
+    }
     for (program, what, bar) in [
         ("ledger", "entering and leaving an operation, known name", BAR_SCOPE),
         ("system", "the same without the allocator", BAR_INERT),

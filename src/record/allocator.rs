@@ -216,21 +216,21 @@ impl<A: GlobalAlloc + 'static> Allocator<A> {
         unsafe { self.record(block, layout) }
     }
 
-    /// Resizes the block and counts it.
+    /// Resizes the block to `tagged_size`, its tag included, and counts it.
     ///
     /// # Safety
-    /// As `GlobalAlloc::realloc`.
+    /// As `GlobalAlloc::realloc` of the size without the tag; with it, the size rounded up to the alignment does not
+    /// overflow `isize`.
     #[inline(always)]
-    unsafe fn resize(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: the caller promises it of the new size.
-        let Some(new) = (unsafe { tagged(new_size, layout.align()) }) else { return ptr::null_mut() };
+    unsafe fn resize(&self, block: *mut u8, layout: Layout, tagged_size: usize) -> *mut u8 {
         // SAFETY: the block came from here with this layout, so its tag is behind it.
         let owner = unsafe { tag::read(block, layout.size()) };
         // SAFETY: the block came from here with this layout.
         let tagged = unsafe { tagged_before(layout) };
         // SAFETY: the inner allocator made the block with this layout; the new size is not zero and does not overflow.
-        let moved = unsafe { self.inner.realloc(block, tagged, new.size()) };
+        let moved = unsafe { self.inner.realloc(block, tagged, tagged_size) };
         if !moved.is_null() {
+            let new_size = tagged_size - tag::SIZE;
             let tag = count::resized(owner, layout.size(), new_size);
             // SAFETY: the inner allocator made room for the tag behind the new size.
             return unsafe { tag::write(moved, new_size, tag) };
@@ -238,20 +238,23 @@ impl<A: GlobalAlloc + 'static> Allocator<A> {
         moved
     }
 
-    /// Resizes a block where that may have to fail on purpose. It is a function of its own, so that the fast path pays
-    /// nothing for it.
+    /// Resizes a block with more than the usual alignment, or to nearly all memory, or where that may have to fail on
+    /// purpose. It is a function of its own, so that the fast path pays little for it.
     ///
     /// # Safety
     /// As `GlobalAlloc::realloc`.
     #[cold]
     #[inline(never)]
-    unsafe fn realloc_watched(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        if count::fails_now() {
+    unsafe fn realloc_unusual(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        let watched = count::looks_closely();
+        if watched && count::fails_now() {
             return ptr::null_mut();
         }
-        // SAFETY: the caller's own promise.
-        let moved = unsafe { self.resize(block, layout, new_size) };
-        if !moved.is_null() {
+        // SAFETY: the caller promises it of the new size.
+        let Some(tagged) = (unsafe { tagged(new_size, layout.align()) }) else { return ptr::null_mut() };
+        // SAFETY: the caller's own promise, and the new size does not overflow.
+        let moved = unsafe { self.resize(block, layout, tagged.size()) };
+        if watched && !moved.is_null() {
             count::noticed(Offence::Resize(new_size));
         }
         moved
@@ -318,11 +321,15 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for Allocator<A> {
             // SAFETY: the caller's own promise.
             return unsafe { self.inner.realloc(block, layout, new_size) };
         }
-        if count::looks_closely() {
+        // No size is more than `isize::MAX`, so the addition cannot wrap.
+        let size = new_size + tag::SIZE;
+        let usual =
+            (layout.align() <= USUAL_ALIGN) & (layout.align() <= size) & (size <= isize::MAX as usize - USUAL_ALIGN);
+        if !usual | count::looks_closely() {
             // SAFETY: the caller's own promise.
-            return unsafe { self.realloc_watched(block, layout, new_size) };
+            return unsafe { self.realloc_unusual(block, layout, new_size) };
         }
-        // SAFETY: the caller's own promise.
-        unsafe { self.resize(block, layout, new_size) }
+        // SAFETY: the caller's own promise, and the size is in range, as just seen.
+        unsafe { self.resize(block, layout, size) }
     }
 }
