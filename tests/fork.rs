@@ -6,12 +6,14 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Barrier};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use common::{alone, balanced, row};
+use heapledger::monitor::{Limit, MemoryMonitor};
 use heapledger::{capture, current, measure, snapshot, track};
 
 #[global_allocator]
@@ -153,6 +155,110 @@ fn a_child_of_a_parent_whose_threads_allocate_works_and_counts_its_own_exactly()
         let child = in_a_child(|| everything("known to both", kept));
         assert_eq!(child, Some(0), "round {round}");
     }
+}
+
+#[test]
+fn a_child_uses_a_monitor_whatever_its_parents_threads_were_doing_with_it() {
+    let _alone = alone();
+    let monitor = MemoryMonitor::new(0);
+    for at in 0..1_000 {
+        drop(monitor.start_operation(&format!("watched {at}")));
+    }
+    let stop = AtomicBool::new(false);
+    let begun = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for name in ["busy 0", "busy 1", "busy 2"] {
+            let (monitor, stop, begun) = (&monitor, &stop, &begun);
+            scope.spawn(move || {
+                while !stop.load(Relaxed) {
+                    monitor.on_cleanup(name, || Ok(0));
+                    monitor.start_operation(name).mark_completed();
+                    std::hint::black_box(monitor.detect_leaks());
+                    begun.fetch_add(1, Relaxed);
+                }
+            });
+        }
+        while begun.load(Relaxed) < 100 {
+            std::thread::yield_now();
+        }
+        for round in 0..60 {
+            let child = in_a_child(|| {
+                let (tell, told) = mpsc::channel();
+                monitor.on_pressure(Limit::operation("a child's run", 10), move |_| {
+                    // Nobody listens any more where it is called again.
+                    let _ = tell.send(());
+                });
+                let run = monitor.start_operation("a child's run");
+                let kept = std::hint::black_box(vec![0u8; 77]);
+                run.mark_completed();
+                // Its own thread looks ten times a second: once is enough.
+                let pressed = round > 0 || told.recv_timeout(Duration::from_secs(15)).is_ok();
+                let leaks = monitor.detect_leaks();
+                let found = leaks.iter().any(|leak| (&*leak.operation, leak.live_bytes) == ("a child's run", 77));
+                drop(kept);
+                u8::from(!pressed) | u8::from(!found) << 1
+            });
+            if child != Some(0) {
+                stop.store(true, Relaxed);
+            }
+            assert_eq!(child, Some(0), "round {round}: bits of what went wrong, from the lowest: pressure, leaks");
+        }
+        stop.store(true, Relaxed);
+    });
+}
+
+/// A lock of a library that takes it before every fork.
+static LIBRARY: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn lock_library() {
+    while LIBRARY.swap(true, Acquire) {
+        std::thread::yield_now();
+    }
+}
+
+extern "C" fn unlock_library() {
+    LIBRARY.store(false, Release);
+}
+
+#[test]
+fn a_fork_does_not_hang_beside_a_library_that_locks_and_was_there_before_the_first_operation() {
+    common::in_its_own_process(
+        "a_fork_does_not_hang_beside_a_library_that_locks_and_was_there_before_the_first_operation",
+        || {
+            // SAFETY: the handlers live for ever and only touch an atomic.
+            let failed =
+                unsafe { libc::pthread_atfork(Some(lock_library), Some(unlock_library), Some(unlock_library)) };
+            assert_eq!(failed, 0);
+            let names = AtomicU64::new(0);
+            let (stop, forked) = (AtomicBool::new(false), AtomicU64::new(0));
+            let watch = std::thread::current();
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !stop.load(Relaxed) {
+                        lock_library();
+                        drop(track(format_args!("under a lock {}", names.fetch_add(1, Relaxed))));
+                        unlock_library();
+                    }
+                });
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        assert_eq!(in_a_child(|| 0), Some(0));
+                        forked.fetch_add(1, Relaxed);
+                    }
+                    watch.unpark();
+                });
+                let until = Instant::now() + Duration::from_secs(60);
+                while forked.load(Relaxed) < 200 && Instant::now() < until {
+                    std::thread::park_timeout(Duration::from_secs(1));
+                }
+                if forked.load(Relaxed) < 200 {
+                    eprintln!("a fork hangs after {}", forked.load(Relaxed));
+                    std::process::abort();
+                }
+                stop.store(true, Relaxed);
+            });
+        },
+    );
 }
 
 #[test]

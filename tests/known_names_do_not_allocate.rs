@@ -7,7 +7,7 @@ mod common;
 use std::alloc::System;
 
 use common::{Random, balanced, in_its_own_process, row, tally};
-use heapledger::{current, measure, report, snapshot, track};
+use heapledger::{current, deny_alloc, measure, report, snapshot, track};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Stats, StatsAlloc};
 
 #[global_allocator]
@@ -60,6 +60,20 @@ fn entering_a_known_name_and_leaving_it_calls_no_allocator() {
             }
         };
         assert_eq!(calls(roots), 0);
+    });
+}
+
+#[test]
+fn a_name_that_is_given_away_is_freed_outside_the_operation() {
+    in_its_own_process("a_name_that_is_given_away_is_freed_outside_the_operation", || {
+        let around = track("around");
+        let ((), did) = measure(String::from("given"), || ());
+        assert_eq!((did, around.finish().net_bytes()), (tally! { peak_bytes: Some(0) }, 0));
+        drop(track(String::from("tracked")));
+        drop(deny_alloc(String::from("denied")).frees());
+        for name in ["around/given", "tracked", "denied"] {
+            assert_eq!(row(name).own, tally! { peak_bytes: Some(0) }, "{name}");
+        }
     });
 }
 

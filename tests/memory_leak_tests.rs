@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::time::Duration;
 
 use heapledger::monitor::{CleanupError, Limit, MemoryMonitor, MemorySnapshot, MemoryTrackable};
 
@@ -10,6 +11,8 @@ use heapledger::monitor::{CleanupError, Limit, MemoryMonitor, MemorySnapshot, Me
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
 
 const MIB: usize = 1 << 20;
+/// Longer than anything takes that happens at all.
+const LONG: Duration = Duration::from_secs(60);
 
 fn leak_of<'a>(leaks: &'a [MemorySnapshot], operation: &str) -> Option<&'a MemorySnapshot> {
     leaks.iter().find(|leak| leak.operation == operation)
@@ -260,6 +263,85 @@ fn pressure_handlers_are_called_once_for_each_rise() {
         drop(held);
         monitor.check_pressure();
     }
+}
+
+/// Panics wherever it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("as it is asked to");
+    }
+}
+
+#[test]
+fn what_a_panic_carries_stops_neither_cleanups_nor_pressure_handlers() {
+    let monitor = MemoryMonitor::new(0);
+    let ran = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&ran);
+    monitor.on_cleanup("bomb", || std::panic::panic_any(Bomb));
+    monitor.on_cleanup("after it", move || Ok(counted.fetch_add(1, Ordering::SeqCst)));
+    let error = monitor.force_cleanup().expect_err("one panicked");
+    let error = error.downcast_ref::<CleanupError>().expect("cleanups fail so");
+    assert_eq!(error.failures, [("bomb".into(), "panicked: without a message".into())]);
+    assert_eq!(ran.load(Ordering::SeqCst), 1);
+
+    let (tell, told) = mpsc::channel();
+    for operation in ["explodes", "explodes later"] {
+        let tell = tell.clone();
+        monitor.on_pressure(Limit::operation(operation, 10), move |_| {
+            tell.send(operation).expect("the test listens");
+            std::panic::panic_any(Bomb);
+        });
+        let _op = heapledger::track(operation);
+        let held = vec![0u8; 100];
+        assert_eq!(told.recv_timeout(LONG), Ok(operation), "the monitor still looks");
+        drop(held);
+    }
+}
+
+#[test]
+fn a_pressure_handler_that_never_returns_holds_up_no_other() {
+    let monitor = MemoryMonitor::new(0);
+    let (go_on, wait) = mpsc::channel::<()>();
+    let wait = Mutex::new(wait);
+    let (tell, told) = mpsc::channel();
+    let told_by = |who: &'static str| {
+        let tell = tell.clone();
+        move || tell.send(who).expect("the test listens")
+    };
+    let (hangs, next, later) = (told_by("hangs"), told_by("next"), told_by("later"));
+    monitor.on_pressure(Limit::operation("hangs", 10), move |_| {
+        hangs();
+        let _ = wait.lock().expect("nobody panics under it").recv();
+    });
+    monitor.on_pressure(Limit::operation("hangs", 20), move |_| next());
+    monitor.on_pressure(Limit::operation("hangs", 300), move |_| later());
+    let _op = heapledger::track("hangs");
+    let held = vec![0u8; 100];
+    let mut both = [(); 2].map(|()| told.recv_timeout(LONG).expect("each is called"));
+    both.sort_unstable();
+    assert_eq!(both, ["hangs", "next"]);
+    let more = vec![0u8; 300];
+    assert_eq!(told.recv_timeout(LONG), Ok("later"), "the monitor still looks");
+    drop((held, more, go_on));
+}
+
+#[test]
+fn what_a_monitor_keeps_for_itself_is_made_and_freed_in_no_operation() {
+    let kept = vec![0u8; 5_000];
+    let monitor = MemoryMonitor::new(1);
+    let around = heapledger::track("drops a monitor");
+    for at in 0..20 {
+        monitor.on_cleanup(["cleanup", "another"][at % 2], || Ok(0));
+        drop(monitor.start_operation("run"));
+    }
+    monitor.on_pressure(1 << 40, |_| {});
+    monitor.on_pressure(1 << 40, move |_| assert!(kept.is_empty()));
+    drop(monitor);
+    let did = around.finish();
+    // What a closure of the user's holds is the user's, wherever it is dropped.
+    assert_eq!((did.allocs, did.frees, did.freed_bytes), (0, 1, 5_000));
 }
 
 #[test]

@@ -9,8 +9,10 @@ mod project;
 
 use std::fs;
 use std::hint::black_box;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use common::plays;
 use heapledger::{Report, measure, report};
@@ -25,6 +27,9 @@ const PROGRAM: &str = "the_program";
 /// What the program does, by its role. It keeps what it allocates until it has ended.
 #[test]
 fn the_program() {
+    if plays("holds stderr") {
+        return hold_stderr();
+    }
     if !["returns", "exits", "panics", "aborts", "forks", "is sampled"].iter().any(|role| plays(role)) {
         return;
     }
@@ -177,6 +182,37 @@ fn a_timeline_that_cannot_be_is_said_and_fails_nothing() {
     assert_eq!((output.status.code(), err(&output).as_str()), (Some(0), said));
     let output = program("returns").env("HEAPLEDGER_TIMELINE", "").output().expect("it runs");
     assert_eq!((output.status.code(), err(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn what_is_wrong_is_said_while_another_thread_has_standard_error_and_enters_an_operation() {
+    for (variable, value) in [("HEAPLEDGER_REPORTS", "/dev/null/nowhere"), ("HEAPLEDGER_REPORT", "report.doc")] {
+        let mut command = program("holds stderr");
+        let mut child = command.env(variable, value).stderr(Stdio::piped()).spawn().expect("it runs");
+        let until = Instant::now() + Duration::from_secs(60);
+        while child.try_wait().expect("it is a child").is_none() {
+            if Instant::now() > until {
+                child.kill().expect("it is a child");
+                panic!("{variable}: two threads wait for each other");
+            }
+            std::thread::yield_now();
+        }
+        let said = String::from_utf8_lossy(&child.wait_with_output().expect("it has ended").stderr).into_owned();
+        assert!(said.contains("heapledger: ") && said.contains("held\n"), "{said}");
+    }
+}
+
+/// Enters an operation on each of two threads, of which one has standard error meanwhile.
+fn hold_stderr() {
+    let mut held = std::io::stderr().lock();
+    let thread = std::thread::spawn(|| drop(heapledger::track("in another thread")));
+    for _ in 0..1_000 {
+        std::thread::yield_now();
+    }
+    drop(heapledger::track("beside it"));
+    writeln!(held, "held").expect("it is open");
+    drop(held);
+    thread.join().expect("it only enters");
 }
 
 /// What `cargo heapledger run` says of the program in this role.

@@ -263,6 +263,40 @@ fn a_scope_that_outlives_the_threads_shard_has_ended_and_its_drop_does_nothing()
     });
 }
 
+#[test]
+fn a_scope_that_outlives_its_shard_reaches_no_scope_of_the_next_thread() {
+    let _alone = alone();
+    in_its_own_process("a_scope_that_outlives_its_shard_reaches_no_scope_of_the_next_thread", || {
+        static STEPS: Barrier = Barrier::new(2);
+        unsafe extern "C" fn use_late(value: *mut c_void) {
+            // SAFETY: `set_late` made the box, for this call alone.
+            let ended = *unsafe { Box::from_raw(value.cast::<Scope>()) };
+            STEPS.wait();
+            // The next thread is in a scope of the same frame, and this one has another shard.
+            STEPS.wait();
+            let here = track("late and open");
+            let ended = ended.fail_nth(1);
+            assert_eq!(ended.failed(), 0);
+            drop((here, ended));
+            STEPS.wait();
+        }
+        let key = late_key(use_late);
+        let first = spawn("ends late", move || set_late(key, track("first of its thread")));
+        STEPS.wait();
+        let second = spawn("takes its shard", || {
+            let scope = track("first of its thread too");
+            STEPS.wait();
+            STEPS.wait();
+            // Where a scope ends, failures that are planned in the one around it are noticed.
+            drop(track("inner"));
+            let allocated = Vec::<u8>::new().try_reserve(std::hint::black_box(100)).is_ok();
+            (allocated, scope.failed(), current().path())
+        });
+        first.join().expect("it ends");
+        assert_eq!(second.join().expect("it only allocates"), (true, 0, "first of its thread too".into()));
+    });
+}
+
 /// What ran before `main` made.
 static BEFORE_MAIN: AtomicPtr<[u8; 1000]> = AtomicPtr::new(std::ptr::null_mut());
 

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
-use std::sync::{Mutex, PoisonError};
 use std::thread::panicking;
 
 use super::name::Name;
@@ -14,9 +13,10 @@ use crate::judging::budget::Denied;
 use crate::judging::{FirstOffender, Offences, Violation, worst_first};
 use crate::reading::{CallStackKind, addresses_of};
 use crate::record::{self, Denial, Offence, Own, StackId};
+use crate::registry::{self, Gated};
+use crate::render;
 use crate::symbols::{CallFrame, own_line, symbolize};
 use crate::words::{Node, OTHER, OperationId, Tally};
-use crate::{registry, render};
 
 /// Enters the operation `name` within the active one, and denies it allocations until the guard is dropped. Dropping
 /// the guard panics if this thread allocated or resized a block meanwhile, in the operation or in any scope begun
@@ -201,14 +201,13 @@ fn only(offence: Offence) -> Offences {
 
 /// The functions on a call stack. They are looked up once: a loop may be denied the same a million times.
 fn frames_of(stack: StackId, caller: &Location<'static>) -> (CallStackKind, Vec<CallFrame>) {
-    static KNOWN: Mutex<BTreeMap<StackId, Vec<CallFrame>>> = Mutex::new(BTreeMap::new());
+    static KNOWN: Gated<BTreeMap<StackId, Vec<CallFrame>>> = Gated::new(BTreeMap::new());
     registry::look_at_modules();
     let (kind, addresses) = addresses_of(stack);
-    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let found = known().get(&stack).cloned();
+    let found = KNOWN.with(|known| known.get(&stack).cloned());
     let frames = found.unwrap_or_else(|| {
         let frames = symbolize(&[addresses], &[caller.file()]).first().cloned().unwrap_or_default();
-        known().insert(stack, frames.clone());
+        KNOWN.with(|known| known.insert(stack, frames.clone()));
         frames
     });
     (kind, frames)

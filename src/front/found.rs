@@ -4,21 +4,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 
 use crate::disk::Announced;
 use crate::judging::budget::{Blind, Denied, LeakTested, Measured, Part, Run};
 use crate::reading::{Data, Environment, snapshot};
+use crate::record;
+use crate::registry::{self, Gated};
 use crate::words::{Node, OperationId};
-use crate::{record, registry};
 
 /// The process that is to report, by its number; zero is none. A child that it forks has its findings, and must not
 /// report them.
 static REPORTING: AtomicU32 = AtomicU32::new(0);
-static LOG: Mutex<Log> =
-    Mutex::new(Log { measured: Vec::new(), leak_tests: Vec::new(), denied: Vec::new(), denying: BTreeSet::new() });
+static LOG: Gated<Log> =
+    Gated::new(Log { measured: Vec::new(), leak_tests: Vec::new(), denied: Vec::new(), denying: BTreeSet::new() });
 
 /// The ledger's own memory.
+#[derive(Default)]
 struct Log {
     measured: Vec<(String, Measured)>,
     leak_tests: Vec<LeakTested>,
@@ -56,10 +57,10 @@ fn part(program: &str, asserted_blindly: bool) -> Part {
         denying: Vec::new(),
         report,
     };
-    let mut log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
-    log.measured.drain(..).for_each(|(path, measured)| part.note(path, measured));
-    part.leak_tests.append(&mut log.leak_tests);
-    part.denied.append(&mut log.denied);
+    let log = LOG.with(std::mem::take);
+    log.measured.into_iter().for_each(|(path, measured)| part.note(path, measured));
+    part.leak_tests = log.leak_tests;
+    part.denied = log.denied;
     part.denying = log.denying.iter().filter_map(|id| registry::find_by_id(*id)).map(Node::path).collect();
     part.denying.sort();
     part.denying.dedup();
@@ -72,30 +73,31 @@ pub(super) fn is_reported() -> bool {
 }
 
 /// Notes a finding, if it is to be reported.
-fn note(add: impl FnOnce(&mut Log)) {
+fn note<T>(found: impl FnOnce() -> T, add: impl FnOnce(&mut Log, T)) {
     if is_reported() {
-        record::quietly(|| add(&mut LOG.lock().unwrap_or_else(PoisonError::into_inner)));
+        record::quietly(|| {
+            let found = found();
+            LOG.with(|log| add(log, found));
+        });
     }
 }
 
 /// Notes what an assertion measured.
 pub(super) fn measured(measured: &BTreeMap<String, Measured>) {
-    note(|log| log.measured.extend(measured.iter().map(|(path, measured)| (path.clone(), measured.clone()))));
+    note(|| measured.clone(), |log, measured| log.measured.extend(measured));
 }
 
 /// Notes what an asserted leak test found.
 pub(super) fn leak_tested(found: impl FnOnce() -> LeakTested) {
-    note(|log| log.leak_tests.push(found()));
+    note(found, |log, found| log.leak_tests.push(found));
 }
 
 /// Notes that an operation must not allocate.
 pub(super) fn denies(node: &Node) {
-    note(|log| {
-        log.denying.insert(node.id);
-    });
+    note(|| node.id, |log, id| log.denying.extend([id]));
 }
 
 /// Notes that a scope allocated although it must not.
 pub(super) fn denied(found: impl FnOnce() -> Denied) {
-    note(|log| log.denied.push(found()));
+    note(found, |log, found| log.denied.push(found));
 }

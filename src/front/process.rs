@@ -36,8 +36,14 @@ struct Reporter {
 
 record::before_main!(begin);
 
-/// Before `main`: a process of which a report is wanted may never enter an operation.
+/// Before `main`: a process of which a report is wanted may never enter an operation. And what libraries do before a
+/// fork must come before the registry's lock is taken, so that none of them waits for a thread that waits for it: what
+/// is registered first is done last.
 extern "C" fn begin() {
+    // Now that the inner allocator has served, its own handlers are registered: they come after the lock is taken.
+    if record::installed() {
+        record::watch_forks();
+    }
     if is_wanted() || is_set(EVERY_PROCESS) || is_set(TIMELINE) {
         announced_and_installed();
     }
@@ -86,7 +92,16 @@ fn reporter() -> Option<&'static Reporter> {
     if let Some(reporter) = REPORTER.get() {
         return reporter.as_ref();
     }
-    record::quietly(|| record::lock_over_forks(|| REPORTER.get_or_init(|| Box::new(Reporter::announced())).as_ref()))
+    record::quietly(|| {
+        let mut wrong = None;
+        let announced = || Box::new(Reporter::announced(&mut wrong));
+        let reporter = record::lock_over_forks(|| REPORTER.get_or_init(announced));
+        // Standard error may be another thread's, which waits for the lock.
+        if let Some((folder, what)) = wrong {
+            complain(&folder, &what);
+        }
+        reporter.as_ref()
+    })
 }
 
 fn complain(folder: &Path, what: &str) {
@@ -108,21 +123,21 @@ extern "C" fn report_at_exit() {
 }
 
 impl Reporter {
-    /// Announces this process, if a report is asked for.
-    fn announced() -> Option<Self> {
+    /// Announces this process, if a report is asked for. Notes what goes `wrong`, and in which folder.
+    fn announced(wrong: &mut Option<(PathBuf, String)>) -> Option<Self> {
         let folder = PathBuf::from(std::env::var_os(FOLDER).filter(|folder| !folder.is_empty())?);
         let program = program().unwrap_or_else(|| UNNAMED.into());
         let process = std::process::id();
         let announced = match Announced::announce(folder.clone(), process, &program) {
             Ok(announced) => announced,
             Err(error) => {
-                complain(&folder, &error.to_string());
+                *wrong = Some((folder, error.to_string()));
                 UNANNOUNCED.store(true, Relaxed);
                 return None;
             }
         };
         if !record::at_exit(report_at_exit) {
-            complain(&folder, "there is no place for work at the end of a process here");
+            *wrong = Some((folder, "there is no place for work at the end of a process here".into()));
         }
         found::is_asked_of(process);
         Some(Self { announced, program, process })

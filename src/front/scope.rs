@@ -28,15 +28,16 @@ use crate::words::{Node, Tally, Tid};
 #[track_caller]
 pub fn track(name: impl Name) -> Scope {
     let place = Location::caller();
-    name.with(|name| enter(name, place))
+    // A name that was given away is freed before the operation begins: that is no doing of the operation.
+    match name.with(|name| find(name, place)) {
+        Some(node) => Scope::enter(node),
+        None => Scope::inert(),
+    }
 }
 
-/// Not generic, so that it is compiled here, in one piece.
-fn enter(name: &str, place: &'static Location<'static>) -> Scope {
-    if !process::announced_and_installed() {
-        return Scope::inert();
-    }
-    Scope::enter(registry::operation(record::active(), name, Some(place)))
+/// The operation that is to be entered; `None` where none is. Not generic, so that it is compiled here, in one piece.
+fn find(name: &str, place: &'static Location<'static>) -> Option<&'static Node> {
+    process::announced_and_installed().then(|| registry::operation(record::active(), name, Some(place)))
 }
 
 /// Runs `work` as operation `name`, and says what it did. What `work` returns is alive then, and counts as kept: to see

@@ -43,25 +43,33 @@ pub(super) fn is_wanted() -> bool {
 /// the allocator.
 pub(super) fn begin_wanted() {
     if WANTED.get().is_none() && record::installed() {
-        record::quietly(|| record::lock_over_forks(|| WANTED.get_or_init(|| Box::new(wanted()))));
+        record::quietly(|| {
+            let mut wrong = None;
+            record::lock_over_forks(|| WANTED.get_or_init(|| Box::new(wanted(&mut wrong))));
+            // Standard error may be another thread's, which waits for the lock.
+            if let Some(wrong) = wrong {
+                complain(VARIABLE, &wrong);
+            }
+        });
     }
 }
 
-fn wanted() -> Option<Wanted> {
+/// What is wanted, and what is `wrong` with it.
+fn wanted(wrong: &mut Option<String>) -> Option<Wanted> {
     let asked = env::var_os(VARIABLE).filter(|asked| !asked.is_empty())?;
     let to = if asked == STDERR {
         Destination::Stderr
     } else {
         let file = with_process(asked.as_ref()).into_owned();
         // Said now, and not after hours.
-        if let Err(wrong) = renderer(&file.to_string_lossy()) {
-            complain(VARIABLE, &wrong);
+        if let Err(unknown) = renderer(&file.to_string_lossy()) {
+            *wrong = Some(unknown);
             return None;
         }
         Destination::File(path::absolute(&file).unwrap_or(file))
     };
     if !record::at_exit(write_at_exit) {
-        complain(VARIABLE, "there is no place for work at the end of a process here");
+        *wrong = Some("there is no place for work at the end of a process here".into());
     }
     Some(Wanted { to, process: process::id() })
 }

@@ -98,6 +98,6 @@ pub(crate) use stacks::{StackExtent, StackId, is_possible as takes_stacks, look_
 pub(crate) use strangers::{begin_test, strangers};
 #[cfg(all(feature = "lines", any(target_os = "linux", not(heapledger_backtrace))))]
 pub(crate) use system::mapped;
-pub(crate) use system::{at_exit, before_main, lock_over_forks, terminal_width, trim};
+pub(crate) use system::{at_exit, before_main, lock_over_forks, terminal_width, trim, watch_forks};
 #[cfg(all(unix, feature = "cli"))]
 pub(crate) use system::{ignores, send_signal};

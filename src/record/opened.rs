@@ -38,10 +38,8 @@ impl Slot {
     #[inline(never)]
     fn open(&self, node: &'static Node, carried: Option<i64>) -> Option<Opened> {
         let shard = self.shard_for_scope()?;
-        let serial = self.serial.get() + 1;
-        self.serial.set(serial);
         let account = shard.accounts.of(node.account())?;
-        let frame = shard.stack.open(self.account.get(), serial, (node, account), carried, &shard.level)?;
+        let (frame, serial) = shard.stack.open(self.account.get(), (node, account), carried, &shard.level)?;
         self.account.set(account);
         self.active.set(node);
         self.hot.set(self.usual.get());

@@ -47,8 +47,6 @@ pub(super) struct Slot {
     pub(super) phase: Cell<Phase>,
     /// The thread's base operation: active when no scope is, also while there is no shard.
     pub(super) base: Cell<&'static Node>,
-    /// The number of the latest scope.
-    pub(super) serial: Cell<u64>,
     /// Where the thread's stack is, once a captured operation was entered.
     pub(super) bounds: Cell<StackBounds>,
 }
@@ -66,7 +64,6 @@ thread_local! {
             active: Cell::new(&UNATTRIBUTED),
             phase: Cell::new(Phase::New),
             base: Cell::new(&UNATTRIBUTED),
-            serial: Cell::new(0),
             bounds: Cell::new(StackBounds::UNKNOWN),
         }
     };

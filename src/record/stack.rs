@@ -35,9 +35,12 @@ pub(super) struct Stack {
     pub(super) elsewhere: Activity<Alone>,
     /// Scopes that ended while one begun after them was open.
     misnested: Alone,
+    /// The number of the latest scope. It goes on from thread to thread, as frames do: so a number and a frame name one
+    /// scope for ever, also for a thread that has lost the stack.
+    serial: Alone,
 }
 
-zeroed!(Stack { version, thread, engaged, base, top, spare, elsewhere, misnested });
+zeroed!(Stack { version, thread, engaged, base, top, spare, elsewhere, misnested, serial });
 
 /// A scope that still runs: its operation, and the highest net so far.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +66,7 @@ impl Stack {
             spare: Link::none(),
             elsewhere: Activity::ZERO,
             misnested: Alone::ZERO,
+            serial: Alone::ZERO,
         }
     }
 
@@ -143,11 +147,10 @@ impl Stack {
     pub(super) fn open(
         &'static self,
         active: &'static Account,
-        serial: u64,
         (node, account): (&'static Node, &'static Account),
         carried: Option<i64>,
         level: &Level,
-    ) -> Option<&'static Frame> {
+    ) -> Option<(&'static Frame, u64)> {
         let frame = match self.spare.get() {
             Some(spare) => {
                 self.spare.set(spare.below.get());
@@ -155,6 +158,8 @@ impl Stack {
             }
             None => new_permanent()?,
         };
+        self.serial.add(1);
+        let serial = self.serial.get();
         let (here, outer, done) = (level.value(), self.innermost(), self.done(active));
         self.elsewhere.set(done.minus(account.activity()));
         self.change(|| {
@@ -168,7 +173,7 @@ impl Stack {
             account.entered();
         }
         self.visit(node, account);
-        Some(frame)
+        Some((frame, serial))
     }
 
     /// What the scope of `frame`, which is open, did so far: all that was done in it and in the scopes begun in it, but

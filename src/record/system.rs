@@ -80,7 +80,7 @@ pub(crate) fn lock_over_forks<R>(work: impl FnOnce() -> R) -> R {
 }
 
 /// Arranges that the lock is taken before every fork, and given back after it on both sides.
-fn watch_forks() {
+pub(crate) fn watch_forks() {
     #[cfg(all(unix, not(miri)))]
     {
         unsafe extern "C" {

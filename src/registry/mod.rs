@@ -2,6 +2,8 @@
 
 /// Which operations are captured.
 mod captures;
+/// Values that no fork finds locked.
+mod gated;
 /// The captures in progress.
 mod in_progress;
 /// How an operation is looked up: by what it is nested in, and its name.
@@ -14,6 +16,7 @@ mod private;
 mod recent;
 
 pub(crate) use captures::{begin_capture, capture_rules, end_capture, look_at_modules, prepare_stacks, sample_capture};
+pub(crate) use gated::Gated;
 pub(crate) use in_progress::CaptureId;
 pub(crate) use operations::{all, excluded, find_by_id, find_by_path, named, overflowed, owner_of};
 pub(crate) use private::{has_private, new_private};

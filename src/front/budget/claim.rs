@@ -3,11 +3,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::panic::Location;
-use std::sync::{Mutex, PoisonError};
 
 use crate::reading::is_at_rest;
 use crate::record::{self, Own};
-use crate::registry;
+use crate::registry::{self, Gated};
 use crate::words::{Node, OperationId};
 
 /// An operation that one assertion has for itself, until this is dropped.
@@ -30,14 +29,14 @@ struct Pool {
 }
 
 /// The ledger's own memory.
-static POOL: Mutex<Option<Pool>> = Mutex::new(None);
+static POOL: Gated<Option<Pool>> = Gated::new(None);
 
 /// How many operations of one name wait until what they own is freed. With more, one is taken although it is not at
 /// rest: work that always leaves something, such as filling a cache, must not use up the operations that there can be.
 const MOST_SPARE: usize = 16;
 
 fn with_pool<R>(work: impl FnOnce(&mut Pool) -> R) -> R {
-    record::quietly(|| work(POOL.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default()))
+    record::quietly(|| POOL.with(|pool| work(pool.get_or_insert_default())))
 }
 
 /// The ids of all operations that assertions have or had.

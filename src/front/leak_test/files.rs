@@ -3,29 +3,31 @@
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::judging::leak::{OpenFiles, Openings};
+use crate::registry::Gated;
 use crate::words::Tid;
 
 /// Linux has it, nobody needs it, and what lies in `/proc` is not among the open files that are looked at.
 const UNUSED: &str = "/proc/self/stat";
 /// Kept open for the moment at which the closure has used up all file descriptors, and the process is to be looked at.
-static SPARE: Mutex<Option<File>> = Mutex::new(None);
+static SPARE: Gated<Option<File>> = Gated::new(None);
 
 /// What lies in a folder of the system's; with the help of the spare descriptor, if there is no other. `None` where the
 /// system has no such folder.
 fn entries<T>(folder: &str, read: impl Fn(fs::ReadDir) -> T) -> Option<T> {
-    let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
-    let entries = fs::read_dir(folder).or_else(|_| {
+    let with_spare = |spare: &mut Option<File>| {
         *spare = None;
         fs::read_dir(folder)
-    });
+    };
+    let entries = fs::read_dir(folder).or_else(|_| SPARE.with(with_spare));
     let found = entries.ok().map(read);
-    if spare.is_none() {
-        *spare = File::open(UNUSED).ok();
-    }
+    SPARE.with(|spare| {
+        if spare.is_none() {
+            *spare = File::open(UNUSED).ok();
+        }
+    });
     found
 }
 

@@ -1,30 +1,27 @@
 //! Callbacks that give memory back: registered, run on request, and checked against what they claim. The monitor itself
 //! frees no memory of the program.
 
-use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
 
-use super::lock::locked;
+use super::caught::caught;
+use super::given::{Callable, release_all};
 use super::report::percentage;
 use crate::front::scope::Scope;
-use crate::record::Own;
-use crate::registry;
+use crate::record::{Own, quietly};
+use crate::registry::{self, Gated};
 use crate::words::{Bytes, UNATTRIBUTED, counted, exact};
-
-type Callback = dyn Fn() -> anyhow::Result<usize> + Send + Sync;
 
 struct Cleanup {
     name: String,
-    callback: Box<Callback>,
+    callback: Box<dyn Callable<(), anyhow::Result<usize>>>,
 }
 
 /// All callbacks of a monitor, and how they fared so far.
 #[derive(Default)]
 pub(super) struct Cleanups {
-    callbacks: Mutex<Vec<Arc<Cleanup>>>,
+    callbacks: Gated<Vec<Arc<Cleanup>>>,
     /// How often a callback was run.
     run: AtomicU64,
     /// How often a callback did what it said.
@@ -33,13 +30,14 @@ pub(super) struct Cleanups {
 
 impl Cleanups {
     pub(super) fn push(&self, name: &str, callback: impl Fn() -> anyhow::Result<usize> + Send + Sync + 'static) {
-        let cleanup = Cleanup { name: name.into(), callback: Box::new(callback) };
-        locked(&self.callbacks).push(Arc::new(cleanup));
+        let callback = Box::new(Some(move |(): &()| callback()));
+        let cleanup = Arc::new(Cleanup { name: name.into(), callback });
+        self.callbacks.with(|callbacks| callbacks.push(cleanup));
     }
 
     /// Runs every callback. Says how many bytes they freed, and the names of those that failed, with the reason.
     pub(super) fn run_all(&self) -> (usize, Vec<(String, String)>) {
-        let cleanups = Own::new(|| locked(&self.callbacks).clone());
+        let cleanups = Own::new(|| self.callbacks.with(|callbacks| callbacks.clone()));
         let mut failures = Vec::new();
         let mut freed_bytes = 0;
         for cleanup in cleanups.iter() {
@@ -56,6 +54,13 @@ impl Cleanups {
         (freed_bytes, failures)
     }
 
+    /// Drops all callbacks, for good.
+    pub(super) fn release(&self) {
+        let mut all = quietly(|| self.callbacks.with(std::mem::take));
+        release_all(&mut all, |cleanup| cleanup.callback.release());
+        quietly(|| drop(all));
+    }
+
     /// Of all callbacks run so far, the percentage that did what they said.
     pub(super) fn success_rate(&self) -> f64 {
         percentage(self.succeeded.load(Relaxed), self.run.load(Relaxed))
@@ -66,7 +71,7 @@ impl Cleanups {
 fn run_cleanup(cleanup: &Cleanup) -> (usize, Result<(), String>) {
     let above = registry::operation(&UNATTRIBUTED, "cleanup", None);
     let scope = Scope::enter(registry::operation(above, &cleanup.name, None));
-    let returned = catch_unwind(AssertUnwindSafe(|| (cleanup.callback)()));
+    let returned = caught(|| cleanup.callback.call(&()).unwrap_or(Ok(0)));
     let net = scope.finish().net_bytes();
     let freed = usize::try_from(-net).unwrap_or(0);
     let outcome = match returned {
@@ -75,18 +80,9 @@ fn run_cleanup(cleanup: &Cleanup) -> (usize, Result<(), String>) {
         }
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(format!("failed: {error:#}")),
-        Err(panic) => Err(format!("panicked: {}", message_of(&*panic))),
+        Err(message) => Err(format!("panicked: {message}")),
     };
     (freed, outcome)
-}
-
-/// What a panic says.
-fn message_of(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message")
 }
 
 /// Cleanup callbacks that did not do what they said.

@@ -13,7 +13,7 @@ use super::shared::Shared;
 use crate::front::process;
 use crate::front::scope::Scope;
 use crate::reading::snapshot;
-use crate::record;
+use crate::record::{self, Own};
 use crate::registry;
 
 /// Bytes of one MiB.
@@ -27,9 +27,9 @@ const MIB: u64 = 1 << 20;
 /// println!("{}", monitor.generate_report());
 /// ```
 pub struct MemoryMonitor {
-    shared: Arc<Shared>,
+    shared: Own<Arc<Shared>>,
     /// It ends with the monitor, whatever guards are left.
-    watching: WatchingThread,
+    watching: Own<WatchingThread>,
 }
 
 impl MemoryMonitor {
@@ -47,8 +47,8 @@ impl MemoryMonitor {
     pub fn new(leak_threshold_mb: usize) -> Self {
         process::must_see();
         let threshold_bytes = (leak_threshold_mb as u64).saturating_mul(MIB);
-        let shared = record::quietly(|| Arc::new(Shared { threshold_bytes, ..Shared::default() }));
-        Self { shared, watching: WatchingThread::default() }
+        let shared = Own::new(|| Arc::new(Shared { threshold_bytes, ..Shared::default() }));
+        Self { shared, watching: Own::new(WatchingThread::default) }
     }
 
     /// Enters the operation `name` within the active one, as [`track`](crate::track) does, and watches it. The same
@@ -156,8 +156,9 @@ impl MemoryMonitor {
     }
 
     /// Calls `handler` when live bytes rise above `limit`: of the process, or of one operation and all below it
-    /// ([`Limit::operation`]). Called once per rise, within about 100 ms, on a thread of the monitor's own; never
-    /// inside the allocator, and again only after the level was below the limit.
+    /// ([`Limit::operation`]). Called once per rise, within about 100 ms, on a thread of its own, so that a handler
+    /// that takes its time holds up no other; never inside the allocator, and again only after the level was below
+    /// the limit. A child after `fork` has no such threads until it calls this.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -174,12 +175,12 @@ impl MemoryMonitor {
     /// # drop(cache);
     /// ```
     pub fn on_pressure(&self, limit: impl Into<Limit>, handler: impl Fn(&Pressure) + Send + Sync + 'static) {
-        let limit = limit.into();
+        let limit: Limit = limit.into();
         record::quietly(|| {
-            self.shared.pressures.push(limit, handler);
+            self.shared.pressures.push(limit.clone(), handler);
             let shared = Arc::downgrade(&self.shared);
             self.watching.start(move || {
-                shared.upgrade()?.pressures.check();
+                shared.upgrade()?.pressures.watch();
                 Some(())
             });
         });
@@ -193,6 +194,14 @@ impl MemoryMonitor {
     /// ```
     pub fn check_pressure(&self) {
         self.shared.pressures.check();
+    }
+}
+
+/// What users' closures hold is freed here; the rest is the ledger's own, and freed after it.
+impl Drop for MemoryMonitor {
+    fn drop(&mut self) {
+        self.shared.cleanups.release();
+        self.shared.pressures.release();
     }
 }
 

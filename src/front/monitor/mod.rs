@@ -20,11 +20,15 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Every method may be called from any thread, also from callbacks and handlers: none runs them under a lock. The
-//! monitor's bookkeeping is the ledger's own memory.
+//! Every method may be called from any thread, also from callbacks and handlers: none runs them under a lock, and in
+//! a child after `fork`. The monitor's bookkeeping is the ledger's own memory.
 
+/// Panics of users' code.
+mod caught;
 /// Callbacks that give memory back, and whether they did what they said.
 mod cleanup;
+/// Closures that users give.
+mod given;
 /// A run of an operation under the monitor.
 mod guard;
 /// Which lines allocated what stays.
@@ -34,8 +38,6 @@ mod lines;
 #[cfg(not(feature = "lines"))]
 #[path = "without_lines.rs"]
 mod lines;
-/// Locks behind which a panic leaves nothing half done.
-mod lock;
 /// What users call.
 mod memory_monitor;
 /// The operations that were started, and which of them may leak.

@@ -2,18 +2,17 @@
 //! decide what to do about it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Mutex;
 use std::time::SystemTime;
 
 use super::lines::note_lines;
-use super::lock::locked;
 use super::report::MemorySnapshot;
 use crate::reading::{Family, Snapshot, totals};
 use crate::record::Own;
+use crate::registry::Gated;
 use crate::words::{Node, OperationId};
 
 #[derive(Default)]
-pub(super) struct Operations(Mutex<Started>);
+pub(super) struct Operations(Gated<Started>);
 
 #[derive(Default)]
 struct Started {
@@ -29,6 +28,24 @@ struct Watched {
     running: BTreeMap<u64, u64>,
     /// How many runs began so far.
     begun: u64,
+    last: LastRun,
+}
+
+impl Watched {
+    fn now(&self) -> WatchedNow {
+        let Self { node, ref running, begun, last } = *self;
+        WatchedNow { node, running: running.len(), begun, oldest: running.values().next().copied(), last }
+    }
+}
+
+/// How an operation stands that was started at least once.
+struct WatchedNow {
+    node: &'static Node,
+    /// How many runs are under way.
+    running: usize,
+    begun: u64,
+    /// What it had allocated when the oldest run under way began, in bytes.
+    oldest: Option<u64>,
     last: LastRun,
 }
 
@@ -63,23 +80,26 @@ pub(super) struct Standing {
 impl Operations {
     /// Notes a run that begins now.
     pub(super) fn begin(&self, node: &'static Node) -> Begun {
-        let Started { family, watched } = &mut *locked(&self.0);
-        let before = family.read(node);
-        let start_memory = before.live_bytes().max(0) as u64;
-        let last = LastRun { start_memory, ended: SystemTime::now(), completed: false };
-        let watched =
-            watched.entry(node.id).or_insert_with(|| Watched { node, running: BTreeMap::new(), begun: 0, last });
-        watched.begun += 1;
-        watched.running.insert(watched.begun, before.allocated_bytes);
-        Begun { node, number: watched.begun, start_memory }
+        self.0.with(|Started { family, watched }| {
+            let before = family.read(node);
+            let start_memory = before.live_bytes().max(0) as u64;
+            let last = LastRun { start_memory, ended: SystemTime::now(), completed: false };
+            let watched =
+                watched.entry(node.id).or_insert_with(|| Watched { node, running: BTreeMap::new(), begun: 0, last });
+            watched.begun += 1;
+            watched.running.insert(watched.begun, before.allocated_bytes);
+            Begun { node, number: watched.begun, start_memory }
+        })
     }
 
     /// Notes a run that ends now.
     pub(super) fn end(&self, Begun { node, number, start_memory }: Begun, completed: bool) {
-        if let Some(watched) = locked(&self.0).watched.get_mut(&node.id) {
-            watched.running.remove(&number);
-            watched.last = LastRun { start_memory, ended: SystemTime::now(), completed };
-        }
+        self.0.with(|started| {
+            if let Some(watched) = started.watched.get_mut(&node.id) {
+                watched.running.remove(&number);
+                watched.last = LastRun { start_memory, ended: SystemTime::now(), completed };
+            }
+        });
     }
 
     /// How they stand: what runs, what has finished, and what of it owns more than `threshold_bytes`.
@@ -87,16 +107,16 @@ impl Operations {
         let mut leaks: Vec<MemorySnapshot> = Vec::new();
         let (mut running, mut finished) = (0, 0);
         let totals = Own::new(|| totals(now));
-        for watched in locked(&self.0).watched.values() {
-            running += watched.running.len();
-            if watched.begun == watched.running.len() as u64 {
+        let all = Own::new(|| self.0.with(|started| Vec::from_iter(started.watched.values().map(Watched::now))));
+        for watched in all.iter() {
+            running += watched.running;
+            if watched.begun == watched.running as u64 {
                 continue;
             }
             finished += 1;
             let total = totals.get(watched.node.id.index()).copied().unwrap_or_default();
             // What was allocated since the oldest run under way began may be that run's, which may still free it.
-            let oldest = watched.running.first_key_value();
-            let uncertain = oldest.map_or(0, |(_, before)| total.allocated_bytes.saturating_sub(*before));
+            let uncertain = watched.oldest.map_or(0, |before| total.allocated_bytes.saturating_sub(before));
             let certain = total.live_bytes.saturating_sub_unsigned(uncertain).max(0) as u64;
             if certain > threshold_bytes {
                 leaks.push(MemorySnapshot {

@@ -1,53 +1,87 @@
 //! Limits on live bytes: handlers, when they are called, and the thread that watches. Users decide what a handler does.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
-use super::lock::locked;
+use super::caught::caught;
+use super::given::{Callable, release_all};
 use crate::front::scope::Scope;
 use crate::reading::{live_bytes_about, snapshot};
 use crate::record::{self, Own};
-use crate::registry;
+use crate::registry::{self, Gated};
 use crate::words::{Bytes, LEDGER, UNATTRIBUTED};
 
 /// How often the watching thread looks.
 const PERIOD: Duration = Duration::from_millis(100);
 
-type Handler = dyn Fn(&Pressure) + Send + Sync;
-
 /// A limit, and the handler to call.
 struct Limited {
     limit: Limit,
-    handler: Box<Handler>,
+    handler: Box<dyn Callable<Pressure, ()>>,
     /// Whether the handler was called and the level has not been below the limit since.
     above: AtomicBool,
 }
 
+impl Limited {
+    /// Runs the handler on this thread.
+    fn call(&self, pressure: &Pressure) {
+        let _scope = Scope::enter(registry::operation(&UNATTRIBUTED, "pressure", None));
+        self.handler.call(pressure);
+    }
+}
+
 /// All limits of a monitor.
 #[derive(Default)]
-pub(super) struct Pressures(Mutex<Vec<Arc<Limited>>>);
+pub(super) struct Pressures(Gated<Vec<Arc<Limited>>>);
 
 impl Pressures {
     pub(super) fn push(&self, limit: Limit, handler: impl Fn(&Pressure) + Send + Sync + 'static) {
-        let limited = Limited { limit, handler: Box::new(handler), above: AtomicBool::new(false) };
-        locked(&self.0).push(Arc::new(limited));
+        let limited = Arc::new(Limited { limit, handler: Box::new(Some(handler)), above: AtomicBool::new(false) });
+        self.0.with(|all| all.push(limited));
+    }
+
+    /// Drops all handlers, for good.
+    pub(super) fn release(&self) {
+        let mut all = record::quietly(|| self.0.with(std::mem::take));
+        release_all(&mut all, |limited| limited.handler.release());
+        record::quietly(|| drop(all));
     }
 
     /// Looks at every limit now, and runs the handlers that are due on this thread.
     pub(super) fn check(&self) {
-        let limits = Own::new(|| locked(&self.0).clone());
+        self.for_each_due(|limited, pressure| limited.call(&pressure));
+    }
+
+    /// The same for the watching thread: each handler that is due has a thread of its own, so that none waits for
+    /// another one.
+    pub(super) fn watch(&self) {
+        self.for_each_due(|limited, pressure| {
+            let (limited, pressure) = (Arc::clone(limited), Pressure::clone(&pressure));
+            let spawned = thread::Builder::new().name("heapledger-pressure".into()).spawn(move || {
+                record::adopt(&LEDGER);
+                // The panic hook has reported a handler that panics.
+                let _ = caught(|| limited.call(&pressure));
+            });
+            // Without the thread, `check_pressure` still works.
+            drop(spawned);
+        });
+    }
+
+    fn for_each_due(&self, call: impl Fn(&Arc<Limited>, Own<Pressure>)) {
+        let limits = Own::new(|| self.0.with(|all| all.clone()));
         for limited in limits.iter() {
             let live_bytes = record::quietly(|| limited.limit.live_bytes());
             if live_bytes <= limited.limit.bytes {
                 limited.above.store(false, Relaxed);
             } else if !limited.above.swap(true, Relaxed) {
-                let operation = limited.limit.operation.clone();
-                let _scope = Scope::enter(registry::operation(&UNATTRIBUTED, "pressure", None));
-                (limited.handler)(&Pressure { operation, live_bytes, limit_bytes: limited.limit.bytes });
+                let Limit { operation, bytes } = &limited.limit;
+                let pressure = Own::new(|| Pressure { operation: operation.clone(), live_bytes, limit_bytes: *bytes });
+                call(limited, pressure);
             }
         }
     }
@@ -55,18 +89,25 @@ impl Pressures {
 
 /// The watching thread, if there is one. It ends when this is dropped.
 #[derive(Default)]
-pub(super) struct WatchingThread(Mutex<Option<Sender<()>>>);
+pub(super) struct WatchingThread {
+    /// The process in which it was started, by its number; zero is none. A child that it forks has no such thread.
+    process: AtomicU32,
+    hold: Gated<Option<Sender<()>>>,
+}
 
 impl WatchingThread {
     /// Starts the thread, unless it runs already: it calls `look` again and again until that returns `None`.
     pub(super) fn start(&self, look: impl Fn() -> Option<()> + Send + 'static) {
-        let mut watching = locked(&self.0);
-        if watching.is_none() {
-            let (hold, hung_up) = channel();
-            let name = "heapledger-watch".to_string();
+        let here = process::id();
+        if self.process.swap(here, Relaxed) == here {
+            return;
+        }
+        let (hold, hung_up) = channel();
+        let name = "heapledger-watch".to_string();
+        match thread::Builder::new().name(name).spawn(move || watch(&hung_up, look)) {
+            Ok(_) => drop(self.hold.with(|held| held.replace(hold))),
             // Without the thread, `check_pressure` still works.
-            let spawned = std::thread::Builder::new().name(name).spawn(move || watch(&hung_up, look));
-            *watching = spawned.is_ok().then_some(hold);
+            Err(_) => self.process.store(0, Relaxed),
         }
     }
 }
@@ -75,9 +116,7 @@ impl WatchingThread {
 fn watch(hung_up: &Receiver<()>, look: impl Fn() -> Option<()>) {
     record::adopt(&LEDGER);
     while hung_up.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-        // The panic hook has reported a handler that panics. Later looks call it again, and the other handlers.
-        let looked = catch_unwind(AssertUnwindSafe(&look));
-        if matches!(looked, Ok(None)) {
+        if look().is_none() {
             return;
         }
     }
