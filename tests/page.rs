@@ -701,6 +701,122 @@ fn ten_thousand_operations_and_stacks_are_in_few_rows() {
     println!("all rows {again} ms, searched {found} ms, icicle {icicle} ms, lines {lines} ms");
 }
 
+/// The same report with what its operations owned at four moments.
+fn over_time() -> Report {
+    let mut told: Value = serde_json::from_str(&small().to_json()).expect("it is JSON");
+    let operation = |path: &str, live: [i64; 4]| json!({ "path": path, "known_from": 0, "live_bytes": live });
+    let mut operations = vec![
+        operation("search", [0, 5 << 20, 0, 0]),
+        operation("index/commit", [0, 1 << 20, 30_000, 21_000]),
+        operation("<b>\u{202e}", [0, 0, 300, 300]),
+    ];
+    operations.extend((0..8).map(|at| operation(&format!("small{at}"), [10, 10, 10, 10])));
+    operations[10]["known_from"] = json!(2);
+    operations[10]["live_bytes"] = json!([0, 0, 10, 10]);
+    told["timelines"] = json!([{
+        "program": "app", "process": 7, "every_us": 1_000_000, "elapsed_us": [0, 1_000_000, 2_000_000, 4_000_000],
+        "unsettled": [1], "operations": operations, "others": [100, 200, -300, 400], "problem": null,
+    }]);
+    Report::from_json(&told.to_string()).expect("it is a report")
+}
+
+/// The lowest and the highest place of all areas.
+const EXTENT: &str = "(() => { const all = [...document.querySelectorAll('.timeline path')].flatMap((one) => \
+    one.getAttribute('d').match(/[\\d.]+ [\\d.]+/g).map((corner) => Number(corner.split(' ')[1]))); \
+    return [Math.max(...all), Math.min(...all)]; })()";
+/// What is said of the chosen point, and of the areas there.
+const POINT: &str = "document.querySelector('.timeline .about').textContent";
+const ENTRIES: &str = "[...document.querySelectorAll('.legend li')].map((one) => \
+    [...one.children].slice(1, 3).map((cell) => cell.textContent).join(' '))";
+
+#[test]
+fn what_operations_owned_over_time_is_read_point_by_point() {
+    let Some((mut browser, _folder)) = shown(&over_time().to_html()) else { return };
+    browser.click("#tab-5");
+    assert_eq!(browser.text("document.querySelector('#tab-5').textContent"), "Timeline");
+    let note = "document.querySelector('.view:not([hidden]) .note').textContent";
+    assert_eq!(browser.text(note), "4 points, one every 1 s; 1 of them read while memory moved");
+    // From nothing to the highest point, which all areas have together.
+    assert_eq!(browser.eval(EXTENT), json!([296, 10]));
+    assert_eq!(browser.text(POINT), "after 4 s: 21.3 KiB live");
+    let last = browser.eval(ENTRIES);
+    let mut entries = ["search 0 B", "index/commit 20.5 KiB", "<b>\\u{202e} 300 B"].map(String::from).to_vec();
+    entries.extend((0..6).map(|at| format!("small{at} 10 B")));
+    entries.push("all others 420 B".into());
+    assert_eq!(last, json!(entries));
+    browser.eval("document.querySelector('.timeline svg').focus()");
+    browser.press("Home");
+    assert_eq!(browser.text(POINT), "after 0 ms: 170 B live");
+    browser.press("ArrowRight");
+    assert_eq!(browser.text(POINT), "after 1 s: 6.00 MiB live, about: memory moved while it was read");
+    let value = "document.querySelector('.timeline svg').getAttribute('aria-valuetext')";
+    assert_eq!(browser.text(value), browser.text(POINT));
+    for (key, after) in [("ArrowLeft", "0 ms"), ("ArrowLeft", "0 ms"), ("PageUp", "4 s"), ("ArrowRight", "4 s")] {
+        browser.press(key);
+        assert!(browser.text(POINT).starts_with(&format!("after {after}: ")), "{key}: {}", browser.text(POINT));
+    }
+    let near = "(() => { const svg = document.querySelector('.timeline svg'), box = svg.getBoundingClientRect(); \
+        svg.dispatchEvent(new PointerEvent('pointermove', { clientX: box.left + 66 + (box.width - 80) * 0.45 })); })()";
+    browser.eval(near);
+    assert_eq!(browser.text(POINT), "after 2 s: 29.4 KiB live");
+    browser.press("/");
+    browser.write("small");
+    assert_eq!(browser.text("document.querySelector('#found').textContent"), "6 found");
+    assert_eq!(browser.eval("document.querySelectorAll('.timeline path.other').length"), json!(4));
+    quiet(&browser);
+}
+
+#[test]
+fn the_timeline_of_one_operation_has_those_below_it_and_no_others() {
+    let Some((mut browser, _folder)) = shown(&over_time().to_html()) else { return };
+    browser.click("#tab-5");
+    browser.eval("document.querySelectorAll('.legend button')[1].click()");
+    assert_eq!(browser.text("document.querySelector('#within').textContent"), "within index/commit ✕");
+    assert_eq!(browser.eval(ENTRIES), json!(["index/commit 20.5 KiB"]));
+    assert_eq!(browser.text(POINT), "after 4 s: 20.5 KiB live");
+    assert!(browser.text("document.querySelector('.view:not([hidden]) .note').textContent").ends_with("are left out"));
+    browser.resize(390, 760);
+    browser.until("document.querySelector('.timeline svg').clientWidth < 390");
+    assert_eq!(browser.eval("document.documentElement.scrollWidth"), json!(390));
+    assert_eq!(browser.eval(EXTENT), json!([296, 10]));
+    quiet(&browser);
+}
+
+#[test]
+fn a_report_with_a_problem_is_not_called_right_though_its_sums_are_equal() {
+    let mut told: Value = serde_json::from_str(&small().to_json()).expect("it is JSON");
+    told["problem"] = json!("threads moved");
+    let report = Report::from_json(&told.to_string()).expect("it is a report");
+    let Some((mut browser, _folder)) = shown(&report.to_html()) else { return };
+    let first = "document.querySelector('#notes p')";
+    assert!(!browser.text(&format!("{first}.textContent")).contains('≠'));
+    assert_eq!(browser.text(&format!("{first}.className")), "bad");
+}
+
+#[test]
+fn sums_are_exact_beyond_what_a_script_counts_and_other_figures_say_that_they_are_not() {
+    // The nearest numbers that a script has are one more and one less.
+    let rows = vec![row("much", (1 << 53) + 1, 0, 1), row("less", 0, 1 << 20, 0)];
+    let Some((mut browser, _folder)) = shown(&report_of(rows, Value::Null).to_html()) else { return };
+    let law = browser.text("document.querySelector('#notes .good').textContent");
+    let sum = "9,007,199,253,692,417 B";
+    assert_eq!(law, format!("sum of net {sum} = sum of live {sum} = process {sum}"));
+    browser.click("#exact");
+    let cells = "[...document.querySelector('.row').querySelectorAll('.allocated')].map((one) => one.textContent)";
+    assert_eq!(browser.eval(cells), json!(["≈9,007,199,254,740,992"]));
+}
+
+#[test]
+fn stacks_that_were_not_looked_up_are_said() {
+    let mut told: Value = serde_json::from_str(&small().to_json()).expect("it is JSON");
+    told["stacks"]["operations"][0]["summed"] = json!(1_234);
+    let report = Report::from_json(&told.to_string()).expect("it is a report");
+    let Some((mut browser, _folder)) = shown(&report.to_html()) else { return };
+    let notes = browser.text("document.querySelector('#notes').innerText");
+    let said = "1,234 small stacks not looked up: with those for which there was no room";
+    assert!(notes.contains(said) && format!("{report:200}").contains(said), "{notes}\n{report:200}");
+}
+
 /// Where pictures are kept, and the stored report that they show: else nobody sees them, and they show a made-up one.
 const PICTURES: [&str; 2] = ["HEAPLEDGER_PICTURES", "HEAPLEDGER_PICTURES_OF"];
 
@@ -708,12 +824,13 @@ const PICTURES: [&str; 2] = ["HEAPLEDGER_PICTURES", "HEAPLEDGER_PICTURES_OF"];
 fn a_picture_of_every_view_can_be_taken() {
     let [folder, of] = PICTURES.map(std::env::var_os);
     let stored = of.map(|file| fs::read_to_string(file).expect("the report can be read"));
-    let report = stored.map_or_else(small, |text| Report::from_json(&text).expect("it is a report"));
+    let report = stored.map_or_else(over_time, |text| Report::from_json(&text).expect("it is a report"));
     let Some((mut browser, _folder)) = shown(&report.to_html()) else { return };
     let mut sizes = Vec::new();
     for (name, scheme, width, height, clicks) in [
         ("icicle", "light", 1280, 760, &["#tab-1", "[data-value=allocated]"][..]),
         ("lines", "light", 1280, 760, &["#tab-2"]),
+        ("timeline", "light", 1280, 760, &["#tab-5"]),
         ("phone", "light", 390, 760, &["#tab-0"]),
         ("operations", "dark", 1280, 760, &["#tab-0", ".row:nth-child(3) .text"]),
     ] {

@@ -3,7 +3,7 @@
 
 use crate::reading::{Data, text_of};
 use crate::render::stacks::in_brief;
-use crate::words::json_text;
+use crate::words::{Tally, json_text};
 
 /// The page, with the places for the rest in braces.
 const PAGE: &str = include_str!("page/page.html");
@@ -14,12 +14,13 @@ const SCRIPT: &str = concat!(
     include_str!("page/report.js"),
     include_str!("page/grid.js"),
     include_str!("page/icicle.js"),
+    include_str!("page/timeline.js"),
     include_str!("page/page.js"),
 );
 
 /// What the page's policy names its style and its program by. A browser runs and applies nothing else.
-const STYLE_HASH: &str = "sha256-3PMD1Xk3uYTNqFOntI2tDmnjE07nOiolyoRfPyYheHI=";
-const SCRIPT_HASH: &str = "sha256-CC1ToFORg/foY4fOvQxz6L/3fEST3rKuiHIkSh8xy3g=";
+const STYLE_HASH: &str = "sha256-fy7aJ0igRcVad/FTVB+IPugaikyCwQ6UvxWgvyMnWcE=";
+const SCRIPT_HASH: &str = "sha256-VOmOZCzVWRcnl1xfaZKGCVb01VKfD1zJwka+R5mbNnk=";
 
 /// A report, and the text of the line of source code at each of its functions where somebody knows it.
 pub(crate) struct Sourced<'a> {
@@ -62,6 +63,7 @@ fn tell(of: &Sourced, page: &mut String) {
         (r#"{"report":"#, text_of(of.data)),
         (r#","names":"#, json_text(&names)),
         (r#","nearness":"#, json_text(&nearness)),
+        (r#","sums":"#, sums(of.data)),
         (r#","sources":"#, json_text(&of.lines)),
     ] {
         page.push_str(before);
@@ -69,6 +71,14 @@ fn tell(of: &Sourced, page: &mut String) {
         page.push_str(&json.replace('<', "\\u003c"));
     }
     page.push('}');
+}
+
+/// The three sums of the law as texts: the page's numbers are exact up to 2^53.
+fn sums(data: &Data) -> String {
+    let sum = |of: fn(&Tally) -> i128| data.rows.iter().map(|row| of(&row.own)).sum::<i128>();
+    let net = sum(|own| i128::from(own.allocated_bytes) - i128::from(own.freed_bytes));
+    let live = sum(|own| own.live_bytes.into());
+    format!(r#"{{"net":"{net}","live":"{live}","process":"{}"}}"#, data.process_bytes)
 }
 
 #[cfg(test)]

@@ -22,7 +22,8 @@ function scaled(number, base, units) {
 /** Whether figures are shown to the last digit. */
 let showsExact = false;
 
-const exact = (number) => number.toLocaleString("en-US");
+/** To the last digit. Beyond 2^53 the script's numbers are rounded, and this says so. */
+const exact = (number) => (Number.isSafeInteger(number) ? "" : "≈") + number.toLocaleString("en-US");
 const asBytes = (number) => (showsExact ? exact(number) : (scaled(number, 1024, BINARY) ?? `${number} B`));
 const asCount = (number) =>
   showsExact ? exact(number) : Math.abs(number) < 10_000 ? String(number) : scaled(number, 1000, DECIMAL);

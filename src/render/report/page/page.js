@@ -250,6 +250,36 @@ function sizesView() {
   return { ...viewOf("Sizes", grid, [note]), focus };
 }
 
+// What operations owned over time.
+
+function timelineView() {
+  const chart = new TimelineChart({ label: "point in time", choose });
+  const { timelines } = model.report;
+  const note = element("span", "note");
+  let shown = timelines[0];
+  const draw = () => {
+    const { path } = state.within;
+    const wanted = (one) => !path || one === path || one.startsWith(`${path}/`);
+    const areas = areasOf(shown, wanted, !path).map((area) => ({ ...area, operation: model.byPath.get(area.path) }));
+    chart.show(shown.elapsed_us, shown.unsettled, areas);
+    const parts = [`${counted(shown.elapsed_us.length, "point")}, one every ${asTime(shown.every_us)}`];
+    if (shown.unsettled.length > 0) parts.push(`${exact(shown.unsettled.length)} of them read while memory moved`);
+    if (path) parts.push("operations that were not told apart are left out");
+    if (shown.problem) parts.push(printable(shown.problem));
+    note.textContent = parts.join("; ");
+  };
+  const tools = [note];
+  if (timelines.length > 1) {
+    const names = timelines.map(({ program, process }, at) => [at, printable(`${program || "process"} ${process}`)]);
+    tools.unshift(choice("Process", Object.fromEntries(names), "0", (at) => {
+      shown = timelines[at];
+      draw();
+    }));
+  }
+  const search = (query) => `${exact(chart.search(query))} found`;
+  return { title: "Timeline", tools, panel: chart.host, search, focus: draw, refresh: () => chart.paint() };
+}
+
 // Before and after.
 
 function changesView() {
@@ -378,17 +408,20 @@ function headline() {
 }
 
 function notes() {
-  const { report, root, byPath, captured } = model;
+  const { report, byPath, captured } = model;
   const host = byId("notes");
   const note = (text, name = "") => host.append(element("p", name, text));
   host.replaceChildren();
-  const [net, live, process] = [root.total.net, root.total.live, report.process_bytes];
+  // As text: they may be larger than the script's numbers are exact.
+  const { net, live, process } = embedded.report.sums;
+  const grouped = (sum) => BigInt(sum).toLocaleString("en-US");
   const sign = (one, other) => (one === other ? "=" : "≠");
   const holds = net === live && live === process && report.problem === null;
-  note(`sum of net ${exact(net)} B ${sign(net, live)} sum of live ${exact(live)} B ${sign(live, process)} process ${exact(process)} B`, holds ? "good" : "bad");
+  note(`sum of net ${grouped(net)} B ${sign(net, live)} sum of live ${grouped(live)} B ${sign(live, process)} process ${grouped(process)} B`, holds ? "good" : "bad");
   const own = Math.max(0, byPath.get("(heapledger)")?.own.live ?? 0);
   const shards = counted(report.shards, "shard");
   note(`footprint: ${asBytes(own)} on the heap (in the sums), ${asBytes(report.shard_bytes)} in ${shards} beside it`);
+  if (model.summed > 0) note(`${counted(model.summed, "small stack")} not looked up: with those for which there was no room`);
   if (model.hasStacks) note(`call stacks are known of ${asBytes(captured.allocated)} of allocations`);
   const words = ({ pattern, sampled_every: every }) => printable(pattern) + (every ? `, one sample every ${asBytes(every)}` : "");
   const asked = (matched) => (report.captures ?? []).filter((one) => one.matched === matched).map(words).join("; ");
@@ -431,6 +464,7 @@ function keptTheme() {
 
 const views = [operationsView(), icicleView()];
 if (model.hasStacks) views.push(linesView(), cratesView(), sizesView());
+if (model.report.timelines?.length > 0) views.push(timelineView());
 if (before) views.push(changesView());
 views.forEach(setUp);
 

@@ -7,7 +7,7 @@ const MACHINERY = 5;
 const LEAK_TEST = 6;
 
 const NO_STACK = {
-  other: "(stacks for which there was no room)",
+  other: "(stacks not looked up, or for which there was no room)",
   not_sampled: "(blocks of sizes of which there was no sample)",
   not_captured: "(blocks of which no call stack was captured)",
 };
@@ -78,6 +78,7 @@ function modelOf({ report, names, nearness, sources }) {
   const frames = tables.frames.map((entry, at) => frameOf(entry, names[at], nearness[at], sources[at] ?? "", tables));
   const stacks = tables.stacks.map(({ kind, frames: places }) => stackOf(kind, places.map((at) => frames[at])));
   const captured = { ...NOTHING };
+  const summed = tables.operations.reduce((sum, one) => sum + (one.summed ?? 0), 0);
   for (const { path, stacks: charged, sizes, sampled_every: every } of tables.operations) {
     byPath.get(path).stacks = charged.map((entry) => {
       const figures = chargeOf(entry);
@@ -94,7 +95,7 @@ function modelOf({ report, names, nearness, sources }) {
     for (const { figures } of operation.stacks) for (const name in NOTHING) rest[name] -= figures[name];
     if (rest.live || rest.allocated || rest.allocs) operation.rest = { stack: none, figures: rest, samples: 0 };
   }
-  return { report, root, operations, byPath, captured, hasStacks: tables.operations.length > 0 };
+  return { report, root, operations, byPath, captured, summed, hasStacks: tables.operations.length > 0 };
 }
 
 /** A stack, and what of it is shown: the functions nearest to the user, and whose code asked for the memory. */
