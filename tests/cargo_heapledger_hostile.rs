@@ -463,6 +463,44 @@ fn a_link_that_leads_out_of_the_project_is_not_followed() {
     no_file_is_left_behind(&project);
 }
 
+const WAITS: &str = r#"
+#[test]
+fn waits() {
+    let _op = heapledger::track("search");
+    std::fs::write("begun", "").unwrap();
+    while !std::path::Path::new("end").exists() {
+        std::thread::yield_now();
+    }
+}
+"#;
+
+#[test]
+fn a_command_that_is_asked_to_end_leaves_nothing_behind() {
+    let project = Project::new("asked-to-end");
+    project.write("tests/budgets.rs", &format!("{ALLOCATOR}{WAITS}"));
+    project.write("heapledger.toml", POLICY);
+    let mut command = heapledger(project.folder());
+    command.args(["test"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = command.spawn().expect("it is there");
+    while !project.path("begun").exists() {
+        std::thread::yield_now();
+    }
+    let asked = Command::new("kill").args(["-TERM", &command.id().to_string()]).status();
+    assert!(asked.expect("it is there").success());
+    command.wait().expect("it is ours");
+    // The test itself outlives cargo, and keeps what it was given to print to.
+    project.write("end", "");
+    let output = command.wait_with_output().expect("it is ours");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(
+        err.contains("the tests were ended (signal: 15 (SIGTERM)): nothing was judged, and nothing recorded"),
+        "{err}"
+    );
+    let left = fs::read_dir(project.path("target/heapledger")).expect("it is there").count();
+    assert_eq!(left, 0);
+}
+
 const NAMES: [&str; 16] = [
     "\u{1b}[2J\u{1b}]0;owned\u{7}",
     "a\n::error::planted",

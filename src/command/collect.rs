@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::{Context, bail};
 
 use super::arguments::{run_all, say_when_to_stop};
+use super::patience::run_to_end;
 use super::project::Project;
 use super::reports_folder::ReportsFolder;
 use super::terminal;
@@ -69,7 +70,11 @@ pub(super) fn run_tests(project: &Project, book: Option<&Book>, asked: &CargoRun
     if asked.recording {
         cargo.env(RECORDING, if asked.lines { WITH_LINES } else { "1" });
     }
-    let status = cargo.status().context("cargo cannot be run")?;
+    let status = run_to_end(&mut cargo).context("cargo cannot be run")?;
+    // A signal ended it.
+    if status.code().is_none() {
+        bail!("the tests were ended ({status}): nothing was judged, and nothing recorded");
+    }
     let (run, unseen) = collect(reports.path())?;
     if run.parts.is_empty() && unseen.is_empty() && !status.success() {
         bail!("the tests failed ({status}) before any of them reported what it measured");

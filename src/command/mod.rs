@@ -32,7 +32,6 @@ mod figure_change;
 /// Changes as patches in the logs of CI.
 mod patch;
 /// Programs that run to their end, whatever signals come.
-#[cfg(unix)]
 mod patience;
 
 /// Showing what became of a run, in all its forms.

@@ -1,8 +1,6 @@
 //! `cargo heapledger run`: runs any program that has the allocator, and shows its report.
 
 use std::ffi::OsString;
-#[cfg(not(unix))]
-use std::io;
 use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::{Context, bail};
@@ -11,7 +9,6 @@ use clap::Args;
 use super::collect::collect;
 use super::elsewhere::ElsewhereOptions;
 use super::exit::Exit;
-#[cfg(unix)]
 use super::patience::run_to_end;
 use super::terminal::complain;
 use crate::disk::{EVERY_PROCESS, FOLDER};
@@ -81,12 +78,6 @@ pub(super) fn run_program(asked: &RunOptions) -> anyhow::Result<ExitCode> {
 /// What is a span of time stays as it is written.
 fn as_span(text: &str) -> Result<String, String> {
     span(text).map(|_| text.into())
-}
-
-/// Runs a program to its end.
-#[cfg(not(unix))]
-fn run_to_end(command: &mut Command) -> io::Result<ExitStatus> {
-    command.status()
 }
 
 /// Writes the report where it is asked for, or prints it beside what the program itself says.
