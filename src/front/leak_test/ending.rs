@@ -9,9 +9,9 @@ use super::report::{LeakReport, say};
 use super::run::{LeakRun, Notes};
 use super::settle::most_threads_end;
 use crate::judging::leak::{
-    Findings, LeakLines, Live, Verdict, WindowEnd, as_expected, beyond_bounds, freers_in_last_window, grown_outside,
-    is_shown, leaks_outside, no_more_files, rests_on, unknown_files, verdict_so_far, warnings_of_outside,
-    whole_windows, without_ended_threads,
+    Findings, LeakLines, LeakWindow, Live, Verdict, WindowEnd, as_expected, beyond_bounds, freers_in_last_window,
+    grown_outside, is_shown, leaks_outside, no_more_files, rests_on, unknown_files, verdict_so_far,
+    warnings_of_outside, whole_windows, without_ended_threads,
 };
 use crate::reading::snapshot;
 use crate::record::{self, Own};
@@ -104,6 +104,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
         let mut findings = Findings {
             iterations: notes.iterations,
             windows: evidence.series.windows.len(),
+            curve: LeakWindow::all_of(&evidence.series),
             last_window: evidence.series.windows.last().map_or(0, |window| window.iterations),
             elapsed: notes.clock.passed(),
             rests_on: rests_on(evidence, &notes.judged, notes.iterations),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::front::found;
 use crate::judging::budget::{LeakTested, LeakVerdict};
-use crate::judging::leak::{Findings, LeakLines, Verdict};
+use crate::judging::leak::{Findings, LeakLines, LeakWindow, Verdict};
 use crate::record::{self, Own};
 use crate::render;
 
@@ -53,6 +53,18 @@ impl LeakReport {
     /// ```
     pub fn iterations(&self) -> u64 {
         self.0.iterations
+    }
+
+    /// The curve that was judged: the windows of iterations, each twice as long as the one before, with what lives at
+    /// the end of each.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// let outcome = heapledger::LeakTest::new("format").run(|i| format!("{i}"));
+    /// assert!(outcome.windows().iter().all(|window| window.live_bytes == 0));
+    /// ```
+    pub fn windows(&self) -> &[LeakWindow] {
+        &self.0.curve
     }
 
     /// Threads that began in the test and have not ended, by name. Those that are not counted are not named.

@@ -7,6 +7,7 @@ use super::beyond::Beyond;
 use super::c_heap::c_heap_growth;
 use super::curve::Live;
 use super::evidence::{Evidence, is_within};
+use super::leak_window::LeakWindow;
 use super::outside::grown_outside;
 use super::slope::{Pace, Rate};
 use super::stack_growth::LeakLines;
@@ -71,6 +72,8 @@ pub(crate) struct Findings {
     pub(crate) verdict: Verdict,
     pub(crate) iterations: u64,
     pub(crate) windows: usize,
+    /// The ends of those that are whole.
+    pub(crate) curve: Vec<LeakWindow>,
     /// Iterations of the last window, to which the figures below refer.
     pub(crate) last_window: u64,
     pub(crate) elapsed: Duration,
@@ -125,6 +128,7 @@ impl Findings {
             verdict,
             iterations: 0,
             windows: 0,
+            curve: Vec::new(),
             last_window: 0,
             elapsed: Duration::ZERO,
             rests_on: None,

@@ -16,6 +16,8 @@ mod findings;
 mod fresh;
 /// What keeps step with the iterations beside other tests.
 mod in_step;
+/// One window as users see it.
+mod leak_window;
 /// Threads and files that iterations leave open.
 mod left_open;
 /// Evidence and findings that tests make up.
@@ -42,6 +44,7 @@ mod violated;
 /// The verdict on all of the evidence.
 mod weigh;
 
+pub use leak_window::LeakWindow;
 pub use verdict::Verdict;
 
 pub(crate) use beyond::{Beyond, beyond_bounds};
