@@ -61,6 +61,30 @@ fn of_70_000_names_the_first_65_536_are_exact_and_the_rest_falls_into_other() {
     });
 }
 
+/// With `HEAPLEDGER_TEST_ROLE` set to its name and `--nocapture`, it prints what it takes.
+#[test]
+fn a_report_of_operations_nested_120_deep_takes_memory_for_each_path_once() {
+    let _alone = alone();
+    in_its_own_process("a_report_of_operations_nested_120_deep_takes_memory_for_each_path_once", || {
+        for chain in 0..540 {
+            let mut open = Vec::with_capacity(120);
+            open.extend((0..120).map(|depth| track(format_args!("operation {chain}-{depth}"))));
+            while open.pop().is_some() {}
+        }
+        let before = balanced();
+        let began = std::time::Instant::now();
+        let report = before.report();
+        let took = began.elapsed();
+        let did = (balanced() - before).operation("(heapledger)").expect("always there").own;
+        let paths = report.rows().iter().map(|row| row.path.len() as u64).sum::<u64>();
+        println!("{} rows, paths of {paths} B: {took:?}, {did}", report.rows().len());
+        assert_eq!(report.rows().len(), 540 * 120 + 2);
+        // The paths, and lists of rows: as snapshots have them, merged, and in order.
+        let lists = 8 * size_of_val(report.rows()) as u64;
+        assert!(did.allocated_bytes < paths * 3 / 2 + lists, "{did}, where paths have {paths} B and lists {lists} B");
+    });
+}
+
 #[test]
 fn two_thousand_threads_at_once_with_twenty_operations_each_are_exact() {
     const THREADS: usize = 2_000;

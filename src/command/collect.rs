@@ -115,18 +115,33 @@ pub(super) fn read_run(file: &Path) -> anyhow::Result<Run> {
 /// All runs as one, which is clean if every one is. Whether it is complete is for the caller to say: no run knows the
 /// others.
 pub(super) fn add_up(runs: impl IntoIterator<Item = anyhow::Result<Run>>) -> anyhow::Result<Run> {
-    let mut sum = Run { clean: true, ..Run::default() };
+    let mut clean = true;
+    // Sums of so many runs each, every one of more than the one behind it: so no figure is added more often than the
+    // number of runs can be halved.
+    let mut sums: Vec<(usize, Run)> = Vec::new();
     for run in runs {
-        let run = run?;
-        sum.clean &= run.clean;
-        sum.merge(run)?;
+        let mut last = (1, run?);
+        clean &= last.1.clean;
+        while let Some((count, mut sum)) = sums.pop_if(|(count, _)| *count <= last.0) {
+            sum.merge(last.1)?;
+            last = (count + last.0, sum);
+        }
+        sums.push(last);
     }
-    Ok(sum)
+    let mut all = Run::default();
+    while let Some((_, mut sum)) = sums.pop() {
+        sum.merge(all)?;
+        all = sum;
+    }
+    all.arrange();
+    Ok(Run { complete: false, clean, parts: all.parts })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judging::budget::Part;
+    use crate::reading::Environment;
 
     #[test]
     fn a_sum_is_clean_if_every_run_is_and_never_whole_by_itself() {
@@ -136,6 +151,60 @@ mod tests {
             let sum = add_up(runs).expect("nothing overflows");
             assert_eq!((sum.complete, sum.clean, sum.parts.len()), (false, clean, 0));
         }
+    }
+
+    /// A run of one process, in which `names` did something.
+    fn run_of(names: impl Iterator<Item = String>) -> Run {
+        let tally = r#""frees":0,"freed_bytes":0,"reallocs":0,"others_frees":0,"others_freed_bytes":0,
+            "freed_elsewhere_blocks":0,"freed_elsewhere_bytes":0,"taken_over_blocks":0,"taken_over_bytes":0,
+            "given_away_blocks":0,"given_away_bytes":0,"live_blocks":1,"live_bytes":64"#;
+        let tally = format!(r#"{{"allocs":1,"allocated_bytes":64,{tally}}}"#);
+        let row = |name| {
+            format!(r#"{{"path":"{name}","scopes":1,"threads":1,"peak_error":0,"own":{tally},"total":{tally}}}"#)
+        };
+        let rows = Vec::from_iter(names.map(row)).join(",");
+        let report = format!(
+            r#"{{"schema":2,"processes":1,"difference":false,"process_bytes":0,"process_peak_error":0,"misnested":0,
+            "refused":0,"foreign":0,"shards":1,"shard_bytes":1,"rows":[{rows}]}}"#
+        );
+        let report = crate::Report::from_json(&report).expect("it is a report");
+        let part = Part {
+            environment: Environment::here(),
+            blind: Vec::new(),
+            measured: Default::default(),
+            leak_tests: Vec::new(),
+            denied: Vec::new(),
+            denying: Vec::new(),
+            report: crate::reading::Data::clone(&report.0),
+        };
+        Run { complete: true, clean: true, parts: vec![part] }
+    }
+
+    #[test]
+    fn every_number_of_runs_adds_up_to_the_same_as_one_after_the_other() {
+        for count in 0..20_u64 {
+            let names = |at| (0..3_u64).map(move |name| format!("shared {name}/own {}", at * name));
+            let run = add_up((0..count).map(|at| Ok(run_of(names(at))))).expect("nothing overflows");
+            let reports = (0..count).map(|at| run_of(names(at)).parts.remove(0).report);
+            let expected = reports.reduce(|sum, next| sum.plus(&next).expect("nothing overflows"));
+            assert_eq!(run.parts.first().map(|part| &part.report), expected.as_ref(), "{count} runs");
+        }
+    }
+
+    /// `cargo test --release --lib command::collect -- --nocapture` prints what 2,000 processes take.
+    #[test]
+    fn adding_up_processes_takes_time_and_memory_in_proportion_to_their_names() {
+        let processes = if cfg!(debug_assertions) { 200 } else { 2_000 };
+        let made = Vec::from_iter((0..processes).map(|at| run_of((0..500).map(|name| format!("p{at}/n{name}")))));
+        let began = std::time::Instant::now();
+        let (run, did) = crate::measure("adds up", || add_up(made.into_iter().map(Ok)).expect("nothing overflows"));
+        println!("{processes} processes of 500 names: {:?}, {did}", began.elapsed());
+        let rows = &run.parts[0].report.rows;
+        assert_eq!((rows.len(), rows[0].total.live_bytes), (processes * 501, 500 * 64));
+        // Rows are moved; what is allocated are lists of them, once for each time that the processes can be halved.
+        let halvings = u64::from(processes.ilog2()) + 4;
+        let most = rows.len() as u64 * halvings * 2 * size_of::<crate::Row>() as u64;
+        assert!(did.allocated_bytes < most, "{did}, and {most} B are the most");
     }
 
     #[test]

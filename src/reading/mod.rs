@@ -1,5 +1,7 @@
 //! The counters at one moment, as plain values.
 
+/// Reports of many processes as one.
+mod add_up;
 /// Rows in the order in which people read them.
 mod arrange;
 /// Functions of stripped programs, looked up for a report after it was made.

@@ -10,7 +10,7 @@ use super::row::Row;
 use super::size_class::SizeClass;
 use super::snapshot::{Snapshot, snapshot};
 use super::stacks::{ReportedStack, Stacks};
-use super::timeline::{ReportedTimeline, joined};
+use super::timeline::ReportedTimeline;
 use crate::record::{BOUND, Own, quietly};
 use crate::registry;
 #[cfg(feature = "views")]
@@ -95,7 +95,7 @@ impl Snapshot {
             let rows = self.rows().filter(|(node, _)| wanted(node)).map(|(_, row)| row);
             let rows = rows.filter(|row| row.scopes > 0 || !row.own.is_idle() || is_always_shown(&row.path));
             // No counter of one process overflows when it is added up.
-            let mut rows = merge_by_path(rows).unwrap_or_default();
+            let mut rows = merge_by_path(rows.collect()).unwrap_or_default();
             arrange(&mut rows);
             let problem = self.check().err();
             let mut charged = self.charged(&wanted);
@@ -292,35 +292,6 @@ impl Report {
 }
 
 impl Data {
-    /// The sum; `None` where a counter overflows.
-    pub(crate) fn plus(&self, other: &Self) -> Option<Self> {
-        let one = self;
-        let mut rows = merge_by_path(one.rows.iter().chain(&other.rows).cloned())?;
-        arrange(&mut rows);
-        // The worse problem stays: that threads moved must not hide that the ledger is violated. A process that saw
-        // nothing, and counts as none, has no problem with its figures.
-        let badness = |data: &Self| (data.processes > 0, data.problem.is_some(), !data.unsettled);
-        let told = if badness(one) >= badness(other) { one } else { other };
-        Some(Self {
-            processes: one.processes.checked_add(other.processes)?,
-            difference: one.difference || other.difference,
-            process_bytes: one.process_bytes.checked_add(other.process_bytes)?,
-            process_peak_bytes: one.process_peak_bytes.max(other.process_peak_bytes),
-            process_peak_error: one.process_peak_error.max(other.process_peak_error),
-            problem: told.problem.clone(),
-            unsettled: told.unsettled,
-            misnested: one.misnested.checked_add(other.misnested)?,
-            overflowed: one.overflowed.checked_add(other.overflowed)?,
-            foreign: one.foreign.checked_add(other.foreign)?,
-            shards: one.shards.checked_add(other.shards)?,
-            shard_bytes: one.shard_bytes.checked_add(other.shard_bytes)?,
-            rows,
-            stacks: one.stacks.plus(&other.stacks)?,
-            captures: CaptureRule::joined(one.captures.iter().chain(&other.captures).cloned()),
-            timelines: joined(&one.timelines, &other.timelines),
-        })
-    }
-
     /// The outermost operations, of those that are `wanted`, of which stacks are known, in reading order.
     pub(crate) fn outermost_captured(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
         let outermost = self.stacks.outermost(wanted);

@@ -52,17 +52,25 @@ json_object!(Blind { program, asserted });
 
 #[cfg(feature = "cli")]
 impl Run {
-    /// Adds what `other` measured. Counters add up; of what assertions measured, the most stays, because the same
-    /// operation may be asserted in several tests.
+    /// Adds what `other` measured; at the end, [`arrange`](Self::arrange) is to be called. Counters add up; of what
+    /// assertions measured, the most stays, because the same operation may be asserted in several tests.
     pub(crate) fn merge(&mut self, other: Self) -> Result<(), Error> {
         for part in other.parts {
-            match self.parts.iter_mut().find(|known| known.environment.key() == part.environment.key()) {
-                Some(known) => known.merge(part)?,
+            match self.parts.iter().position(|known| known.environment.key() == part.environment.key()) {
+                Some(known) => {
+                    let sum = self.parts.swap_remove(known).plus(part)?;
+                    self.parts.push(sum);
+                }
                 None => self.parts.push(part),
             }
         }
         self.parts.sort_by(|one, other| one.environment.cmp(&other.environment));
         Ok(())
+    }
+
+    /// Arranges what was added up.
+    pub(crate) fn arrange(&mut self) {
+        self.parts.iter_mut().for_each(|part| part.report.arrange());
     }
 
     /// How many processes it tells of that had heapledger as their allocator.
@@ -73,8 +81,8 @@ impl Run {
 
 impl Part {
     #[cfg(feature = "cli")]
-    fn merge(&mut self, other: Self) -> Result<(), Error> {
-        self.report = self.report.plus(&other.report).ok_or(Error(Cause::Overflow))?;
+    fn plus(mut self, other: Self) -> Result<Self, Error> {
+        self.report = self.report.joined_with(other.report).ok_or(Error(Cause::Overflow))?;
         self.blind.extend(other.blind);
         self.blind.sort();
         self.blind.dedup();
@@ -86,7 +94,7 @@ impl Part {
         self.denying.extend(other.denying);
         self.denying.sort();
         self.denying.dedup();
-        Ok(())
+        Ok(self)
     }
 
     /// Takes note of what an assertion measured.
