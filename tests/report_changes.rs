@@ -4,6 +4,8 @@
 
 #[path = "common/charged.rs"]
 mod charged;
+#[path = "common/made_up.rs"]
+mod made_up;
 #[path = "common/project.rs"]
 mod project;
 
@@ -85,4 +87,17 @@ fn changes_are_written_as_markdown_in_which_names_are_text() {
     assert!(text.contains(row) && text.contains("| +243 B | 57 B | 300 B | grew | <code>a;b"), "{text}");
     assert!(!text.contains("<img") && text.lines().all(|line| line.matches('|').count() % 6 == 0), "{text}");
     diff(&before, &after, Some("changes.doc")).1.exits(1).complains("changes.doc: what changed is written as .html");
+}
+
+#[test]
+fn a_run_and_a_report_are_two_kinds() {
+    let (report, _) = reports();
+    let run = made_up::run();
+    let (_, said) = diff(&run, &report, None);
+    let of_a_kind = "only two of a kind can be compared";
+    said.exits(1).complains(&format!("error: before.json is a run and after.json is a report: {of_a_kind}"));
+    let (_, said) = diff(&report, &run, None);
+    said.exits(1).complains(&format!("error: after.json is a run and before.json is a report: {of_a_kind}"));
+    let (_, said) = diff(&report, &json!({}), None);
+    said.exits(1).complains("error: after.json cannot be read: not a heapledger run: missing field `schema`");
 }

@@ -108,8 +108,12 @@ pub(super) fn collect(folder: &Path) -> anyhow::Result<(Run, Vec<Finding>)> {
 
 /// A run from a file.
 pub(super) fn read_run(file: &Path) -> anyhow::Result<Run> {
-    let text = read(file, LARGEST)?;
-    Run::from_json(&text).with_context(|| format!("{} cannot be read", shown(file)))
+    run_in(file, &read(file, LARGEST)?)
+}
+
+/// A run from the text of a file.
+pub(super) fn run_in(file: &Path, text: &str) -> anyhow::Result<Run> {
+    Run::from_json(text).with_context(|| format!("{} cannot be read", shown(file)))
 }
 
 /// All runs as one, which is clean if every one is. Whether it is complete is for the caller to say: no run knows the

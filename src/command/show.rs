@@ -57,7 +57,7 @@ pub(super) fn show(project: &Project, asked: &ShowOptions) -> anyhow::Result<Exi
 }
 
 /// A report from a file.
-pub(super) fn read_report(file: &Path) -> anyhow::Result<Report> {
+fn read_report(file: &Path) -> anyhow::Result<Report> {
     let text = read(file, LARGEST)?;
     let report = Report::from_json(&text);
     if report.is_err() && Run::from_json(&text).is_ok() {
