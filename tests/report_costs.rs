@@ -71,7 +71,9 @@ fn no_form_of_a_large_report_takes_much_memory() {
     let report = Report::from_json(&large()).expect("it can be read");
     assert_eq!(report.total().live_bytes, i64::from(COUNT) * 64);
     type Form = (&'static str, fn(&Report) -> usize);
-    let forms: [Form; 7] = [
+    let forms: [Form; 9] = [
+        (".txt", |report| report.to_string().len()),
+        (".json", |report| report.to_json().len()),
         (".html", |report| report.to_html().len()),
         (".folded", |report| report.to_folded().len()),
         (".speedscope.json", |report| report.to_speedscope().len()),

@@ -1,0 +1,133 @@
+//! A real Prometheus scrapes a report's metrics over the loopback: what it answers is what the report has.
+
+#![cfg(all(target_os = "linux", not(miri)))]
+
+#[path = "common/charged.rs"]
+mod charged;
+#[path = "common/reader.rs"]
+mod reader;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use charged::{HOSTILE, TOTALS, report};
+use serde_json::Value;
+
+#[global_allocator]
+static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+
+/// Nothing here takes longer, whatever else the machine does.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Answers every request with the metrics, as a service does.
+fn serve(listener: TcpListener) {
+    for stream in listener.incoming() {
+        let mut stream = stream.expect("somebody connects");
+        let mut lines = BufReader::new(&stream).lines();
+        // The head of the request ends with an empty line.
+        while lines.next().and_then(Result::ok).is_some_and(|line| !line.is_empty()) {}
+        let metrics = report().to_prometheus();
+        let head =
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\nContent-Length: ";
+        // Whoever asked may have gone.
+        let _ = write!(stream, "{head}{}\r\n\r\n{metrics}", metrics.len());
+    }
+}
+
+struct Prometheus {
+    process: Child,
+    address: SocketAddr,
+    /// What it keeps.
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let ended = self.process.kill().and_then(|()| self.process.wait());
+        ended.expect("it can be ended");
+    }
+}
+
+impl Prometheus {
+    /// One that scrapes this address. Another program may take the port that it is to have; then there is another try.
+    fn scraping(target: SocketAddr) -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let file = folder.path().join("prometheus.yml");
+        let config = format!(
+            "scrape_configs:\n- job_name: app\n  scrape_interval: 200ms\n  scrape_timeout: 200ms\n  \
+             static_configs:\n  - targets: ['{target}']\n"
+        );
+        std::fs::write(&file, config).expect("it can be written");
+        let began = Instant::now();
+        loop {
+            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+            let address = free.local_addr().expect("it is bound");
+            drop(free);
+            let mut command = Command::new("prometheus");
+            command.arg(format!("--config.file={}", file.display()));
+            command.arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()));
+            command.arg(format!("--web.listen-address={address}"));
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            let mut process = command.spawn().expect("it is there");
+            while process.try_wait().expect("it is ours").is_none() {
+                if get(address, "/-/ready").is_some_and(|said| said.split(' ').nth(1) == Some("200")) {
+                    return Self { process, address, _folder: folder };
+                }
+                assert!(began.elapsed() < PATIENCE, "it never was ready");
+                thread::yield_now();
+            }
+        }
+    }
+
+    /// The values of an expression, each with the operation that it is of, as soon as there are any.
+    fn values(&self, expression: &str) -> Vec<(Option<String>, i64)> {
+        let began = Instant::now();
+        loop {
+            let said = get(self.address, &format!("/api/v1/query?query={expression}")).expect("it listens");
+            let (_, body) = said.split_once("\r\n\r\n").expect("it has a head");
+            let answer: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {said}"));
+            let results = answer["data"]["result"].as_array().expect("it is a list");
+            if !results.is_empty() {
+                let of = |result: &Value| result["metric"]["operation"].as_str().map(String::from);
+                let value = |result: &Value| result["value"][1].as_str().and_then(|value| value.parse().ok());
+                return results.iter().map(|result| (of(result), value(result).expect("it is whole"))).collect();
+            }
+            assert!(began.elapsed() < PATIENCE, "it never had {expression}");
+            thread::yield_now();
+        }
+    }
+}
+
+/// The whole answer; `None` where nobody listens yet.
+fn get(address: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
+    let mut said = String::new();
+    stream.read_to_string(&mut said).ok()?;
+    Some(said)
+}
+
+#[test]
+fn prometheus_has_what_the_report_has() {
+    if !reader::has("prometheus", &["--version"]) {
+        return;
+    }
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    // It ends with the test.
+    thread::spawn(move || serve(listener));
+    let prometheus = Prometheus::scraping(address);
+    let names = ["allocs_total", "allocated_bytes_total", "live_blocks", "live_bytes"];
+    for (name, total) in names.into_iter().zip(TOTALS) {
+        assert_eq!(prometheus.values(&format!("sum(heapledger_operation_{name})")), [(None, total)], "{name}");
+    }
+    let live = prometheus.values("heapledger_operation_live_bytes");
+    let of = |operation: &str| live.iter().find(|(of, _)| of.as_deref() == Some(operation)).map(|(_, value)| *value);
+    assert_eq!(of("build/commit"), Some(1_000));
+    let hostile = HOSTILE.replace('\n', "\\n").replace('\u{1b}', "\\u{1b}").replace('\u{202e}', "\\u{202e}");
+    assert_eq!((of(&hostile), live.len()), (Some(57), report().rows().len()), "{live:?}");
+    assert_eq!(prometheus.values("up"), [(None, 1)]);
+}
