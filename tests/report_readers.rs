@@ -9,16 +9,12 @@ mod charged;
 #[path = "common/reader.rs"]
 mod reader;
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use browser::Browser;
 use charged::{TOTALS, report};
 use reader::{Reader, has, is_there};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 #[global_allocator]
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -105,81 +101,6 @@ fn dhat_shows_every_stack_with_its_figures() {
 /// Where `.ci/run` installs what npm has.
 fn installed(file: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/readers/node_modules").join(file)
-}
-
-/// Nothing takes longer to begin, whatever else the machine does.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Firefox's profiler on the command line, and its process that has read a profile. That would be given half a second
-/// to begin, so it is begun here.
-struct Profiler {
-    process: Child,
-    sessions: TempDir,
-}
-
-impl Profiler {
-    fn open(file: &Path) -> Self {
-        let sessions = tempfile::tempdir().expect("a folder can be made");
-        let file_name = file.to_str().expect("it is text");
-        let mut command = Self::command(&sessions, &["--daemon", file_name]);
-        let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it is there");
-        let began = Instant::now();
-        while !Self::command(&sessions, &["thread", "select", "t-0"]).output().expect("it is there").status.success() {
-            assert!(process.try_wait().expect("it is ours").is_none(), "it cannot read {file_name}");
-            assert!(began.elapsed() < PATIENCE, "it never has read {file_name}");
-        }
-        Self { process, sessions }
-    }
-
-    fn command(sessions: &TempDir, arguments: &[&str]) -> Command {
-        let mut command = Command::new("node");
-        command.arg(installed("@firefox-devtools/profiler-cli/dist/profiler-cli.js"));
-        command.args(arguments).args(["--session", "one"]).env("PROFILER_CLI_SESSION_DIR", sessions.path());
-        command
-    }
-
-    fn says(&self, arguments: &[&str]) -> String {
-        let output = Self::command(&self.sessions, arguments).output().expect("it is there");
-        assert!(output.status.success(), "{arguments:?}: {output:?}");
-        String::from_utf8(output.stdout).expect("it is text")
-    }
-}
-
-impl Drop for Profiler {
-    fn drop(&mut self) {
-        let ended = self.process.kill().and_then(|()| self.process.wait());
-        ended.expect("it can be ended");
-    }
-}
-
-#[test]
-fn firefox_gives_every_function_the_bytes_of_its_stacks() {
-    if !is_there(&installed("@firefox-devtools/profiler-cli")) || !has("node", &["--version"]) {
-        return;
-    }
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let file = folder.path().join("report.dhat.json");
-    report().save(&file).expect("it can be written");
-    let written: Value = serde_json::from_str(&report().to_dhat()).expect("it is JSON");
-    let profiler = Profiler::open(&file);
-    let [_, allocated, _, live] = TOTALS;
-    for (thread, name, figure, total) in [("t-0", "Total Bytes", "tb", allocated), ("t-3", "Bytes at End", "eb", live)]
-    {
-        profiler.says(&["thread", "select", thread]);
-        let said = profiler.says(&["thread", "functions", "--limit", "0", "--json"]);
-        let said: Value = serde_json::from_str(&said).expect("it is JSON");
-        assert_eq!(said["friendlyThreadName"], name, "{said}");
-        let functions = said["functions"].as_array().expect("it is a list").iter();
-        let itself = |one: &Value| Some((one["name"].as_str()?.to_string(), one["selfSamples"].as_i64()?));
-        let shown = BTreeMap::from_iter(functions.filter_map(itself).filter(|(_, bytes)| *bytes != 0));
-        let mut expected = BTreeMap::<String, i64>::new();
-        for point in written["pps"].as_array().expect("it is a list") {
-            let innermost = point["fs"][0].as_u64().expect("it is a place") as usize;
-            let name = written["ftbl"][innermost].as_str().expect("it is text");
-            *expected.entry(name.into()).or_default() += point[figure].as_i64().expect("it is a number");
-        }
-        assert_eq!((shown.values().sum(), &shown), (total, &expected), "{name}");
-    }
 }
 
 #[test]
