@@ -10,6 +10,7 @@ mod reader;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -41,7 +42,7 @@ struct Prometheus {
     process: Child,
     address: SocketAddr,
     /// What it keeps.
-    _folder: tempfile::TempDir,
+    _folder: Rc<tempfile::TempDir>,
 }
 
 impl Drop for Prometheus {
@@ -54,7 +55,7 @@ impl Drop for Prometheus {
 impl Prometheus {
     /// One that scrapes this address. Another program may take the port that it is to have; then there is another try.
     fn scraping(target: SocketAddr) -> Self {
-        let folder = tempfile::tempdir().expect("a folder can be made");
+        let folder = Rc::new(tempfile::tempdir().expect("a folder can be made"));
         let file = folder.path().join("prometheus.yml");
         let config = format!(
             "scrape_configs:\n- job_name: app\n  scrape_interval: 200ms\n  scrape_timeout: 200ms\n  \
@@ -71,10 +72,11 @@ impl Prometheus {
             command.arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()));
             command.arg(format!("--web.listen-address={address}"));
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            let mut process = command.spawn().expect("it is there");
-            while process.try_wait().expect("it is ours").is_none() {
+            let process = command.spawn().expect("it is there");
+            let mut made = Self { process, address, _folder: folder.clone() };
+            while made.process.try_wait().expect("it is ours").is_none() {
                 if get(address, "/-/ready").is_some_and(|said| said.split(' ').nth(1) == Some("200")) {
-                    return Self { process, address, _folder: folder };
+                    return made;
                 }
                 assert!(began.elapsed() < PATIENCE, "it never was ready");
                 thread::yield_now();
