@@ -3,6 +3,9 @@
 
 /// What every command can exit with.
 mod exit;
+/// What is read that others may have written, as functions for fuzzing.
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 /// Where operations are entered, named from where the user stands.
 mod places;
 /// Where the command works: the policy, the folder between runs, and what is written.

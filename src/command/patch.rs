@@ -31,7 +31,7 @@ const LONGEST_KEY: usize = 500;
 pub(super) struct LoggedPatch {
     /// The environment's.
     key: String,
-    text: String,
+    pub(super) text: String,
 }
 
 /// Prints what would be recorded, so that `accept --from` can take it out of the log.

@@ -1,0 +1,182 @@
+//! Threads that exchange blocks, die and are reborn, beside readers, captures and forks. After every generation the law
+//! must hold, and every operation must have the figures of a model that knows nothing of shards or tags.
+//!
+//! cargo run --release --example stress -- 60       (seconds)
+
+#![allow(dead_code, unsafe_code, reason = "it forks; the test that includes it has its own `main`")]
+
+use std::array::from_fn;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use heapledger::{Allocator, Error, Tally, capture, measure, snapshot};
+
+#[global_allocator]
+static ALLOC: Allocator = Allocator::system();
+
+const NAMES: [&str; 4] = ["stress/a", "stress/b", "stress/c", "stress/c/d"];
+const THREADS: usize = 4;
+const STEPS: usize = 2_000;
+
+/// A block that waits for whoever comes by, and the operation that owns it.
+struct Block {
+    bytes: Vec<u8>,
+    owner: usize,
+}
+
+static SLOTS: [Mutex<Option<Block>>; 16] = [const { Mutex::new(None) }; 16];
+
+/// What each operation did, by the model.
+type Did = [Tally; NAMES.len()];
+
+/// Numbers by chance: `xorshift`.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % end as u64) as usize
+    }
+}
+
+fn freed(did: &mut Did, active: usize, owner: usize, size: u64) {
+    did[active].frees += 1;
+    did[active].freed_bytes += size;
+    if active != owner {
+        did[active].others_frees += 1;
+        did[active].others_freed_bytes += size;
+        did[owner].freed_elsewhere_blocks += 1;
+        did[owner].freed_elsewhere_bytes += size;
+    }
+}
+
+fn resized(did: &mut Did, active: usize, owner: usize, old: u64, new: u64) {
+    did[active].reallocs += 1;
+    did[active].freed_bytes += old;
+    did[active].allocated_bytes += new;
+    if active != owner {
+        did[active].taken_over_blocks += 1;
+        did[active].taken_over_bytes += old;
+        did[owner].given_away_blocks += 1;
+        did[owner].given_away_bytes += old;
+    }
+}
+
+/// What one thread does in its life.
+fn live(seed: u64) -> Did {
+    let (mut did, mut chance) = (Did::default(), Chance(seed | 1));
+    for _ in 0..STEPS {
+        let (active, size) = (chance.below(NAMES.len()), 1 + chance.below(3_000));
+        let slot = &SLOTS[chance.below(SLOTS.len())];
+        let found = slot.lock().expect("nobody panics").take();
+        let left = measure(NAMES[active], || match found {
+            None => {
+                did[active].allocs += 1;
+                did[active].allocated_bytes += size as u64;
+                Some(Block { bytes: Vec::with_capacity(size), owner: active })
+            }
+            Some(mut block) if block.bytes.capacity() < size => {
+                resized(&mut did, active, block.owner, block.bytes.capacity() as u64, size as u64);
+                block.bytes.reserve_exact(size);
+                Some(Block { owner: active, ..block })
+            }
+            Some(block) => {
+                freed(&mut did, active, block.owner, block.bytes.capacity() as u64);
+                drop(block);
+                None
+            }
+        });
+        // Another thread may have left a block meanwhile: that goes out of every operation.
+        let other = left.0.and_then(|block| slot.lock().expect("nobody panics").replace(block));
+        if let Some(Block { bytes, owner }) = other {
+            did[owner].freed_elsewhere_blocks += 1;
+            did[owner].freed_elsewhere_bytes += bytes.capacity() as u64;
+        }
+    }
+    did
+}
+
+/// The child reads and records, whatever the parent's other threads were in the middle of.
+#[cfg(unix)]
+fn fork() {
+    // SAFETY: the child does only what the ledger promises for it, and ends at once.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let did = measure("child", || drop(Vec::<u8>::with_capacity(100))).1;
+        let violated = snapshot().check().as_ref().is_err_and(Error::is_violated);
+        // SAFETY: it has no preconditions.
+        unsafe { libc::_exit(i32::from(violated || (did.allocs, did.frees) != (1, 1))) };
+    }
+    let mut status = 0;
+    // SAFETY: the child is ours, and `status` is valid for writes.
+    let ended = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!((ended, status), (child, 0), "the child counts exactly, and cries no alarm");
+}
+
+/// One generation of threads, and what it must have done.
+pub fn generation(number: u64) {
+    let capture = (number % 3 == 1).then(|| capture("stress/**"));
+    for name in NAMES {
+        measure(name, || ());
+    }
+    let (before, over) = (snapshot(), AtomicBool::new(false));
+    let mut expected = Did::default();
+    thread::scope(|scope| {
+        let threads: [_; THREADS] = from_fn(|at| scope.spawn(move || live(number << 8 | (at as u64 + 1) << 1)));
+        let reader = scope.spawn(|| {
+            while !over.load(Relaxed) {
+                let check = snapshot().check();
+                assert!(!check.as_ref().is_err_and(Error::is_violated), "{check:?}");
+            }
+        });
+        #[cfg(unix)]
+        fork();
+        for thread in threads {
+            let did = thread.join().expect("it only records");
+            expected.iter_mut().zip(did).for_each(|(sum, did)| add(sum, &did));
+        }
+        over.store(true, Relaxed);
+        reader.join().expect("it only reads");
+    });
+    let did = snapshot() - before;
+    did.check().unwrap_or_else(|error| panic!("{error}"));
+    for (name, expected) in NAMES.iter().zip(expected) {
+        let mut own = did.operation(name).expect("it was entered").own;
+        (own.live_blocks, own.live_bytes, own.peak_bytes) = (0, 0, None);
+        assert_eq!(own, expected, "{name} in generation {number}");
+    }
+    drop(capture);
+}
+
+fn add(sum: &mut Tally, did: &Tally) {
+    sum.allocs += did.allocs;
+    sum.allocated_bytes += did.allocated_bytes;
+    sum.frees += did.frees;
+    sum.freed_bytes += did.freed_bytes;
+    sum.reallocs += did.reallocs;
+    sum.others_frees += did.others_frees;
+    sum.others_freed_bytes += did.others_freed_bytes;
+    sum.freed_elsewhere_blocks += did.freed_elsewhere_blocks;
+    sum.freed_elsewhere_bytes += did.freed_elsewhere_bytes;
+    sum.taken_over_blocks += did.taken_over_blocks;
+    sum.taken_over_bytes += did.taken_over_bytes;
+    sum.given_away_blocks += did.given_away_blocks;
+    sum.given_away_bytes += did.given_away_bytes;
+}
+
+fn main() {
+    let seconds = std::env::args().nth(1).and_then(|seconds| seconds.parse().ok()).unwrap_or(10);
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let mut number = 0;
+    while Instant::now() < until {
+        generation(number);
+        number += 1;
+    }
+    println!("{number} generations of {THREADS} threads, {} steps: every figure as in the model", {
+        number * (THREADS * STEPS) as u64
+    });
+}

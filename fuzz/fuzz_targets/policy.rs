@@ -1,0 +1,5 @@
+//! `policy` of `src/command/fuzzed.rs`, with texts that `libFuzzer` makes of `fuzz/corpus/policy/`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|text: &str| heapledger::command::fuzzed::policy(text));

@@ -1,0 +1,5 @@
+//! `report` of `src/command/fuzzed.rs`, with texts that `libFuzzer` makes of `fuzz/corpus/report/`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|text: &str| heapledger::command::fuzzed::report(text));
