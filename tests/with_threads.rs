@@ -9,7 +9,7 @@ use std::sync::{Arc, Barrier, mpsc};
 use std::thread::{self, Builder};
 
 use common::{alone, balanced, in_its_own_process, row};
-use heapledger::{current, report, track};
+use heapledger::{current, report, snapshot, track};
 
 #[global_allocator]
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -228,4 +228,31 @@ fn adopt_makes_the_operation_the_base_of_the_thread_and_of_no_other() {
     assert_eq!(path_on_a_new_thread(), "(unattributed)");
     assert_eq!(current().path(), "(unattributed)");
     balanced();
+}
+
+#[test]
+fn the_ledgers_own_work_raises_neither_the_peak_of_a_shared_scope_nor_twice_that_of_the_process() {
+    in_its_own_process(
+        "the_ledgers_own_work_raises_neither_the_peak_of_a_shared_scope_nor_twice_that_of_the_process",
+        || {
+            (0..20_000).for_each(|at| drop(track(format_args!("known {at}"))));
+            let before = snapshot();
+            let scope = track("shared beside snapshots").with_threads();
+            std::thread::spawn(|| ()).join().expect("it does nothing");
+            let [one, two] = [snapshot(), snapshot()];
+            let kept = std::hint::black_box(vec![0u8; 1 << 20]);
+            let own = (&two - &before).operation("(heapledger)").expect("always there").own;
+            assert!(own.allocated_bytes > 8 << 20, "{own}");
+            let peak = scope.finish().peak_bytes.expect("it ran");
+            let error = 2 * (64 << 10);
+            let off = peak.abs_diff(kept.len() as u64);
+            assert!(off <= error, "{peak} B, and all but {} B are the ledger's", kept.len());
+            let now = snapshot();
+            // What lives now is the most that ever lived, but for what a snapshot needs while it is taken.
+            let (live, peak) = (now.total().live_bytes as u64, now.total().peak_bytes.expect("it is known"));
+            let needed = own.allocated_bytes / 2;
+            assert!(peak <= live + needed + error, "the process peaked at {peak} B, where {live} B live now");
+            drop((one, two, kept));
+        },
+    );
 }

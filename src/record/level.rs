@@ -152,7 +152,9 @@ impl Level {
         let level = self.value();
         let moved = level - self.synced.load(Relaxed);
         self.synced.store(level, Relaxed);
-        self.sink.get().unwrap_or(&PROCESS).add(moved);
+        // The ledger's own bytes are the process's, and in no scope's level.
+        let sink = if self.is_quiet() { None } else { self.sink.get() };
+        sink.unwrap_or(&PROCESS).add(moved);
     }
 
     fn keep_apart(&self, net: i64) {
@@ -176,7 +178,8 @@ impl Level {
 
     /// The ledger begins to work on this thread. Returns what [`end_quiet`](Self::end_quiet) needs.
     pub(super) fn begin_quiet(&self) -> BeforeQuiet {
-        let before = BeforeQuiet { level: self.value(), peak: self.peak(), quiet: self.is_quiet() };
+        let synced = self.synced.load(Relaxed);
+        let before = BeforeQuiet { level: self.value(), peak: self.peak(), synced, quiet: self.is_quiet() };
         if !before.quiet {
             self.quiet_peak.store(before.peak, Relaxed);
             self.quiet.store(true, Relaxed);
@@ -186,15 +189,17 @@ impl Level {
 
     /// The ledger has done its work: its own net bytes since then are kept apart, so that they are in no scope's peak.
     pub(super) fn end_quiet(&self, before: BeforeQuiet) {
-        let BeforeQuiet { level, peak, quiet } = before;
+        let BeforeQuiet { level, peak, synced, quiet } = before;
         let own = self.value() - level;
         self.keep_apart(own);
-        PROCESS.add(own);
+        // A part may have been told meanwhile. Of what the thread itself has yet to tell, the sink was told nothing.
+        PROCESS.add(own - (self.synced.load(Relaxed) - synced));
+        self.synced.store(synced, Relaxed);
         self.threshold.store(level, Relaxed);
         self.room.store(0, Relaxed);
         self.peak.store(peak, Relaxed);
-        self.settle();
         self.quiet.store(quiet, Relaxed);
+        self.settle();
     }
 }
 
@@ -203,5 +208,7 @@ impl Level {
 pub(super) struct BeforeQuiet {
     level: i64,
     peak: i64,
+    /// What the sink had been told.
+    synced: i64,
     quiet: bool,
 }
