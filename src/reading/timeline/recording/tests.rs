@@ -128,3 +128,18 @@ fn what_came_later_than_a_moment_is_left_out_of_it() {
     };
     assert_eq!([Duration::ZERO, EVERY * 4, EVERY * 4 - Duration::from_nanos(1), EVERY * 99].map(until), [1, 5, 4, 10]);
 }
+
+#[test]
+fn where_too_many_come_at_once_the_largest_are_known_from_the_begin_and_equals_do_not_push_out() {
+    let mut recording = Recording::new(EVERY);
+    let first = Vec::from_iter((0..MOST_OPERATIONS as u32 + 6).map(|number| (id(number), i64::from(number) + 1)));
+    recording.push(Duration::ZERO, true, &[]);
+    recording.push(EVERY, true, &first);
+    let told =
+        |recording: &Recording| Vec::from_iter(recording.curves.iter().map(|one| (one.operation, one.known_from)));
+    let largest = Vec::from_iter(first[6..].iter().map(|(id, _)| (*id, 0)));
+    assert_eq!((told(&recording), recording.points[1].others), (largest.clone(), 1 + 2 + 3 + 4 + 5 + 6));
+    // As much as the lowest of those that are told apart has.
+    recording.push(EVERY * 2, true, &[(id(3), 7)]);
+    assert_eq!((told(&recording), recording.points[2].others), (largest, 7));
+}
