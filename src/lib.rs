@@ -85,7 +85,8 @@
 //! - `lines`: [`capture`] and failing leak tests say which lines of the program allocated what stays. Cheap on
 //!   x86-64 Linux; on other targets that unwind it takes the crate `backtrace`, and is slow. Elsewhere it compiles, and
 //!   captures nothing but the sizes of blocks.
-//! - `json`: `Report::to_json` and `Report::from_json`.
+//! - `json` (on by default): `Report::to_json`.
+//! - `from-json`: `Report::from_json`. Brings `serde_json`.
 //! - `threads` (on by default): `Scope::with_threads()`. Interposes `pthread_create` in programs and test binaries on
 //!   Linux with a dynamic glibc. Elsewhere it does nothing, and the call does not compile.
 //! - `compressed`: lines are also read where the linker compressed debug information.

@@ -22,7 +22,7 @@ impl Report {
     /// | name | form | feature |
     /// |---|---|---|
     /// | `.txt` | the table | |
-    /// | `.json` | all of it, which `from_json` and `cargo heapledger show` read back | `json`, on by default |
+    /// | `.json` | all of it, which `cargo heapledger show` and `from_json` read back | `json`, on by default |
     /// | `.html` | a page for browsers | `views` |
     /// | `.md` | the table as Markdown | `views` |
     /// | `.folded` | collapsed stacks with live bytes, for flame graphs | `views` |

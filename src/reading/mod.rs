@@ -27,9 +27,12 @@ mod pass;
 mod process;
 /// A snapshot arranged for people and for files.
 mod report;
-/// The report as JSON, and back.
+/// The report as JSON.
 #[cfg(feature = "json")]
 mod report_json;
+/// A report that is read back from JSON.
+#[cfg(feature = "from-json")]
+mod report_read;
 /// Whether an operation is at rest, so that it may be used again.
 mod rest;
 /// One operation in a snapshot or a report.
@@ -77,7 +80,7 @@ pub(crate) use report::Data;
 #[cfg(feature = "json")]
 pub(crate) use report_json::text_of;
 #[cfg(feature = "cli")]
-pub(crate) use report_json::{check, parsed, possible};
+pub(crate) use report_read::{check, parsed, possible};
 pub(crate) use rest::is_at_rest;
 pub(crate) use selection::{Hidden, Selected, SelectedRow, Selection};
 pub(crate) use sweep::WriterId;

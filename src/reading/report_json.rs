@@ -1,26 +1,16 @@
-//! The report as JSON, with a schema version, and back. The JSON of what a run measured has the same frame.
+//! The report as JSON, with a schema version. The JSON of what a run measured has the same frame. Reading it back is
+//! for `report_read`.
 
-use std::collections::{HashMap, HashSet};
-
-use serde::de::DeserializeOwned;
 use serde::ser::Serialize;
 
-use super::arrange::arrange;
 use super::report::{Data, Report};
 use super::row::Row;
 use super::stacks::Stacks;
-use super::sums::LineSums;
-use super::timeline::{OperationTimeline, ReportedTimeline, wrong_with};
-use crate::record::{Own, quietly};
-use crate::words::{Cause, Error, MAX_DEPTH, MAX_NAME, Tally, json_object, json_text};
-
-/// The longest path that operations can have.
-const MAX_PATH: usize = MAX_DEPTH as usize * (MAX_NAME + 1);
+use super::timeline::{OperationTimeline, ReportedTimeline};
+use crate::words::{json_object, json_text};
 
 /// Raised when a reader of the old form would misread the new one. New fields do not raise it.
-const SCHEMA: u32 = 2;
-/// The oldest that is read: schema 1 has no call stacks.
-const OLDEST: u32 = 1;
+pub(super) const SCHEMA: u32 = 2;
 
 json_object!(Data {
     processes,
@@ -56,15 +46,8 @@ json_object!(ReportedTimeline {
 
 json_object!(OperationTimeline { path, known_from, live_bytes });
 
-/// What can be read of a file of any schema.
-struct Version {
-    schema: u32,
-}
-
-json_object!(Version { schema });
-
 impl Report {
-    /// The report as JSON, on one line and without loss: [`from_json`](Self::from_json) reads it back.
+    /// The report as JSON, on one line and without loss: `from_json` reads it back (feature `from-json`).
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -72,27 +55,6 @@ impl Report {
     /// ```
     pub fn to_json(&self) -> String {
         text_of(&*self.0)
-    }
-
-    /// Reads what [`to_json`](Self::to_json) wrote. Totals are computed anew from what each operation did itself.
-    ///
-    /// # Errors
-    /// When the text is not JSON (with line and column), not a report, of a newer schema, or names an operation that
-    /// cannot exist.
-    ///
-    /// ```
-    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-    /// # fn main() -> Result<(), heapledger::Error> {
-    /// let report = heapledger::report();
-    /// assert_eq!(heapledger::Report::from_json(&report.to_json())?.rows(), report.rows());
-    ///
-    /// let error = heapledger::Report::from_json("{}").unwrap_err();
-    /// assert!(error.to_string().contains("not a heapledger report"));
-    /// # Ok(()) }
-    /// ```
-    pub fn from_json(text: &str) -> Result<Self, Error> {
-        let data = quietly(|| read(text))?;
-        Ok(Self(Own::new(|| data)))
     }
 }
 
@@ -114,106 +76,4 @@ pub(crate) fn text_of(data: &impl Serialize) -> String {
         }
         escaped
     })
-}
-
-fn unreadable(what: String) -> Error {
-    Error(Cause::Unreadable { what })
-}
-
-/// The data of a file of the schema that is read here.
-pub(crate) fn parsed<D: DeserializeOwned>(what: &str, text: &str) -> Result<D, Error> {
-    let not_ours = |error: serde_json::Error| unreadable(format!("not a heapledger {what}: {error}"));
-    let Version { schema } = serde_json::from_str(text).map_err(not_ours)?;
-    if !(OLDEST..=SCHEMA).contains(&schema) {
-        let what = format!(
-            "the {what} has schema {schema}, and this heapledger ({}) reads schemas {OLDEST} to {SCHEMA}: use the heapledger that wrote it",
-            env!("CARGO_PKG_VERSION"),
-        );
-        return Err(Error(Cause::OtherSchema { what }));
-    }
-    serde_json::from_str(text).map_err(not_ours)
-}
-
-fn read(text: &str) -> Result<Data, Error> {
-    let mut data = parsed("report", text)?;
-    check(&mut data)?;
-    Ok(data)
-}
-
-/// Refuses a path that no operation can have.
-pub(crate) fn possible(path: &str) -> Result<(), Error> {
-    if path.is_empty() || path.len() > MAX_PATH {
-        let length = path.len();
-        return Err(unreadable(format!("the report names an operation of {length} bytes; 1 to {MAX_PATH} can be")));
-    }
-    let part = |part: &str| (1..=MAX_NAME).contains(&part.len());
-    if path.split('/').count() > MAX_DEPTH as usize || !path.split('/').all(part) {
-        return Err(unreadable(format!("the report names operation {:?}, which cannot be", beginning(path))));
-    }
-    Ok(())
-}
-
-/// The start of a path, short enough for a message.
-fn beginning(path: &str) -> String {
-    const LONGEST: usize = 100;
-    path.chars().take(LONGEST).collect()
-}
-
-/// Refuses counters whose sum does not fit.
-fn add_up(rows: &[Row]) -> Result<(), Error> {
-    let what = "the report's counters overflow when they are added up: it was not written by heapledger";
-    let sum = rows.iter().try_fold(Tally::default(), |sum, row| sum.plus(&row.own));
-    sum.map(drop).ok_or_else(|| unreadable(what.into()))
-}
-
-/// Refuses what no ledger wrote, and computes what follows from the rest: what operations own, and the totals.
-pub(crate) fn check(data: &mut Data) -> Result<(), Error> {
-    let mut paths = HashSet::new();
-    for row in &data.rows {
-        possible(&row.path)?;
-        if !paths.insert(&row.path) {
-            return Err(unreadable(format!("the report names operation {:?} twice", row.path)));
-        }
-    }
-    add_up(&data.rows)?;
-    for row in &mut data.rows {
-        // The file's live bytes and blocks are computed anew, not believed.
-        row.own = row.own.counts().tally(row.own.peak_bytes);
-    }
-    add_up(&data.rows)?;
-    check_stacks(data)?;
-    data.timelines.iter().flat_map(|timeline| &timeline.operations).try_for_each(|one| possible(&one.path))?;
-    if let Some(wrong) = wrong_with(&data.timelines) {
-        return Err(unreadable(format!("the report has a timeline that {wrong}: it was not written by heapledger")));
-    }
-    arrange(&mut data.rows);
-    Ok(())
-}
-
-/// Refuses stacks and sizes of an operation that is not there, or that allocated more than it.
-fn check_stacks(data: &Data) -> Result<(), Error> {
-    let rows: HashMap<&str, &Row> = data.rows.iter().map(|row| (row.path.as_str(), row)).collect();
-    for (path, of) in &data.stacks.operations {
-        let row = rows.get(path.as_str());
-        let by_stack = of.stacks.values().map(|found| &found.sums);
-        check_sums("stacks", path, row.copied(), by_stack)?;
-        check_sums("sizes", path, row.copied(), of.sizes.values())?;
-    }
-    Ok(())
-}
-
-fn check_sums<'a>(
-    of: &str,
-    path: &str,
-    row: Option<&Row>,
-    mut all: impl Iterator<Item = &'a LineSums>,
-) -> Result<(), Error> {
-    let wrong = |what: &str| unreadable(format!("the report's {of} of operation {:?} {what}", beginning(path)));
-    let row = row.ok_or_else(|| wrong("belong to no row"))?;
-    let sum = all.try_fold(LineSums::default(), |sum, one| sum.checked_plus(one));
-    let sum = sum.ok_or_else(|| wrong("overflow when they are added up"))?;
-    if sum.allocs > row.own.allocs || sum.allocated_bytes > row.own.allocated_bytes {
-        return Err(wrong("allocated more than the operation"));
-    }
-    Ok(())
 }

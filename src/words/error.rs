@@ -38,7 +38,7 @@ pub(crate) enum Cause {
     Foreign {
         blocks: u64,
     },
-    #[cfg_attr(not(feature = "json"), expect(dead_code, reason = "no report is read"))]
+    #[cfg_attr(not(feature = "from-json"), expect(dead_code, reason = "no report is read"))]
     OtherSchema {
         what: String,
     },
@@ -104,7 +104,7 @@ impl Error {
     /// A text is not what it should be: damaged, cut off, or never written by heapledger. The message says where.
     ///
     /// ```
-    /// # #[cfg(feature = "json")]
+    /// # #[cfg(feature = "from-json")]
     /// assert!(heapledger::Report::from_json("{}").unwrap_err().is_unreadable());
     /// ```
     pub fn is_unreadable(&self) -> bool {
@@ -124,7 +124,7 @@ impl Error {
     /// A report was written by a version of heapledger that uses another schema. Use that version to read it.
     ///
     /// ```
-    /// # #[cfg(feature = "json")]
+    /// # #[cfg(feature = "from-json")]
     /// assert!(heapledger::Report::from_json(r#"{"schema":1000}"#).unwrap_err().is_other_schema());
     /// ```
     pub fn is_other_schema(&self) -> bool {

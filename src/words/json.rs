@@ -1,9 +1,13 @@
 //! How a struct is written as a JSON object and read back: from one list of its fields, by serde's own traits and
 //! without its derive, which would bring a compiler's parts into every build.
 
+use super::json_writer::JsonWriter;
+
 /// The value as JSON, on one line.
 pub(crate) fn json_text(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).expect("integers, strings, and lists and maps of them, always serialize")
+    let mut text = String::new();
+    value.serialize(JsonWriter(&mut text)).expect("numbers, texts, and lists and maps of them, are written");
+    text
 }
 
 /// Implements `Serialize` and `Deserialize` for a struct with named fields: an object with an entry for each field, in

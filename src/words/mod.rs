@@ -12,6 +12,9 @@ mod error;
 /// How a struct is written as a JSON object and read back.
 #[cfg(feature = "json")]
 mod json;
+/// Writes values as JSON.
+#[cfg(feature = "json")]
+mod json_writer;
 /// Names as users give them.
 mod name;
 /// What an operation is, and how many there can be.

@@ -196,7 +196,7 @@ macro_rules! counters {
             }
 
             /// The counters, without what was computed from them.
-            #[cfg(feature = "json")]
+            #[cfg(feature = "from-json")]
             pub(crate) fn counts(&self) -> Counts {
                 Counts { $($active: self.$active,)+ $($owned: self.$owned,)+ }
             }

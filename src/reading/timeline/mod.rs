@@ -14,5 +14,5 @@ pub use reported::{OperationTimeline, ReportedTimeline};
 pub(crate) use going::{TimelineId, begin_timeline, end_timeline, sample_timeline, timeline_has_problem};
 pub(crate) use live_reader::LiveReader;
 pub(super) use reported::joined;
-#[cfg(feature = "json")]
+#[cfg(feature = "from-json")]
 pub(super) use reported::wrong_with;

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::recording::Recording;
-#[cfg(feature = "json")]
+#[cfg(feature = "from-json")]
 use super::recording::{MOST_OPERATIONS, MOST_POINTS};
 use crate::words::OperationId;
 
@@ -156,7 +156,7 @@ pub(in crate::reading) fn joined(one: &[ReportedTimeline], other: &[ReportedTime
 }
 
 /// What no ledger wrote, if it is that.
-#[cfg(feature = "json")]
+#[cfg(feature = "from-json")]
 pub(in crate::reading) fn wrong_with(timelines: &[ReportedTimeline]) -> Option<&'static str> {
     let wrong = |timeline: &ReportedTimeline| {
         let points = timeline.elapsed_us.len();
