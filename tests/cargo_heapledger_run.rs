@@ -84,6 +84,16 @@ impl UnderWay {
         command.args(["--exact", PROGRAM, "--nocapture", "--test-threads=1"]).env("HEAPLEDGER_TEST_ROLE", role);
         command.env("TMPDIR", temporary);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Where these tests run in the background, SIGINT may be ignored around them.
+        let heed = || {
+            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+                // SAFETY: it takes two numbers.
+                unsafe { libc::signal(signal, libc::SIG_DFL) };
+            }
+            Ok(())
+        };
+        // SAFETY: the call is allowed between fork and exec.
+        unsafe { command.pre_exec(heed) };
         prepare(&mut command);
         let mut command = command.spawn().expect("the command can be run");
         let said = std::os::fd::OwnedFd::from(command.stdout.take().expect("it is piped"));
