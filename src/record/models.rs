@@ -197,13 +197,12 @@ fn a_shared_level_is_used_again() {
 }
 
 /// A shard whose stack has begun, an account of another operation there, and what opens a scope of it.
-fn stack_of_a_shard() -> (&'static Shard, &'static Account, impl Fn(&'static Node, u64) -> &'static Frame + Copy) {
+fn stack_of_a_shard() -> (&'static Shard, &'static Account, impl Fn(&'static Node) -> (&'static Frame, u64) + Copy) {
     let shard = count_in_a_shard();
     let account = |node: &Node| shard.accounts.of(node.account()).expect("there is memory");
     let (base, inner) = (account(&UNATTRIBUTED), account(&OTHER));
     shard.begin_stack(&UNATTRIBUTED, base);
-    let open =
-        move |node, serial| shard.stack.open(base, serial, (node, inner), None, &shard.level).expect("there is memory");
+    let open = move |node| shard.stack.open(base, (node, inner), None, &shard.level).expect("there is memory");
     (shard, inner, open)
 }
 
@@ -218,13 +217,13 @@ fn read_peaks(shard: &'static Shard, highest: impl Fn(&Node) -> u64) {
 fn scopes_and_their_reader() {
     let (shard, inner, open) = stack_of_a_shard();
     let working = thread::spawn(move || {
-        let scope = open(&OTHER, 1);
+        let (scope, serial) = open(&OTHER);
         if !shard.level.rise(64) {
             shard.level.settle();
         }
-        shard.close(inner, scope, 1);
+        shard.close(inner, scope, serial);
         // The same frame again.
-        open(&FOREIGN, 2);
+        open(&FOREIGN);
     });
     let highest = |node: &Node| if node.id == OTHER.id { 64 } else { 0 };
     let reading = thread::spawn(move || read_peaks(shard, highest));
@@ -233,7 +232,7 @@ fn scopes_and_their_reader() {
 
 fn the_ledgers_own_work_and_a_reader() {
     let (shard, _, open) = stack_of_a_shard();
-    open(&OTHER, 1);
+    open(&OTHER);
     let working = thread::spawn(move || {
         let before = shard.stack.change(|| shard.level.begin_quiet());
         if !shard.level.rise(64) {
