@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 
@@ -132,8 +132,7 @@ impl Change {
         if self.is_empty() {
             return Ok(());
         }
-        let folder = book.path.parent().unwrap_or(Path::new(""));
-        write_inside(folder, &self.path, &self.text(book.figures(&self.environment)?.as_ref()))?;
+        write_inside(book.folder(), &self.path, &self.text(book.figures(&self.environment)?.as_ref()))?;
         for change in self.figures.iter().filter(|change| listed(change)) {
             say(&format!("  {change}  {}\n", change.kind.name()))?;
         }

@@ -146,6 +146,7 @@ mod tests {
     use super::*;
     use crate::judging::budget::Part;
     use crate::reading::Environment;
+    use crate::words::{Tally, json_text};
 
     #[test]
     fn a_sum_is_clean_if_every_run_is_and_never_whole_by_itself() {
@@ -159,10 +160,8 @@ mod tests {
 
     /// A run of one process, in which `names` did something.
     fn run_of(names: impl Iterator<Item = String>) -> Run {
-        let tally = r#""frees":0,"freed_bytes":0,"reallocs":0,"others_frees":0,"others_freed_bytes":0,
-            "freed_elsewhere_blocks":0,"freed_elsewhere_bytes":0,"taken_over_blocks":0,"taken_over_bytes":0,
-            "given_away_blocks":0,"given_away_bytes":0,"live_blocks":1,"live_bytes":64"#;
-        let tally = format!(r#"{{"allocs":1,"allocated_bytes":64,{tally}}}"#);
+        let tally = Tally { allocs: 1, allocated_bytes: 64, live_blocks: 1, live_bytes: 64, ..Tally::default() };
+        let tally = json_text(&tally);
         let row = |name| {
             format!(r#"{{"path":"{name}","scopes":1,"threads":1,"peak_error":0,"own":{tally},"total":{tally}}}"#)
         };

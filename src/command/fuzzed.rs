@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::patch::patches_in;
 use crate::judging::budget::{Figures, Policy, Run, figures};
 use crate::reading::Report;
-use crate::words::Error;
+use crate::words::{Error, Tally};
 
 /// What is to hold for any text.
 pub type Target = fn(&str);
@@ -100,27 +100,7 @@ pub fn run(text: &str) {
 /// against the rules of its form.
 pub fn names(text: &str) {
     let Ok(mut whole) = serde_json::from_str::<Value>(EMPTY) else { return };
-    let zero = |name: &'static str| (name, Value::from(0));
-    let counters = [
-        "allocs",
-        "allocated_bytes",
-        "frees",
-        "freed_bytes",
-        "reallocs",
-        "others_frees",
-        "others_freed_bytes",
-        "freed_elsewhere_blocks",
-        "freed_elsewhere_bytes",
-        "taken_over_blocks",
-        "taken_over_bytes",
-        "given_away_blocks",
-        "given_away_bytes",
-        "live_blocks",
-        "live_bytes",
-    ];
-    let mut tally: serde_json::Map<String, Value> =
-        counters.map(zero).map(|(name, value)| (name.into(), value)).into_iter().collect();
-    tally.insert("peak_bytes".into(), Value::from(7));
+    let tally = Tally { peak_bytes: Some(7), ..Tally::default() };
     let row = |name: &str| {
         serde_json::json!({ "path": name, "scopes": 1, "threads": 1, "peak_error": 0, "own": tally, "total": tally,
             "site": { "file": name, "line": 1, "column": 1 } })

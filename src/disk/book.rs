@@ -50,10 +50,14 @@ impl Book {
         Ok(Self { policy, path })
     }
 
+    /// The policy's folder. What the policy names is below it.
+    pub(crate) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
     /// The file of recorded figures for one environment.
     pub(crate) fn figures_at(&self, environment: &Environment) -> PathBuf {
-        let folder = self.path.parent().unwrap_or(Path::new(""));
-        folder.join(&self.policy.figures).join(format!("{}.toml", environment.key()))
+        self.folder().join(&self.policy.figures).join(format!("{}.toml", environment.key()))
     }
 
     /// What was recorded in the environment; `None` where there is no file.

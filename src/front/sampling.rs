@@ -4,30 +4,26 @@
 use std::io;
 use std::mem::forget;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use super::variables::complain;
 use crate::reading::{LiveReader, TimelineId, begin_timeline, end_timeline, sample_timeline, timeline_has_problem};
-use crate::record::{adopt, lock_over_forks, quietly};
+use crate::record::{adopt, quietly};
+use crate::registry::Gated;
 use crate::words::LEDGER;
 
 /// Points do not lie closer together.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// The thread that samples. Touched under the lock that forks wait for.
-static THREAD: Mutex<Option<SamplingThread>> = Mutex::new(None);
+/// The thread that samples.
+static THREAD: Gated<Option<SamplingThread>> = Gated::new(None);
 
 struct SamplingThread {
     timeline: TimelineId,
     /// The thread ends when nobody holds this any more.
     hold: Sender<()>,
     handle: JoinHandle<()>,
-}
-
-fn with_thread<R>(work: impl FnOnce(&mut Option<SamplingThread>) -> R) -> R {
-    lock_over_forks(|| work(&mut THREAD.lock().unwrap_or_else(PoisonError::into_inner)))
 }
 
 /// A timeline that goes on until this is dropped, on whatever thread.
@@ -55,7 +51,7 @@ fn begin_with(every: Duration, start: impl FnOnce(Box<dyn FnOnce() + Send>) -> i
             let (hold, hung_up) = channel();
             match start(Box::new(move || keep_sampling(timeline, reader, first, &hung_up))) {
                 // A thread whose timeline is over ends by itself. That of a parent is not here.
-                Ok(handle) => forget(with_thread(|thread| thread.replace(SamplingThread { timeline, hold, handle }))),
+                Ok(handle) => forget(THREAD.with(|thread| thread.replace(SamplingThread { timeline, hold, handle }))),
                 Err(error) => {
                     let problem = format!("no thread could be started that samples: {error}");
                     complain("timeline", &problem);
@@ -81,7 +77,7 @@ impl Drop for Timeline {
     fn drop(&mut self) {
         quietly(|| {
             if end_timeline(self.0, &mut LiveReader::new())
-                && let Some(thread) = with_thread(|thread| thread.take_if(|thread| thread.timeline == self.0))
+                && let Some(thread) = THREAD.with(|thread| thread.take_if(|thread| thread.timeline == self.0))
             {
                 drop(thread.hold);
                 // It has no value, and a panic was said by then.

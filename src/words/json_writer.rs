@@ -65,31 +65,25 @@ impl JsonItems<'_> {
     }
 }
 
-impl SerializeSeq for JsonItems<'_> {
-    type Ok = ();
-    type Error = Unwritable;
+/// A list, whether serde knows its length or not.
+macro_rules! list {
+    ($($kind:ident),+) => {
+        $(impl $kind for JsonItems<'_> {
+            type Ok = ();
+            type Error = Unwritable;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unwritable> {
-        self.add(value)
-    }
+            fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unwritable> {
+                self.add(value)
+            }
 
-    fn end(self) -> Result<(), Unwritable> {
-        self.close()
-    }
+            fn end(self) -> Result<(), Unwritable> {
+                self.close()
+            }
+        })+
+    };
 }
 
-impl SerializeTuple for JsonItems<'_> {
-    type Ok = ();
-    type Error = Unwritable;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unwritable> {
-        self.add(value)
-    }
-
-    fn end(self) -> Result<(), Unwritable> {
-        self.close()
-    }
-}
+list!(SerializeSeq, SerializeTuple);
 
 impl SerializeMap for JsonItems<'_> {
     type Ok = ();

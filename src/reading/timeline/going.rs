@@ -1,9 +1,8 @@
 //! The timeline of this process: one at a time, which stays when it is over, until the next one begins. Whoever touches
-//! it holds the lock that forks wait for, and reads the ledger before.
+//! it reads the ledger before.
 
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::live_reader::LiveReader;
@@ -11,14 +10,14 @@ use super::recording::Recording;
 use super::reported::{ReportedTimeline, told};
 use crate::reading::process::program;
 use crate::reading::snapshot::Snapshot;
-use crate::record::lock_over_forks;
+use crate::registry::Gated;
 use crate::words::Node;
 
 /// Names one of the timelines that this process began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TimelineId(u64);
 
-static CURRENT: Mutex<Option<Current>> = Mutex::new(None);
+static CURRENT: Gated<Option<Current>> = Gated::new(None);
 
 struct Current {
     id: TimelineId,
@@ -37,14 +36,10 @@ impl Current {
     }
 }
 
-fn with_current<R>(work: impl FnOnce(&mut Option<Current>) -> R) -> R {
-    lock_over_forks(|| work(&mut CURRENT.lock().unwrap_or_else(PoisonError::into_inner)))
-}
-
 /// Works on a timeline, unless it is over.
 fn with<R>(id: TimelineId, work: impl FnOnce(&mut Current) -> R) -> Option<R> {
     let process = process::id();
-    with_current(|current| current.as_mut().filter(|current| current.id == id && current.goes_on(process)).map(work))
+    CURRENT.with(|current| current.as_mut().filter(|current| current.id == id && current.goes_on(process)).map(work))
 }
 
 /// Begins a timeline, and whether it is a new one: otherwise another one went on, and is held on to once more.
@@ -54,7 +49,7 @@ pub(crate) fn begin_timeline(every: Duration) -> (TimelineId, bool) {
     let (process, began) = (process::id(), Instant::now());
     let next = Current { id, process, guards: 1, began, recording: Recording::new(every), problem: None };
     // What is given up is dropped without the lock.
-    let (joined, _gone) = with_current(|current| match current {
+    let (joined, _gone) = CURRENT.with(|current| match current {
         Some(current) if current.goes_on(process) => {
             current.guards += 1;
             (Some(current.id), Some(next))
@@ -105,7 +100,7 @@ impl Snapshot {
             return Vec::new();
         }
         let process = process::id();
-        let read = with_current(|current| {
+        let read = CURRENT.with(|current| {
             let current = current.as_ref().filter(|current| current.process == process)?;
             let until = self.taken().checked_duration_since(current.began)?;
             let recording = current.recording.until(until);

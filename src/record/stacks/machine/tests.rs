@@ -1,10 +1,10 @@
 //! Stacks that are made up word by word, so that each word that decides one can be changed alone while all others, also
 //! return addresses that mean nothing any more, stay as they were.
 
-use crate::record::atomic::{AtomicU32, Ordering::Relaxed};
 use std::arch::global_asm;
 
 use super::*;
+use crate::record::atomic::{AtomicU32, Ordering::Relaxed};
 use crate::record::memory::new_permanent;
 use crate::record::stacks::stack_id::{StackExtent, StackId};
 use crate::record::stacks::traces::Traces;
