@@ -12,7 +12,8 @@ mod reader;
 use std::path::Path;
 
 use browser::Browser;
-use charged::{TOTALS, report};
+use charged::{PLUGIN_BUILD, PROGRAM_BUILD, TOTALS, report};
+use heapledger::Report;
 use reader::{Reader, has, is_there};
 use serde_json::{Value, json};
 
@@ -42,8 +43,6 @@ fn pprof_shows_the_totals_of_all_four_figures_to_the_byte() {
     }
     let said = pprof(&file, &["-top"]);
     assert!(said.contains("\nType: inuse_space\n"), "{said}");
-    // Below the program's name stands which build of it that is.
-    assert!(said.contains("File: plugin.so\nBuild ID: 0123456789abcdef0123456789abcdef01234567\n"), "{said}");
     // An operation is a function around those of its stacks, and a label.
     let commit = pprof(&file, &["-top", "-nodefraction=0", "-unit=B", "-focus=app::main"]);
     assert!(commit.lines().any(|line| line.ends_with("800B 58.95%  commit")), "{commit}");
@@ -55,6 +54,54 @@ fn pprof_shows_the_totals_of_all_four_figures_to_the_byte() {
         labels.lines().any(|line| line.trim_start().starts_with("1000.0B") && line.ends_with(": build/commit")),
         "{labels}"
     );
+}
+
+/// What `go tool pprof` says of the program, and the mappings that the profile has.
+fn program_of(report: &Report) -> (String, Vec<String>) {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("report.pb.gz");
+    report.save(&file).expect("it can be written");
+    let program = |line: &&str| line.starts_with("File: ") || line.starts_with("Build ID: ");
+    let top = pprof(&file, &["-top"]);
+    let raw = pprof(&file, &["-raw"]);
+    let mappings = raw.lines().skip_while(|line| *line != "Mappings").skip(1).map(|line| line.trim_end().into());
+    (top.lines().filter(program).collect::<Vec<_>>().join("\n"), mappings.collect())
+}
+
+#[test]
+fn pprof_names_the_program_and_which_build_of_it_that_was() {
+    if !has("go", &["version"]) {
+        return;
+    }
+    let program = format!("File: app\nBuild ID: {PROGRAM_BUILD}");
+    let plugin = format!("2: 0x0/0x0/0x0 plugin.so {PLUGIN_BUILD}");
+    let main = format!("1: 0x0/0x0/0x0 app {PROGRAM_BUILD}");
+    assert_eq!(program_of(&report()), (program.clone(), vec![main.clone(), plugin.clone()]));
+    // The same build is the same program, however its file is called.
+    let changed = |from: &str, to: &str| {
+        let text = report().to_json();
+        assert!(text.contains(from), "{from}: {text}");
+        Report::from_json(&text.replace(from, to)).expect("it can be read")
+    };
+    assert_eq!(program_of(&changed(PLUGIN_BUILD, PROGRAM_BUILD)), (program, vec![main]));
+    let text = changed(&format!(r#""{PROGRAM_BUILD}""#), "null").to_json();
+    let text = text.replace(&format!(r#""{PLUGIN_BUILD}""#), "null");
+    let without_builds = Report::from_json(&text).expect("it can be read");
+    let both = vec!["1: 0x0/0x0/0x0 app".into(), "2: 0x0/0x0/0x0 plugin.so".into()];
+    assert_eq!(program_of(&without_builds), ("File: app".into(), both));
+    // Where it is not known, nothing else is taken for it.
+    let of_none = changed(&format!(r#"{{"name":"app","build_id":"{PROGRAM_BUILD}"}}"#), "null");
+    assert_eq!(program_of(&of_none), (String::new(), vec!["1: 0x0/0x0/0x0".into(), plugin]));
+
+    // This program, by the name of its file, and the build that stands in it.
+    let file = std::env::current_exe().expect("a running test has an executable");
+    let name = file.file_name().expect("it is a file").to_string_lossy();
+    let (said, _) = program_of(&heapledger::report());
+    let id = said.strip_prefix(&format!("File: {name}\nBuild ID: ")).unwrap_or_else(|| panic!("{said}"));
+    let digits = |at| u8::from_str_radix(&id[at..at + 2], 16).expect("they are hexadecimal");
+    let note = Vec::from_iter(b"GNU\0".iter().copied().chain((0..id.len()).step_by(2).map(digits)));
+    let code = std::fs::read(&file).expect("it can be read");
+    assert!(note.len() > 8 && code.windows(note.len()).any(|part| part == note), "{said}");
 }
 
 #[test]

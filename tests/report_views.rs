@@ -67,6 +67,7 @@ fn speedscope_gets_four_profiles_over_the_same_frames() {
         assert_eq!(weights.iter().filter_map(Value::as_i64).sum::<i64>(), total);
         assert_eq!(profile["samples"].as_array().map(Vec::len), Some(weights.len()));
     }
+    assert_eq!(file["name"], json!("app"));
     let frames = file["shared"]["frames"].as_array().expect("it is a list");
     let insert = json!({ "name": "<app::Cache<[u8; 4]>>::insert", "file": "src/cache.rs", "line": 41, "col": 9 });
     let position = |frame: &Value| frames.iter().position(|one| one == frame).map(|at| json!(at));
@@ -101,6 +102,7 @@ fn dhat_gets_every_stack_once_innermost_first() {
     let found = Vec::from_iter(points.iter().filter(|point| named(point) == stack));
     assert_eq!(found.len(), 1, "{points:?}");
     assert_eq!(["tbk", "tb", "ebk", "eb"].map(|key| found[0][key].as_i64()), [5, 3_000, 3, 800].map(Some));
+    assert_eq!(file["cmd"], json!("app"));
     assert_eq!((&file["ftbl"][0], &file["tg"], &file["te"]), (&json!("[root]"), &json!(1), &json!(1)));
 }
 

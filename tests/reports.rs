@@ -326,6 +326,28 @@ fn merging_is_associative_and_the_order_does_not_matter() {
 }
 
 #[test]
+fn a_merge_is_of_a_program_only_if_all_reports_are_of_it() {
+    let _alone = alone();
+    let file: Value = serde_json::from_str(&report().to_json()).expect("a report is JSON");
+    let of = |program: Value| {
+        let mut file = file.clone();
+        file["program"] = program;
+        Report::from_json(&file.to_string()).expect("it can be read")
+    };
+    let program = |name: &str, build: &str| json!({ "name": name, "build_id": build });
+    let merged_of = |all: [Value; 2]| {
+        let file: Value = serde_json::from_str(&merged(&all.map(of).each_ref()).to_json()).expect("it is JSON");
+        file["program"].clone()
+    };
+    let app = program("app", "c0ffee");
+    assert_eq!(merged_of([app.clone(), app.clone()]), app);
+    for other in [program("app", "beef"), program("tool", "c0ffee"), json!({ "name": "app" }), Value::Null] {
+        assert_eq!(merged_of([app.clone(), other.clone()]), Value::Null);
+        assert_eq!(merged_of([other, app.clone()]), Value::Null);
+    }
+}
+
+#[test]
 fn a_merge_that_would_overflow_is_refused_and_changes_nothing() {
     let _alone = alone();
     let mut one = report_of(&[("a", 10, 0), BUILTINS[0], BUILTINS[1]]);

@@ -18,12 +18,14 @@ impl Data {
         let mut one = self;
         let mut rows = std::mem::take(&mut one.rows);
         rows.append(&mut other.rows);
+        let program = one.program.take().filter(|program| other.program.as_ref() == Some(program));
         // The worse problem stays: that threads moved must not hide that the ledger is violated. A process that saw
         // nothing, and counts as none, has no problem with its figures.
         let badness = |data: &Self| (data.processes > 0, data.problem.is_some(), !data.unsettled);
         let told = if badness(&one) >= badness(&other) { &one } else { &other };
         Some(Self {
             processes: one.processes.checked_add(other.processes)?,
+            program,
             difference: one.difference || other.difference,
             process_bytes: one.process_bytes.checked_add(other.process_bytes)?,
             process_peak_bytes: one.process_peak_bytes.max(other.process_peak_bytes),

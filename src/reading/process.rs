@@ -5,6 +5,23 @@ use std::path::PathBuf;
 
 use super::sweep::{Writer, sweep};
 use crate::record::{self, PROCESS};
+use crate::symbols::build_id_of_this_program;
+
+/// Which program a process runs, and which build of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    /// Of its file, as it was called. Where that lies is nobody's business who gets the report.
+    pub(crate) name: String,
+    /// In hexadecimal digits, where it has one that can be read.
+    pub(crate) build_id: Option<String>,
+}
+
+impl Program {
+    /// The one that runs here.
+    pub(super) fn this() -> Option<Self> {
+        Some(Self { name: program()?, build_id: build_id_of_this_program() })
+    }
+}
 
 /// Live bytes of the process, as its threads last told their shared level: off by at most 64 KiB for each thread.
 pub(crate) fn live_bytes_about() -> i64 {

@@ -6,6 +6,7 @@ use super::arrange::{arrange, merge_by_path};
 #[cfg(doc)]
 use super::call_stack::CallStackKind;
 use super::charged::sum_small;
+use super::process::Program;
 use super::row::Row;
 use super::size_class::SizeClass;
 use super::snapshot::{Snapshot, snapshot};
@@ -40,6 +41,8 @@ pub struct Report(pub(crate) Own<Data>);
 pub(crate) struct Data {
     /// How many processes it covers.
     pub(crate) processes: u64,
+    /// That of all processes; `None` where they are of several, or it is not known.
+    pub(crate) program: Option<Program>,
     pub(crate) difference: bool,
     /// Live bytes of the process, as its threads counted them.
     pub(crate) process_bytes: i64,
@@ -103,6 +106,7 @@ impl Snapshot {
             let stacks = Stacks::of(charged, &Vec::from_iter(sources_of(&rows)));
             Data {
                 processes: 1,
+                program: Program::this(),
                 difference: self.is_difference(),
                 process_bytes: self.process(),
                 process_peak_bytes: self.total().peak_bytes,

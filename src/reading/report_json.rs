@@ -3,6 +3,7 @@
 
 use serde::ser::Serialize;
 
+use super::process::Program;
 use super::report::{Data, Report};
 use super::row::Row;
 use super::stacks::Stacks;
@@ -14,6 +15,7 @@ pub(super) const SCHEMA: u32 = 2;
 
 json_object!(Data {
     processes,
+    program or None,
     difference,
     process_bytes,
     process_peak_bytes or None,
@@ -30,6 +32,8 @@ json_object!(Data {
     captures or Vec::new(),
     timelines or Vec::new(),
 });
+
+json_object!(Program { name, build_id or None });
 
 json_object!(Row { path, scopes, threads, peak_error, site or None, own, total });
 

@@ -8,7 +8,7 @@ use super::call_frame::InModule;
 use super::headers::Headers;
 use super::looked::Looked;
 use super::machine_code::{MachineCode, Store};
-use super::modules::ModuleFiles;
+use super::modules::{ModuleFiles, PROGRAM};
 use super::raw_names::{demangled, name_of_outermost};
 
 /// What stands at these addresses of code, for each the innermost function first.
@@ -25,6 +25,11 @@ pub(super) fn look_up(modules: &ModuleFiles, addresses: &BTreeSet<u64>) -> BTree
         found.extend(places.into_iter().map(|(address, place)| (address, module.look_up(place))));
     }
     found
+}
+
+/// Which build of the program runs here.
+pub(crate) fn build_id_of_this_program() -> Option<String> {
+    Headers::read(PROGRAM.as_ref())?.build_id
 }
 
 /// A module, and what could be read of it.

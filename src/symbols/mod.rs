@@ -47,4 +47,5 @@ pub use call_frame::{CallFrame, InModule, Origin};
 #[cfg(all(feature = "cli", target_os = "linux"))]
 pub(crate) use by_build_id::symbolized_by_build_id;
 pub(crate) use call_frame::own_line;
+pub(crate) use lookup::build_id_of_this_program;
 pub(crate) use symbolize::{symbolize, symbolized};

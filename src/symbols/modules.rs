@@ -24,7 +24,7 @@ struct Mapped {
 const DELETED: &str = " (deleted)";
 
 /// Leads to the program, also if its file is not there any more.
-const PROGRAM: &str = "/proc/self/exe";
+pub(super) const PROGRAM: &str = "/proc/self/exe";
 
 impl ModuleFiles {
     /// Those of this process; none on other systems than Linux.

@@ -9,6 +9,10 @@ pub const HOSTILE: &str = "a;b\n`c` |<img src=x onerror=alert(1)></script>\"\\\u
 /// Totals of [`report`]: blocks and bytes allocated, blocks and bytes that live.
 pub const TOTALS: [i64; 4] = [17, 6_700, 10, 1_357];
 
+/// Builds of the program of [`report`], and of the only module that has a function without a name.
+pub const PROGRAM_BUILD: &str = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00";
+pub const PLUGIN_BUILD: &str = "0123456789abcdef0123456789abcdef01234567";
+
 fn row(path: &str, [allocs, allocated, blocks, bytes]: [i64; 4]) -> Value {
     let mut own = serde_json::to_value(heapledger::Tally::default()).expect("a tally is JSON");
     (own["allocs"], own["allocated_bytes"]) = (json!(allocs), json!(allocated));
@@ -34,9 +38,9 @@ pub fn report() -> Report {
     };
     let file = json!({
         "schema": 2, "heapledger": "0.1.0",
-        "processes": 1, "difference": false, "process_bytes": TOTALS[3], "process_peak_bytes": 2_000,
-        "process_peak_error": 64, "problem": null, "misnested": 0, "refused": 0, "foreign": 0, "shards": 1,
-        "shard_bytes": 4_096,
+        "processes": 1, "program": { "name": "app", "build_id": PROGRAM_BUILD },
+        "difference": false, "process_bytes": TOTALS[3], "process_peak_bytes": 2_000, "process_peak_error": 64,
+        "problem": null, "misnested": 0, "refused": 0, "foreign": 0, "shards": 1, "shard_bytes": 4_096,
         "rows": [
             row("build", [4, 400, 2, 200]),
             row("build/commit", [9, 5_000, 5, 1_000]),
@@ -46,7 +50,7 @@ pub fn report() -> Report {
         "stacks": {
             "strings": ["app::main", "<app::Cache<[u8; 4]>>::insert", "src/cache.rs", "__rust_alloc", HOSTILE],
             "origins": [{ "kind": "workspace" }, { "kind": "heapledger" }],
-            "modules": [{ "name": "plugin.so", "build_id": "0123456789abcdef0123456789abcdef01234567" }],
+            "modules": [{ "name": "plugin.so", "build_id": PLUGIN_BUILD }],
             "frames": [
                 frame(Some(0), Some(2), Some(3)), frame(Some(1), Some(2), Some(41)), allocator, place,
                 frame(Some(4), Some(4), Some(1)),

@@ -12,6 +12,8 @@ use crate::words::printable;
 /// The whole report.
 #[derive(Default)]
 pub(super) struct Charges<'a> {
+    /// Its name, safe to show.
+    pub(super) program: Option<String>,
     /// Operations and functions, each once.
     pub(super) frames: Vec<ChargedFrame<'a>>,
     /// In the order of their frames. No two have the same.
@@ -50,7 +52,8 @@ pub(super) struct Charge {
 
 impl<'a> Charges<'a> {
     pub(super) fn of(data: &'a Data) -> Self {
-        let mut made = Self::default();
+        let program = data.program.as_ref().map(|program| printable(&program.name));
+        let mut made = Self { program, ..Self::default() };
         let (mut operations, mut functions, mut others) = (HashMap::new(), HashMap::new(), HashMap::new());
         let mut all: BTreeMap<Vec<u32>, (&str, Charge)> = BTreeMap::new();
         // An operation comes after the one that it is nested in.

@@ -33,7 +33,7 @@ impl Serialize for DhatFile<'_> {
         file.serialize_entry("Mtu", "Mreading")?;
         // Below every lifetime, so that none counts as short.
         file.serialize_entry("tuth", &-1)?;
-        file.serialize_entry("cmd", "a report of heapledger")?;
+        file.serialize_entry("cmd", charges.program.as_deref().unwrap_or("a report of heapledger"))?;
         file.serialize_entry("pid", &0)?;
         file.serialize_entry("tg", &READING)?;
         file.serialize_entry("te", &READING)?;

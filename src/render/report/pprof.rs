@@ -6,8 +6,7 @@ use std::collections::HashMap;
 use prost::Message;
 
 use super::charges::{ChargedFrame, ChargedStack, Charges};
-use crate::reading::Data;
-use crate::symbols::InModule;
+use crate::reading::{Data, Program};
 use crate::words::printable;
 
 /// What every stack has, as heap profiles of Go call it, with the unit. The last one is what a viewer shows first.
@@ -23,7 +22,7 @@ pub(crate) fn pprof(data: &Data) -> Vec<u8> {
     // The format wants this one first.
     strings.place("");
     let sample_type = VALUES.map(|(kind, unit)| ValueType { kind: strings.place(kind), unit: strings.place(unit) });
-    let mut modules = PprofModules::default();
+    let mut modules = PprofModules::of(data.program.as_ref(), &mut strings);
     let (mut location, mut function) = (Vec::new(), Vec::new());
     for (frame, id) in charges.frames.iter().zip(1..) {
         let name = strings.place(&frame.name);
@@ -65,7 +64,7 @@ fn location_of<'a>(
 ) -> PprofLocation {
     let line = PprofLine { function_id: id, line: frame.line.unwrap_or(0).into() };
     let place = frame.place.filter(|at| !at.module.is_empty());
-    let mapping_id = place.map_or(0, |at| modules.place(at, strings));
+    let mapping_id = place.map_or(0, |at| modules.place(&at.module, at.build_id.as_deref(), strings));
     let address = place.map_or(0, |at| at.address.unwrap_or(at.offset));
     PprofLocation { id, mapping_id, address, line: vec![line] }
 }
@@ -89,7 +88,7 @@ impl Strings {
     }
 }
 
-/// Files of code in which something has no symbol, each once.
+/// Files of code, each once: the program, and those in which something has no symbol.
 #[derive(Default)]
 struct PprofModules<'a> {
     ids: HashMap<(&'a str, Option<&'a str>), u64>,
@@ -97,11 +96,18 @@ struct PprofModules<'a> {
 }
 
 impl<'a> PprofModules<'a> {
-    fn place(&mut self, at: &'a InModule, strings: &mut Strings) -> u64 {
-        let build_id = at.build_id.as_deref();
-        *self.ids.entry((&at.module, build_id)).or_insert_with(|| {
+    /// The format wants the program first. Without a name it is one that is not known.
+    fn of(program: Option<&'a Program>, strings: &mut Strings) -> Self {
+        let mut modules = Self::default();
+        let (name, build_id) = program.map_or(("", None), |one| (one.name.as_str(), one.build_id.as_deref()));
+        modules.place(name, build_id, strings);
+        modules
+    }
+
+    fn place(&mut self, name: &'a str, build_id: Option<&'a str>, strings: &mut Strings) -> u64 {
+        *self.ids.entry((name, build_id)).or_insert_with(|| {
             let id = self.mappings.len() as u64 + 1;
-            let filename = strings.place(&printable(&at.module));
+            let filename = strings.place(&printable(name));
             let build_id = build_id.map_or(0, |id| strings.place(&printable(id)));
             self.mappings.push(PprofMapping { id, filename, build_id });
             id

@@ -32,7 +32,7 @@ impl Serialize for SpeedscopeFile<'_> {
         let profiles = PROFILES.map(|weighed| SpeedscopeProfile { charges, weighed });
         let mut file = serializer.serialize_map(None)?;
         file.serialize_entry("$schema", SCHEMA)?;
-        file.serialize_entry("name", "heapledger report")?;
+        file.serialize_entry("name", charges.program.as_deref().unwrap_or("heapledger report"))?;
         file.serialize_entry("exporter", concat!("heapledger@", env!("CARGO_PKG_VERSION")))?;
         file.serialize_entry("activeProfileIndex", &0)?;
         file.serialize_entry("shared", &SharedFrames(charges))?;

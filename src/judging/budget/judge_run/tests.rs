@@ -25,6 +25,7 @@ fn tracked(path: &str, scopes: u64, allocs: u64) -> Row {
 fn part(measured: &[(&str, Measured)], rows: Vec<Row>) -> Part {
     let report = Data {
         processes: 1,
+        program: None,
         difference: false,
         process_bytes: 0,
         process_peak_bytes: None,
