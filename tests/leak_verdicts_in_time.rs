@@ -149,6 +149,20 @@ fn a_pool_that_starts_few_threads_is_bounded_and_one_thread_each_is_a_leak() {
     end_threads();
 }
 
+#[test]
+fn threads_that_end_half_a_second_later_are_no_leak_whenever_a_window_ends() {
+    // Some windows leave many of them, others none.
+    let report = LeakTest::new("lingering").iterations(4).run(|i| {
+        if (i + 1).ilog2() % 2 == 1 {
+            let held = vec![0u8; 1000];
+            drop(thread::spawn(move || thread::sleep(Duration::from_millis(500 + held.len() as u64 / 1000))));
+        }
+        work(3_000);
+    });
+    assert!(report.passes(), "{report}");
+    assert_eq!(report.threads(), &[] as &[String], "{report}");
+}
+
 /// A pool that starts a thread whenever it sees no idle one, 64 at most. A busy machine is slow to say that threads are
 /// idle, so that the pool goes on filling.
 #[derive(Default)]

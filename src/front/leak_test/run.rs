@@ -261,7 +261,7 @@ impl Notes {
     fn goes_on(&mut self, planned: Option<Duration>) -> bool {
         let spent = Spent {
             iterations: self.iterations,
-            elapsed: self.clock.worked(),
+            elapsed: self.clock.worked().saturating_sub(self.settling.waited()),
             file_rounds: self.file_rounds,
             is_asking: self.file_watch.as_ref().is_some_and(|files| !files.openings().are_enough()),
         };

@@ -14,12 +14,15 @@ const REST: Duration = Duration::from_secs(1);
 /// How long the operation must have rested before growth is believed at the end of a window: other threads that are to
 /// free it may not have had their turn on the processor.
 const CALM: Duration = Duration::from_millis(20);
-/// How long to wait for the first thread that does not end.
+/// How long to wait between the ends of windows for the first thread that does not end.
 const PATIENCE_FOR_THREADS: Duration = Duration::from_millis(300);
 /// The least time to wait for a thread that does not end, however often that was in vain.
 const LEAST_PATIENCE: Duration = Duration::from_millis(1);
-/// How long threads may take to end before they are called a leak.
+/// How long threads may take to end before they are called a leak, and at the end of a window: there from when one has
+/// ended, as long as they go on to end.
 const LINGERING: Duration = Duration::from_secs(2);
+/// The longest to wait for threads that go on to end.
+const MOST_LINGERING: Duration = Duration::from_secs(10);
 /// The pause between two readings is short at first, for most operations rest at once, and doubles up to a length that
 /// costs no processor time.
 const FIRST_PAUSE: Duration = Duration::from_micros(1);
@@ -32,56 +35,101 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(super) struct Settling {
     node: &'static Node,
     watch: Watch,
-    /// Threads that were waited for in vain: nobody waits for them again.
-    staying: BTreeSet<Tid>,
-    /// How long to wait for new ones; less each time in vain.
-    patience: Duration,
+    between: Patience,
+    at_ends: Patience,
+    /// How long it waited at ends of windows, in all.
+    waited: Duration,
     /// Who moved when the operation did not come to rest, by name.
     moving: Vec<String>,
 }
 
+/// How long to wait for threads to end.
+#[derive(Debug)]
+struct Patience {
+    time: Duration,
+    /// Each time in vain it becomes so many times shorter.
+    shorter: u32,
+    /// Threads that were waited for in vain: nobody waits for them again.
+    staying: BTreeSet<Tid>,
+}
+
+impl Patience {
+    fn new(time: Duration, shorter: u32) -> Self {
+        Self { time, shorter, staying: BTreeSet::new() }
+    }
+
+    fn give_up(&mut self, running: Vec<Tid>) {
+        self.staying = running.into_iter().collect();
+        self.time = (self.time / self.shorter).max(LEAST_PATIENCE);
+    }
+}
+
 impl Settling {
     pub(super) fn new(node: &'static Node, whole_process: bool) -> Self {
-        let watch = Watch::new(node, whole_process);
-        Self { node, watch, staying: BTreeSet::new(), patience: PATIENCE_FOR_THREADS, moving: Vec::new() }
+        Self {
+            node,
+            watch: Watch::new(node, whole_process),
+            between: Patience::new(PATIENCE_FOR_THREADS, 2),
+            at_ends: Patience::new(LINGERING, 4),
+            waited: Duration::ZERO,
+            moving: Vec::new(),
+        }
     }
 
     /// Waits until the operation rests, and says what is live then: two equal readings, and every thread that began in
-    /// it since has ended; where more is live than `level`, rest for [`CALM`]. Bounded: threads that do not end are
-    /// taken to stay, and a test whose figures do not come to rest is unsettled. `threads` tells which threads that
-    /// began in the operation run.
+    /// it since has ended. At the end of a window, with its `level` before, threads may take up to [`LINGERING`], and
+    /// where more is live than that, it must rest for [`CALM`]. Bounded: threads that do not end are taken to stay, and
+    /// a test whose figures do not come to rest is unsettled. `threads` tells which threads that began in the operation
+    /// run.
     pub(super) fn settle(&mut self, threads: &impl Fn() -> Vec<Tid>, level: Option<Live>) -> Live {
         let began = Instant::now();
         let mut last = self.watch.read();
-        let mut rests_since = began;
+        let (mut fewest, mut ended) = (usize::MAX, began);
+        let (mut rested, mut rests_since) = (began, began);
         let mut pause = FIRST_PAUSE;
         loop {
             let running = threads();
-            let newcomers = running.iter().any(|thread| !self.staying.contains(thread));
+            if running.len() < fewest {
+                (fewest, ended) = (running.len(), Instant::now());
+            }
+            let (patience, since) = match level {
+                Some(_) if began.elapsed() < MOST_LINGERING => (&mut self.at_ends, ended),
+                Some(_) => (&mut self.at_ends, began),
+                None => (&mut self.between, began),
+            };
             let now = self.watch.read();
             if now != last {
                 (last, rests_since) = (now, Instant::now());
-                if began.elapsed() > REST {
+                if rested.elapsed() > REST {
                     self.moving = self.who_moves(threads);
                     break;
                 }
             } else {
+                rested = Instant::now();
                 let live = Live::from(&now);
                 let grown = level.is_some_and(|level| live.bytes > level.bytes || live.blocks > level.blocks);
                 let calm = !grown || rests_since.elapsed() >= CALM;
-                if calm && !newcomers {
+                let awaited = running.iter().any(|thread| !patience.staying.contains(thread));
+                if calm && !awaited {
                     break;
                 }
-                if calm && began.elapsed() > self.patience {
-                    self.staying = running.into_iter().collect();
-                    self.patience = (self.patience / 2).max(LEAST_PATIENCE);
+                if calm && since.elapsed() > patience.time {
+                    patience.give_up(running);
                     break;
                 }
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+        if level.is_some() {
+            self.waited += began.elapsed();
+        }
         Live::from(&last)
+    }
+
+    /// How long it waited at ends of windows, in all: time that the test was not at work.
+    pub(super) fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// What each operation of the test and `(unattributed)` own now.
@@ -129,3 +177,6 @@ pub(super) fn most_threads_end(running: impl Fn() -> usize, left: usize) -> bool
     }
     true
 }
+
+#[cfg(test)]
+mod tests;
