@@ -90,7 +90,7 @@
 //! - `threads` (on by default): `Scope::with_threads()`. Interposes `pthread_create` in programs and test binaries on
 //!   Linux with a dynamic glibc. Elsewhere it does nothing, and the call does not compile.
 //! - `compressed`: lines are also read where the linker compressed debug information.
-//! - `views`: reports in the forms of others: Markdown, collapsed stacks, speedscope, DHAT, Prometheus
+//! - `views`: reports in the forms of others: Markdown, collapsed stacks, speedscope, DHAT, Prometheus, OpenMetrics
 //!   ([`Report::save`]). `pprof` adds pprof's. The command converts stored reports without either.
 //! - `cli`: the command `cargo heapledger`, for `cargo install`.
 //!

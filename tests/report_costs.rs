@@ -71,7 +71,7 @@ fn no_form_of_a_large_report_takes_much_memory() {
     let report = Report::from_json(&large()).expect("it can be read");
     assert_eq!(report.total().live_bytes, i64::from(COUNT) * 64);
     type Form = (&'static str, fn(&Report) -> usize);
-    let forms: [Form; 9] = [
+    let forms: [Form; 10] = [
         (".txt", |report| report.to_string().len()),
         (".json", |report| report.to_json().len()),
         (".html", |report| report.to_html().len()),
@@ -80,6 +80,7 @@ fn no_form_of_a_large_report_takes_much_memory() {
         (".dhat.json", |report| report.to_dhat().len()),
         (".md", |report| report.to_markdown().len()),
         (".prom", |report| report.to_prometheus().len()),
+        (".openmetrics", |report| report.to_openmetrics().len()),
         (".pb.gz", |report| report.to_pprof().len()),
     ];
     println!("{COUNT} operations, as many stacks of {DEPTH} functions       ms   peak MB   file MB");

@@ -20,6 +20,9 @@ use serde_json::{Value, json};
 #[global_allocator]
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
 
+/// The system's, which has what Debian packages for it.
+const PYTHON: &str = "/usr/bin/python3";
+
 /// What `go tool pprof` says of the profile.
 fn pprof(file: &Path, arguments: &[&str]) -> String {
     Reader::new("go").args(["tool", "pprof", "-symbolize=none"]).args(arguments).arg(file).says()
@@ -110,6 +113,38 @@ fn promtool_has_nothing_to_say_of_the_metrics() {
         return;
     }
     assert_eq!(Reader::new("promtool").args(["check", "metrics"]).reads(&report().to_prometheus()), "");
+}
+
+#[test]
+fn the_reference_parser_of_openmetrics_takes_the_metrics_and_their_units() {
+    if !has(PYTHON, &["-c", "import prometheus_client.openmetrics.parser"]) {
+        return;
+    }
+    let program = "import json, sys\n\
+        from prometheus_client.openmetrics.parser import text_string_to_metric_families as families\n\
+        try: print(json.dumps({f.name: [f.type, f.unit, f.documentation, sum(s.value for s in f.samples), \
+                                        len({s.labels.get('operation') for s in f.samples})] \
+                               for f in families(sys.stdin.read())}))\n\
+        except ValueError as refused: print('refused:', refused)";
+    let read = |text: &str| Reader::new(PYTHON).args(["-c", program]).reads(text);
+    let text = report().to_openmetrics();
+    let said: Value = serde_json::from_str(&read(&text)).expect("it takes all");
+    let rows = report().rows().len();
+    for (name, kind, unit, total) in [
+        ("allocs", "counter", "", TOTALS[0]),
+        ("allocated_bytes", "counter", "bytes", TOTALS[1]),
+        ("live_blocks", "gauge", "", TOTALS[2]),
+        ("live_bytes", "gauge", "bytes", TOTALS[3]),
+    ] {
+        let family = &said[format!("heapledger_operation_{name}")];
+        assert_eq!((&family[0], &family[1], family[3].as_f64()), (&json!(kind), &json!(unit), Some(total as f64)));
+        assert_eq!((&family[4], family[2] == ""), (&json!(rows), false), "{name}");
+    }
+    // What is cut off is not taken for all, and the other form is none of this one.
+    let cut = text.strip_suffix("# EOF\n").expect("it ends so");
+    for text in [cut, &(report().to_prometheus() + "# EOF\n")] {
+        assert!(read(text).starts_with("refused:"), "it sees nothing");
+    }
 }
 
 /// DHAT's viewer, as valgrind has it.

@@ -23,20 +23,29 @@ static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
 /// Nothing here takes longer, whatever else the machine does.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Answers every request with the metrics, as a service does.
+/// Answers every request with the metrics, as a service does: as OpenMetrics where that is asked for. Below `/text` it
+/// knows nothing of that.
 fn serve(listener: TcpListener) {
     for stream in listener.incoming() {
         let mut stream = stream.expect("somebody connects");
-        let mut lines = BufReader::new(&stream).lines();
+        let lines = BufReader::new(&stream).lines().map_while(Result::ok);
         // The head of the request ends with an empty line.
-        while lines.next().and_then(Result::ok).is_some_and(|line| !line.is_empty()) {}
-        let metrics = report().to_prometheus();
-        let head =
-            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\nContent-Length: ";
+        let head = Vec::from_iter(lines.take_while(|line| !line.is_empty()).map(|line| line.to_ascii_lowercase()));
+        let is_asked = |line: &String| line.starts_with("accept:") && line.contains("application/openmetrics-text");
+        let (kind, metrics) = match head.first().is_some_and(|line| !line.starts_with("get /text")) {
+            true if head.iter().any(is_asked) => {
+                ("application/openmetrics-text; version=1.0.0; charset=utf-8", report().to_openmetrics())
+            }
+            _ => ("text/plain; version=0.0.4", report().to_prometheus()),
+        };
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\nContent-Length: ");
         // Whoever asked may have gone.
         let _ = write!(stream, "{head}{}\r\n\r\n{metrics}", metrics.len());
     }
 }
+
+/// What is asked for, each below a path of its name.
+const JOBS: [&str; 2] = ["text", "openmetrics"];
 
 struct Prometheus {
     process: Child,
@@ -53,15 +62,18 @@ impl Drop for Prometheus {
 }
 
 impl Prometheus {
-    /// One that scrapes this address. Another program may take the port that it is to have; then there is another try.
+    /// One that scrapes this address, as each of the [`JOBS`]. Another program may take the port that it is to have;
+    /// then there is another try.
     fn scraping(target: SocketAddr) -> Self {
         let folder = Rc::new(tempfile::tempdir().expect("a folder can be made"));
         let file = folder.path().join("prometheus.yml");
-        let config = format!(
-            "scrape_configs:\n- job_name: app\n  scrape_interval: 200ms\n  scrape_timeout: 200ms\n  \
-             static_configs:\n  - targets: ['{target}']\n"
-        );
-        std::fs::write(&file, config).expect("it can be written");
+        let job = |name: &str| {
+            format!(
+                "- job_name: {name}\n  metrics_path: /{name}\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  \
+                 static_configs:\n  - targets: ['{target}']\n"
+            )
+        };
+        std::fs::write(&file, format!("scrape_configs:\n{}", JOBS.map(job).concat())).expect("it can be written");
         let began = Instant::now();
         loop {
             let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
@@ -84,22 +96,37 @@ impl Prometheus {
         }
     }
 
-    /// The values of an expression, each with the operation that it is of, as soon as there are any.
-    fn values(&self, expression: &str) -> Vec<(Option<String>, i64)> {
+    /// What it answers to a question, as soon as that is not nothing.
+    fn says(&self, question: &str, list: impl Fn(&Value) -> &Value) -> Vec<Value> {
         let began = Instant::now();
         loop {
-            let said = get(self.address, &format!("/api/v1/query?query={expression}")).expect("it listens");
+            let said = get(self.address, question).expect("it listens");
             let (_, body) = said.split_once("\r\n\r\n").expect("it has a head");
             let answer: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {said}"));
-            let results = answer["data"]["result"].as_array().expect("it is a list");
+            let results = list(&answer["data"]).as_array().expect("it is a list");
             if !results.is_empty() {
-                let of = |result: &Value| result["metric"]["operation"].as_str().map(String::from);
-                let value = |result: &Value| result["value"][1].as_str().and_then(|value| value.parse().ok());
-                return results.iter().map(|result| (of(result), value(result).expect("it is whole"))).collect();
+                return results.clone();
             }
-            assert!(began.elapsed() < PATIENCE, "it never had {expression}");
+            assert!(began.elapsed() < PATIENCE, "it never had an answer to {question}");
             thread::yield_now();
         }
+    }
+
+    /// The values of a metric, each with the operation that it is of; their sum alone where it is asked for.
+    fn values(&self, job: &str, metric: &str, sum: bool) -> Vec<(Option<String>, i64)> {
+        let function = if sum { "sum" } else { "" };
+        let question = format!("/api/v1/query?query={function}(heapledger_operation_{metric}%7Bjob=%22{job}%22%7D)");
+        let of = |result: &Value| result["metric"]["operation"].as_str().map(String::from);
+        let value = |result: &Value| result["value"][1].as_str().and_then(|value| value.parse().ok());
+        let results = self.says(&question, |data| &data["result"]);
+        results.iter().map(|result| (of(result), value(result).expect("it is whole"))).collect()
+    }
+
+    /// The unit that it was told of a metric.
+    fn unit(&self, job: &str, metric: &str) -> String {
+        let target = format!("match_target=%7Bjob=%22{job}%22%7D");
+        let question = format!("/api/v1/targets/metadata?{target}&metric=heapledger_operation_{metric}");
+        self.says(&question, |data| data)[0]["unit"].as_str().expect("it is text").into()
     }
 }
 
@@ -122,14 +149,18 @@ fn prometheus_has_what_the_report_has() {
     // It ends with the test.
     thread::spawn(move || serve(listener));
     let prometheus = Prometheus::scraping(address);
-    let names = ["allocs_total", "allocated_bytes_total", "live_blocks", "live_bytes"];
-    for (name, total) in names.into_iter().zip(TOTALS) {
-        assert_eq!(prometheus.values(&format!("sum(heapledger_operation_{name})")), [(None, total)], "{name}");
-    }
-    let live = prometheus.values("heapledger_operation_live_bytes");
-    let of = |operation: &str| live.iter().find(|(of, _)| of.as_deref() == Some(operation)).map(|(_, value)| *value);
-    assert_eq!(of("build/commit"), Some(1_000));
     let hostile = HOSTILE.replace('\n', "\\n").replace('\u{1b}', "\\u{1b}").replace('\u{202e}', "\\u{202e}");
-    assert_eq!((of(&hostile), live.len()), (Some(57), report().rows().len()), "{live:?}");
-    assert_eq!(prometheus.values("up"), [(None, 1)]);
+    let names = ["allocs_total", "allocated_bytes_total", "live_blocks", "live_bytes"];
+    for (job, unit) in JOBS.into_iter().zip(["", "bytes"]) {
+        for (name, total) in names.into_iter().zip(TOTALS) {
+            assert_eq!(prometheus.values(job, name, true), [(None, total)], "{name} of {job}");
+        }
+        let live = prometheus.values(job, "live_bytes", false);
+        let of =
+            |operation: &str| live.iter().find(|(of, _)| of.as_deref() == Some(operation)).map(|(_, value)| *value);
+        assert_eq!(of("build/commit"), Some(1_000));
+        assert_eq!((of(&hostile), live.len()), (Some(57), report().rows().len()), "{live:?}");
+        // Only OpenMetrics has units.
+        assert_eq!(prometheus.unit(job, "live_bytes"), unit, "{job}");
+    }
 }

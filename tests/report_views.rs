@@ -151,6 +151,26 @@ fn metrics_are_of_every_operation_alone_and_add_up() {
 }
 
 #[test]
+fn openmetrics_has_the_same_samples_and_says_more_of_them() {
+    let (text, prometheus) = (report().to_openmetrics(), report().to_prometheus());
+    must_be_plain(&text);
+    let samples = |text: &str| Vec::from_iter(text.lines().filter(|line| !line.starts_with('#')).map(String::from));
+    assert_eq!(samples(&text), samples(&prometheus));
+    assert!(!prometheus.contains("# UNIT") && !prometheus.contains("# EOF"), "{prometheus}");
+    let described = |name: &str| {
+        let lines = text.lines().filter(|line| line.starts_with('#') && line.split(' ').nth(2) == Some(name));
+        lines.collect::<Vec<_>>()
+    };
+    let scopes = "heapledger_operation_scopes";
+    let help = format!("# HELP {scopes} How often it was entered.");
+    assert_eq!(described(scopes), [help, format!("# TYPE {scopes} counter")]);
+    let peak = "heapledger_process_peak_bytes";
+    let help = format!("# HELP {peak} The highest live bytes of the process.");
+    assert_eq!(described(peak), [help, format!("# TYPE {peak} gauge"), format!("# UNIT {peak} bytes")]);
+    assert!(text.ends_with("\nheapledger_trusted 1\n# EOF\n"), "{text}");
+}
+
+#[test]
 fn a_report_is_saved_in_the_form_that_the_name_says() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let report = report();
@@ -166,6 +186,7 @@ fn a_report_is_saved_in_the_form_that_the_name_says() {
         ("a.dhat.json", report.to_dhat()),
         ("a.md", report.to_markdown()),
         ("a.prom", report.to_prometheus()),
+        ("a.openmetrics", report.to_openmetrics()),
     ] {
         assert_eq!(String::from_utf8_lossy(&saved(name)), text, "{name}");
     }
@@ -176,7 +197,7 @@ fn a_report_is_saved_in_the_form_that_the_name_says() {
     let refused = |name: &str| report.save(name).expect_err(name).to_string();
     let forms = refused("a.doc");
     assert!(forms.starts_with("a.doc: the name of a report ends with its form:\n  .txt "), "{forms}");
-    let all = [".txt", ".dhat.json", ".speedscope.json", ".json", ".folded", ".pb.gz", ".md", ".prom"];
+    let all = [".txt", ".dhat.json", ".speedscope.json", ".json", ".folded", ".pb.gz", ".md", ".prom", ".openmetrics"];
     assert!(all.iter().all(|extension| forms.contains(&format!("\n  {extension} "))), "{forms}");
     assert!(refused("no/such/folder/a.txt").starts_with("no/such/folder/a.txt: cannot be written: "));
     let hostile = refused(&HOSTILE.replace('/', ""));

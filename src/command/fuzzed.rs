@@ -73,6 +73,7 @@ pub fn report(text: &str) {
     assert_harmless("Markdown", &report.to_markdown());
     assert_harmless("collapsed stacks", &report.to_folded());
     assert_harmless("Prometheus", &report.to_prometheus());
+    assert_harmless("OpenMetrics", &report.to_openmetrics());
     for json in [report.to_speedscope(), report.to_dhat()] {
         serde_json::from_str::<Value>(&json).unwrap_or_else(|error| panic!("{error}\n{json}"));
     }

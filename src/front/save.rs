@@ -29,6 +29,7 @@ impl Report {
     /// | `.speedscope.json` | for <https://www.speedscope.app> | `views` |
     /// | `.dhat.json` | for DHAT's viewer | `views` |
     /// | `.prom` | metrics, for Prometheus | `views` |
+    /// | `.openmetrics` | the same metrics as OpenMetrics | `views` |
     /// | `.pb.gz` | for `go tool pprof` | `pprof` |
     ///
     /// Stacks are in it where a [`capture`](crate::capture) took them. `%p` in the name is the process's id. The folder

@@ -50,8 +50,8 @@ impl Report {
         report::markdown(&self.0)
     }
 
-    /// The report as metrics in Prometheus' text format (`text/plain; version=0.0.4`), for a service's `/metrics`.
-    /// Every operation alone, under the label `operation`: sums over them are those of the process.
+    /// The report as metrics in Prometheus' text format (`text/plain; version=0.0.4`), for files and for a service's
+    /// `/metrics`. Every operation alone, under the label `operation`: sums over them are those of the process.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -62,6 +62,18 @@ impl Report {
     /// ```
     pub fn to_prometheus(&self) -> String {
         report::prometheus(&self.0)
+    }
+
+    /// The metrics of [`to_prometheus`](Self::to_prometheus) as OpenMetrics 1.0
+    /// (`application/openmetrics-text; version=1.0.0; charset=utf-8`), for those whose `Accept` asks for it: with
+    /// units, and a last line that says that nothing was cut off.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// assert!(heapledger::report().to_openmetrics().ends_with("\n# EOF\n"));
+    /// ```
+    pub fn to_openmetrics(&self) -> String {
+        report::openmetrics(&self.0)
     }
 
     /// A profile for `go tool pprof` and what reads the same: protocol buffers, compressed with gzip. Its sample types

@@ -75,7 +75,9 @@ pub(crate) use environment::Environment;
 pub(crate) use family::{Family, totals};
 pub(crate) use moves::Move;
 pub(crate) use moves::{Moves, moves};
-pub(crate) use process::{Program, Strangers, live_bytes_about, program};
+#[cfg(feature = "pprof")]
+pub(crate) use process::Program;
+pub(crate) use process::{Strangers, live_bytes_about, program};
 pub(crate) use report::Data;
 #[cfg(feature = "json")]
 pub(crate) use report_json::text_of;

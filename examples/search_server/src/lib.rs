@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use axum::extract::{Query, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -32,6 +32,9 @@ pub use engine::{Engine, Hit};
 
 /// What the results of searches are charged to.
 pub const CACHE: &str = "search/cache";
+
+/// What Prometheus would rather have than its own text format.
+const OPEN_METRICS: &str = "application/openmetrics-text";
 
 /// The server: the engine, and who watches its memory.
 pub struct SearchServer {
@@ -112,9 +115,20 @@ async fn add(State(server): State<Arc<SearchServer>>, lines: String) -> Result<S
     Ok(format!("{added} documents\n"))
 }
 
-async fn metrics() -> Result<Response, Failure> {
-    let text = blocking(|| Ok(heapledger::report().to_prometheus())).await?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+/// As OpenMetrics for whoever asks for that, as Prometheus does; in Prometheus' text format for all others.
+async fn metrics(headers: HeaderMap) -> Result<Response, Failure> {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|accepted| accepted.to_str().ok());
+    let (kind, text) = match accepted.into_iter().any(|accepted| accepted.contains(OPEN_METRICS)) {
+        true => {
+            let text = blocking(|| Ok(heapledger::report().to_openmetrics())).await?;
+            (format!("{OPEN_METRICS}; version=1.0.0; charset=utf-8"), text)
+        }
+        false => {
+            let text = blocking(|| Ok(heapledger::report().to_prometheus())).await?;
+            ("text/plain; version=0.0.4".into(), text)
+        }
+    };
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
 
 async fn memory(State(server): State<Arc<SearchServer>>) -> Result<String, Failure> {

@@ -129,6 +129,9 @@ fn it_tells_what_it_owns_while_it_runs() {
     client.ask("GET /search?q=nothing", "");
     let metrics = client.ask("GET /metrics", "");
     assert!(metrics.contains("heapledger_operation_live_bytes{operation=\"search/cache\"} "), "{metrics}");
+    assert!(metrics.contains("# TYPE heapledger_operation_allocs_total counter\n"), "{metrics}");
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2";
+    assert!(client.ask_for(accept, "GET /metrics", "").ends_with("\n# EOF\n"));
     assert!(client.ask("GET /debug/memory", "").contains("live"));
     let page = client.ask("GET /debug/heap", "");
     assert!(page.starts_with("<!doctype html>") && page.contains("index"), "{page}");

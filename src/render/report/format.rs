@@ -5,7 +5,10 @@
 use super::pprof::pprof;
 use super::table::table;
 #[cfg(feature = "views")]
-use super::{dhat::dhat, folded::folded, markdown::markdown, prometheus::prometheus, speedscope::speedscope};
+use super::{
+    dhat::dhat, folded::folded, markdown::markdown, prometheus::openmetrics, prometheus::prometheus,
+    speedscope::speedscope,
+};
 #[cfg(feature = "json")]
 use crate::reading::text_of;
 use crate::reading::{Data, Selection};
@@ -47,7 +50,7 @@ macro_rules! brought_by {
 }
 
 /// Every form. An extension that ends like another one stands before it.
-const FORMATS: [Format; 9] = [
+const FORMATS: [Format; 10] = [
     Format { extension: ".txt", what: "the table that a program prints", feature: "", render: Some(text) },
     Format {
         extension: ".html",
@@ -96,6 +99,12 @@ const FORMATS: [Format; 9] = [
         what: "metrics, for Prometheus",
         feature: "views",
         render: brought_by!("views", |data| Rendered::Text(prometheus(data))),
+    },
+    Format {
+        extension: ".openmetrics",
+        what: "the same metrics as OpenMetrics",
+        feature: "views",
+        render: brought_by!("views", |data| Rendered::Text(openmetrics(data))),
     },
 ];
 

@@ -52,7 +52,7 @@ pub(crate) use markdown::markdown;
 #[cfg(feature = "pprof")]
 pub(crate) use pprof::pprof;
 #[cfg(feature = "views")]
-pub(crate) use prometheus::prometheus;
+pub(crate) use prometheus::{openmetrics, prometheus};
 #[cfg(feature = "views")]
 pub(crate) use speedscope::speedscope;
 pub(crate) use table::table;

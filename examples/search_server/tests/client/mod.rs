@@ -15,8 +15,13 @@ impl Client {
 
     /// What the server answers, if it is well.
     pub fn ask(&mut self, request: &str, body: &str) -> String {
-        let length = body.len();
-        let text = format!("{request} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}");
+        self.ask_for("*/*", request, body)
+    }
+
+    /// The same in a form that is asked for.
+    pub fn ask_for(&mut self, accept: &str, request: &str, body: &str) -> String {
+        let head = format!("{request} HTTP/1.1\r\nhost: localhost\r\naccept: {accept}");
+        let text = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         self.0.get_mut().write_all(text.as_bytes()).expect("the server reads");
         let (mut head, mut line, mut length) = (String::new(), String::new(), 0);
         while line != "\r\n" {
