@@ -158,8 +158,9 @@ pub use front::{Name, Operation, Scope, current, exclude, is_installed, measure,
 pub use front::{Timeline, timeline};
 pub use front::{Track, Tracked};
 #[cfg(feature = "testing")]
-pub use judging::leak::{LeakWindow, Verdict};
+pub use judging::leak::Verdict;
 pub use reading::{CallStack, CallStackKind, Report, ReportedStack, Row, SizeClass, Snapshot, SortKey};
+pub use reading::{LeakCurve, LeakReading, LeakSlope, LeakWindow, ReportedLeakTest};
 pub use reading::{OperationTimeline, ReportedTimeline, report, snapshot};
 pub use record::Allocator;
 pub use symbols::{CallFrame, InModule, Origin};

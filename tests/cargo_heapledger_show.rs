@@ -53,6 +53,28 @@ fn a_stored_report_looks_as_it_did_in_its_program() {
 }
 
 #[test]
+fn a_leak_test_is_a_line_with_its_curve_its_slope_and_its_verdict() {
+    let outcome = heapledger::LeakTest::new("leaks").lines(false).run(|_| Box::leak(Box::new([7_u64; 6])));
+    assert!(outcome.verdict().is_leak());
+    let report = heapledger::report();
+    let site = report.leak_tests()[0].site.as_ref().expect("it was run somewhere");
+    let verdict = "LEAK: it leaves exactly 48 B in 1 block per iteration";
+    let line = format!("▁▁▂▂▃▃▄▄▄▅▅▆▆▇▇█ 48 B leaks ({site}): {verdict}");
+    let json = report.to_json();
+    for (arguments, is_shown) in [
+        (&["one.json"][..], true),
+        (&["one.json", "--exact", "--operation", "leaks"], true),
+        (&["one.json", "--operation", "(unattributed)"], false),
+    ] {
+        let said = show(&[("one.json", &json)], arguments);
+        let words = Vec::from_iter(said.exits(0).out.split_whitespace()).join(" ");
+        assert_eq!(words.contains(&line), is_shown, "{line}\n{said}");
+    }
+    let markdown = Vec::from_iter(report.to_markdown().split_whitespace().map(String::from)).join(" ");
+    assert!(markdown.contains(&line), "{markdown}");
+}
+
+#[test]
 fn what_is_shown_of_a_report_is_chosen_with_options() {
     let report = report();
     let json = report.to_json();

@@ -41,6 +41,7 @@ impl Data {
             stacks: one.stacks.plus(&other.stacks)?,
             captures: CaptureRule::joined(one.captures.into_iter().chain(other.captures)),
             timelines: joined(&one.timelines, &other.timelines),
+            leak_tests: one.leak_tests.plus(other.leak_tests),
         })
     }
 

@@ -19,6 +19,8 @@ mod environment;
 mod estimate;
 /// One operation's counters, in little time.
 mod family;
+/// Leak tests that ended.
+mod leak_tests;
 /// What every operation did on every thread.
 mod moves;
 /// One pass over everything that is recorded, and whether it can be trusted.
@@ -60,6 +62,7 @@ mod timeline;
 mod watch;
 
 pub use call_stack::{CallStack, CallStackKind};
+pub use leak_tests::{LeakCurve, LeakReading, LeakSlope, LeakWindow, ReportedLeakTest};
 pub use report::{Report, report};
 pub use row::Row;
 pub use size_class::SizeClass;
@@ -73,6 +76,9 @@ pub(crate) use by_build_id::Unfound;
 pub(crate) use call_stack::addresses_of;
 pub(crate) use environment::Environment;
 pub(crate) use family::{Family, totals};
+pub(crate) use leak_tests::LeakVerdict;
+#[cfg(feature = "testing")]
+pub(crate) use leak_tests::{MOST_READINGS, MOST_WINDOWS, keep_leak_test};
 pub(crate) use moves::Move;
 pub(crate) use moves::{Moves, moves};
 #[cfg(feature = "pprof")]

@@ -6,6 +6,7 @@ use super::arrange::{arrange, merge_by_path};
 #[cfg(doc)]
 use super::call_stack::CallStackKind;
 use super::charged::sum_small;
+use super::leak_tests::{LeakTests, ReportedLeakTest};
 use super::process::Program;
 use super::row::Row;
 use super::size_class::SizeClass;
@@ -66,6 +67,8 @@ pub(crate) struct Data {
     pub(crate) captures: Vec<CaptureRule>,
     /// One for each process that has any.
     pub(crate) timelines: Vec<ReportedTimeline>,
+    /// Of all processes.
+    pub(crate) leak_tests: LeakTests,
 }
 
 /// Reads the counters of every operation and arranges them: `snapshot().report()`.
@@ -122,6 +125,7 @@ impl Snapshot {
                 stacks,
                 captures: registry::capture_rules(),
                 timelines: self.timelines(&wanted),
+                leak_tests: self.leak_tests(),
             }
         }))
     }
@@ -205,6 +209,21 @@ impl Report {
     /// ```
     pub fn timelines(&self) -> &[ReportedTimeline] {
         &self.0.timelines
+    }
+
+    /// The leak tests that have ended, in whatever way they were run: those that leak first, those that passed last. Of
+    /// more than 256, in one process or where reports are merged, some that passed are left out. Empty in a difference.
+    ///
+    /// ```
+    /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
+    /// heapledger::LeakTest::new("format").assert(|i| format!("{i}"));
+    /// heapledger::LeakTest::new("box").run(|_| Box::leak(Box::new(7u64))).passes();
+    /// let report = heapledger::report();
+    /// let tests: Vec<_> = report.leak_tests().iter().map(|test| (&*test.path, test.passes())).collect();
+    /// assert_eq!(tests, [("box", false), ("format", true)]);
+    /// ```
+    pub fn leak_tests(&self) -> &[ReportedLeakTest] {
+        &self.0.leak_tests.tests
     }
 
     /// The sum of all operations; its peak is the process's own.

@@ -3,12 +3,13 @@
 
 use serde::ser::Serialize;
 
+use super::leak_tests::{LeakCurve, LeakSlope, LeakTests, LeakVerdict, LeakWindow, ReportedLeakTest};
 use super::process::Program;
 use super::report::{Data, Report};
 use super::row::Row;
 use super::stacks::Stacks;
 use super::timeline::{OperationTimeline, ReportedTimeline};
-use crate::words::{json_object, json_text};
+use crate::words::{json_object, json_text, json_word};
 
 /// Raised when a reader of the old form would misread the new one. New fields do not raise it.
 pub(super) const SCHEMA: u32 = 2;
@@ -31,6 +32,7 @@ json_object!(Data {
     stacks or Stacks::default(),
     captures or Vec::new(),
     timelines or Vec::new(),
+    leak_tests or LeakTests::default(),
 });
 
 json_object!(Program { name, build_id or None });
@@ -49,6 +51,18 @@ json_object!(ReportedTimeline {
 });
 
 json_object!(OperationTimeline { path, known_from, live_bytes });
+
+json_object!(LeakTests { tests, dropped });
+
+json_object!(ReportedLeakTest { path, program, process, site, outcome, verdict, curve });
+
+json_word!(LeakVerdict { Passed as "passed", Leak as "leak", Unstable as "unstable" });
+
+json_object!(LeakCurve { start, windows, slope });
+
+json_object!(LeakWindow { iterations, live_bytes, live_blocks, min_bytes, max_bytes, readings });
+
+json_object!(LeakSlope { bytes, blocks, iterations });
 
 impl Report {
     /// The report as JSON, on one line and without loss: `from_json` reads it back (feature `from-json`).

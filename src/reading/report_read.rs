@@ -120,6 +120,10 @@ pub(crate) fn check(data: &mut Data) -> Result<(), Error> {
     if let Some(wrong) = wrong_with(&data.timelines) {
         return Err(unreadable(format!("the report has a timeline that {wrong}: it was not written by heapledger")));
     }
+    data.leak_tests.tests.iter().try_for_each(|test| possible(&test.path))?;
+    if let Some(wrong) = data.leak_tests.are_wrong() {
+        return Err(unreadable(format!("the report has a leak test that {wrong}: it was not written by heapledger")));
+    }
     arrange(&mut data.rows);
     Ok(())
 }

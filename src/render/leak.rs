@@ -3,7 +3,8 @@
 
 use std::fmt::{self, Write};
 
-use super::amounts::{bytes, figure, live, per_iteration, things_per_iteration};
+use super::amounts::{bytes, live, per_iteration, things_per_iteration};
+use super::figure::figure;
 use super::grouped::{SHOWN, grouped};
 use super::leak_outside as outside;
 use super::stacks::stacks;
@@ -22,13 +23,21 @@ pub(crate) fn leak(found: &Findings, out: &mut impl Write) -> fmt::Result {
 
 /// What is known of a test whose closure panicked: the report on its whole windows, or that there are too few.
 pub(crate) fn leak_so_far(found: &Findings, is_known: bool, out: &mut impl Write) -> fmt::Result {
-    let name = printable(&found.name);
+    write!(out, "leak test \"{}\": {}", printable(&found.name), sentence_so_far(found, is_known))?;
     if !is_known {
-        let (iterations, windows) = (counted(found.iterations, "iteration"), counted(found.windows as u64, "window"));
-        return write!(out, "leak test \"{name}\": it panicked; so far {iterations} in {windows}, too early to say");
+        return Ok(());
     }
-    writeln!(out, "leak test \"{name}\": it panicked; so far: {}", sentence(found))?;
+    writeln!(out)?;
     details(found, out)
+}
+
+/// The same in one sentence.
+pub(crate) fn sentence_so_far(found: &Findings, is_known: bool) -> String {
+    if is_known {
+        return format!("it panicked; so far: {}", sentence(found));
+    }
+    let (iterations, windows) = (counted(found.iterations, "iteration"), counted(found.windows as u64, "window"));
+    format!("it panicked; so far {iterations} in {windows}, too early to say")
 }
 
 /// What stands behind the sentence.

@@ -6,6 +6,8 @@ mod amounts;
 /// A scope that must not allocate, and did.
 #[cfg(feature = "testing")]
 mod deny;
+/// How figures with a fraction are said.
+mod figure;
 /// Judged figures, one output a file.
 #[cfg(feature = "testing")]
 pub(crate) mod findings;
@@ -33,7 +35,7 @@ mod wrap;
 #[cfg(feature = "testing")]
 pub(crate) use deny::{first_offender, violation};
 #[cfg(feature = "testing")]
-pub(crate) use leak::{leak, leak_so_far, sentence, warnings};
+pub(crate) use leak::{leak, leak_so_far, sentence, sentence_so_far, warnings};
 pub(crate) use look::{DEFAULT_WIDTH, Look};
 pub(crate) use stacks::stack_line;
 #[cfg(test)]

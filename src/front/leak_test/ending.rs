@@ -1,6 +1,7 @@
 //! How a run ends: with what it found, or, where its closure panicked, with what it knows by then. It judges nothing.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process;
 
 use super::files::{open_files, process_threads, thread_name};
 use super::lines::{Covered, LinesPass, are_worth_it};
@@ -9,11 +10,11 @@ use super::report::{LeakReport, say};
 use super::run::{LeakRun, Notes};
 use super::settle::most_threads_end;
 use crate::judging::leak::{
-    Findings, LeakLines, LeakWindow, Live, Verdict, WindowEnd, as_expected, beyond_bounds, freers_in_last_window,
+    Findings, LeakLines, Live, Verdict, WindowEnd, as_expected, beyond_bounds, curve_of, freers_in_last_window,
     grown_outside, is_shown, leaks_outside, no_more_files, rests_on, unknown_files, verdict_so_far,
     warnings_of_outside, whole_windows, without_ended_threads,
 };
-use crate::reading::snapshot;
+use crate::reading::{LeakVerdict, ReportedLeakTest, keep_leak_test, program, snapshot};
 use crate::record::{self, Own};
 use crate::render;
 use crate::words::{LEDGER, Tid, UNATTRIBUTED};
@@ -27,6 +28,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
                 notes.settling.settle(&run.threads, None);
                 found.lines = lines.end(&Vec::from_iter(found.sources()));
             }
+            keep(&found, found.outcome(), render::sentence(&found));
             Own::new(|| found)
         });
         LeakReport(report)
@@ -85,8 +87,11 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             notes.judged = known.clone().unwrap_or(Verdict::Clean);
             notes.progress.clear();
             let mut text = String::new();
+            let found = self.findings(&notes);
             // Writing to a string does not fail.
-            let _ = render::leak_so_far(&self.findings(&notes), known.is_some(), &mut text);
+            let _ = render::leak_so_far(&found, known.is_some(), &mut text);
+            // What leaked by then still does; else nobody knows.
+            keep(&found, found.outcome().min(LeakVerdict::Unstable), render::sentence_so_far(&found, known.is_some()));
             say(|| text);
         }));
         self.notes.put(notes);
@@ -104,7 +109,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
         let mut findings = Findings {
             iterations: notes.iterations,
             windows: evidence.series.windows.len(),
-            curve: LeakWindow::all_of(&evidence.series),
+            curve: curve_of(&evidence.series, self.test.warmup),
             last_window: evidence.series.windows.last().map_or(0, |window| window.iterations),
             elapsed: notes.clock.passed(),
             rests_on: rests_on(evidence, &notes.judged, notes.iterations),
@@ -138,6 +143,19 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
         }
         findings
     }
+}
+
+/// Keeps the test for the reports of this process.
+fn keep(found: &Findings, outcome: LeakVerdict, verdict: String) {
+    keep_leak_test(ReportedLeakTest {
+        path: found.name.clone(),
+        program: program().unwrap_or_default(),
+        process: process::id(),
+        site: Some(found.place.into()),
+        outcome,
+        verdict,
+        curve: found.curve.clone(),
+    });
 }
 
 /// A run that ends by a panic of the closure: what it knows is not lost.

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use crate::front::found;
-use crate::judging::budget::{LeakTested, LeakVerdict};
-use crate::judging::leak::{Findings, LeakLines, LeakWindow, Verdict};
+use crate::judging::budget::LeakTested;
+use crate::judging::leak::{Findings, LeakLines, Verdict};
+use crate::reading::LeakWindow;
 use crate::record::{self, Own};
 use crate::render;
 
@@ -64,7 +65,7 @@ impl LeakReport {
     /// assert!(outcome.windows().iter().all(|window| window.live_bytes == 0));
     /// ```
     pub fn windows(&self) -> &[LeakWindow] {
-        &self.0.curve
+        &self.0.curve.windows
     }
 
     /// Threads that began in the test and have not ended, by name. Those that are not counted are not named.
@@ -103,17 +104,24 @@ impl LeakReport {
     /// What the process tells of it when it ends.
     fn as_tested(&self) -> LeakTested {
         let found = &self.0;
-        let (verdict, bytes_per_iteration) = match found.verdict {
-            _ if found.passes() => (LeakVerdict::Passed, 0.0),
-            Verdict::Unstable { median, .. } => (LeakVerdict::Unstable, median),
-            Verdict::Undecided { bytes_per_iteration, .. } => (LeakVerdict::Unstable, bytes_per_iteration),
-            Verdict::Unsettled { .. } => (LeakVerdict::Unstable, 0.0),
-            Verdict::Leak { bytes_per_iteration, .. } => (LeakVerdict::Leak, bytes_per_iteration),
-            _ => (LeakVerdict::Leak, 0.0),
+        let bytes_per_iteration = match found.verdict {
+            _ if found.passes() => 0.0,
+            Verdict::Unstable { median, .. } => median,
+            Verdict::Leak { bytes_per_iteration, .. } | Verdict::Undecided { bytes_per_iteration, .. } => {
+                bytes_per_iteration
+            }
+            _ => 0.0,
         };
         let (path, site) = (found.name.clone(), Some(found.place.into()));
         let line = found.lines.as_ref().and_then(LeakLines::own_line);
-        LeakTested { path, verdict, sentence: render::sentence(found), bytes_per_iteration, site, line }
+        LeakTested {
+            path,
+            verdict: found.outcome(),
+            sentence: render::sentence(found),
+            bytes_per_iteration,
+            site,
+            line,
+        }
     }
 }
 

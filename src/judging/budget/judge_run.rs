@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::figure::{Figure, clamped};
 use super::finding::{Finding, Status};
 use super::judge::{Case, judge_operation};
-use super::measured::{Denied, LeakTested, LeakVerdict, Measured, Observed};
+use super::measured::{Denied, LeakTested, Measured, Observed};
 use super::run::{Blind, Part};
-use crate::reading::{Data, Row};
+use crate::reading::{Data, LeakVerdict, Row};
 use crate::words::{EXCLUDED, Tally, counted};
 
 /// Judges every figure that the policy limits: operations by path, their figures by name.

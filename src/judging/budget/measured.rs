@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::figure::Figure;
-use crate::words::{Site, json_object, json_word};
+use crate::reading::LeakVerdict;
+use crate::words::{Site, json_object};
 
 /// One operation as an assertion measured it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -64,18 +65,6 @@ pub(crate) struct LeakTested {
 }
 
 json_object!(LeakTested { path, verdict, sentence, bytes_per_iteration, site, line or None });
-
-/// How an asserted leak test ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LeakVerdict {
-    Passed,
-    /// It leaks, or kept more than was allowed.
-    Leak,
-    /// Unstable or unsettled: no verdict.
-    Unstable,
-}
-
-json_word!(LeakVerdict { Passed as "passed", Leak as "leak", Unstable as "unstable" });
 
 /// A scope that must not allocate, and did.
 #[derive(Clone, Debug, PartialEq)]

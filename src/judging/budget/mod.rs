@@ -52,7 +52,7 @@ pub(crate) use judge_run::{is_within, judge, operations, to_record};
 pub(crate) use limit::Unlisted;
 #[cfg(feature = "cli")]
 pub(crate) use measured::Observed;
-pub(crate) use measured::{ByLine, Denied, LeakTested, LeakVerdict, Measured};
+pub(crate) use measured::{ByLine, Denied, LeakTested, Measured};
 pub(crate) use place::Place;
 pub(crate) use policy::{Policy, Rules};
 pub(crate) use run::{Blind, Part, Run};

@@ -7,12 +7,11 @@ use super::beyond::Beyond;
 use super::c_heap::c_heap_growth;
 use super::curve::Live;
 use super::evidence::{Evidence, is_within};
-use super::leak_window::LeakWindow;
 use super::outside::grown_outside;
 use super::slope::{Pace, Rate};
 use super::stack_growth::LeakLines;
 use super::verdict::Verdict;
-use crate::reading::Row;
+use crate::reading::{LeakCurve, LeakVerdict, Row};
 use crate::words::{Node, OperationId, Site, UNATTRIBUTED};
 
 /// An operation, and where it was first entered.
@@ -72,8 +71,8 @@ pub(crate) struct Findings {
     pub(crate) verdict: Verdict,
     pub(crate) iterations: u64,
     pub(crate) windows: usize,
-    /// The ends of those that are whole.
-    pub(crate) curve: Vec<LeakWindow>,
+    /// What was judged, of windows that are whole.
+    pub(crate) curve: LeakCurve,
     /// Iterations of the last window, to which the figures below refer.
     pub(crate) last_window: u64,
     pub(crate) elapsed: Duration,
@@ -128,7 +127,7 @@ impl Findings {
             verdict,
             iterations: 0,
             windows: 0,
-            curve: Vec::new(),
+            curve: LeakCurve::default(),
             last_window: 0,
             elapsed: Duration::ZERO,
             rests_on: None,
@@ -181,6 +180,15 @@ impl Findings {
             | Verdict::Undecided { .. }
             | Verdict::Violated { .. }
             | Verdict::Unsettled { .. } => false,
+        }
+    }
+
+    /// How the test ended, in one word.
+    pub(crate) fn outcome(&self) -> LeakVerdict {
+        match self.verdict {
+            Verdict::Unstable { .. } | Verdict::Undecided { .. } | Verdict::Unsettled { .. } => LeakVerdict::Unstable,
+            _ if self.passes() => LeakVerdict::Passed,
+            _ => LeakVerdict::Leak,
         }
     }
 

@@ -16,8 +16,6 @@ mod findings;
 mod fresh;
 /// What keeps step with the iterations beside other tests.
 mod in_step;
-/// One window as users see it.
-mod leak_window;
 /// Threads and files that iterations leave open.
 mod left_open;
 /// Evidence and findings that tests make up.
@@ -37,6 +35,8 @@ mod slope;
 mod so_far;
 /// What came to stay by call stack.
 mod stack_growth;
+/// The curve as reports tell it.
+mod told_curve;
 /// The doubling test.
 mod verdict;
 /// Blocks without a valid owner in the test's operations.
@@ -44,7 +44,6 @@ mod violated;
 /// The verdict on all of the evidence.
 mod weigh;
 
-pub use leak_window::LeakWindow;
 pub use verdict::Verdict;
 
 pub(crate) use beyond::{Beyond, beyond_bounds};
@@ -62,3 +61,4 @@ pub(crate) use patience::{MOST, NextStep, Spent, next_step, rests_on};
 pub(crate) use slope::{RARE, Rate};
 pub(crate) use so_far::{verdict_so_far, whole_windows};
 pub(crate) use stack_growth::{LeakLines, SizeGrowth, StackGrowth};
+pub(crate) use told_curve::curve_of;

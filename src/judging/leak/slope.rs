@@ -52,6 +52,7 @@ pub(super) enum Pace {
     Means,
 }
 
+const MILLION: u64 = 1_000_000;
 /// Fewer than one block in ten iterations is rare: its steps are as coarse as teeth.
 pub(crate) const RARE: f64 = 0.1;
 /// No test runs long enough to leave so little in an iteration: it comes of adding fractions.
@@ -102,16 +103,27 @@ impl Pace {
 
     /// What every iteration leaves of this series, at the pace of the whole that it is, or that it is a part of.
     pub(super) fn rate(self, series: &Series) -> Rate {
+        if self == Self::Means {
+            let drift = |value| Curve::of(series, value).last_drift();
+            return Rate { bytes: drift(|live| live.bytes), blocks: drift(|live| live.blocks) };
+        }
+        let (growth, iterations) = self.growth(series);
+        Rate::of(growth, iterations)
+    }
+
+    /// The same in whole numbers, as growth over so many iterations; that of means to a millionth.
+    pub(super) fn growth(self, series: &Series) -> (Live, u64) {
         match self {
-            Self::LastWindow => Rate::of(growth_of_last_window(series), last_iterations(series)),
+            Self::LastWindow => (growth_of_last_window(series), last_iterations(series)),
             Self::Means => {
-                let drift = |value| Curve::of(series, value).last_drift();
-                Rate { bytes: drift(|live| live.bytes), blocks: drift(|live| live.blocks) }
+                let whole = |figure: f64| (figure * MILLION as f64).round() as i64;
+                let Rate { bytes, blocks } = self.rate(series);
+                (Live { bytes: whole(bytes), blocks: whole(blocks) }, MILLION)
             }
             Self::Apart { windows, lag } => {
                 let pairs = apart(&points(series, windows), lag);
                 let sum = pairs.iter().fold(Live::default(), |sum, one| sum.plus(*one));
-                Rate::of(sum, lag * pairs.len() as u64)
+                (sum, lag * pairs.len() as u64)
             }
         }
     }

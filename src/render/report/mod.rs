@@ -19,6 +19,8 @@ mod format;
 /// A page for browsers.
 #[cfg(feature = "views")]
 mod html;
+/// Leak tests, a line each.
+mod leak_tests;
 /// Comments and summaries.
 #[cfg(feature = "views")]
 mod markdown;

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
 use super::captures::captures;
+use super::leak_tests::leak_tests;
 use super::tree::{Line, heading, lines};
 use crate::reading::{Data, Hidden, Selected, Selection};
 use crate::render::look::{BAD, FAINT, GOOD, HEADER, Look, padded};
@@ -175,6 +176,7 @@ pub(super) fn footer(selected: &Selected, total: &Tally, look: &Look, out: &mut 
     }
 
     stacks_of_report(data, selected.selection, look, out)?;
+    leak_tests(data, selected.selection, look, out)?;
     captures(data, look, out)?;
 
     let problems = [

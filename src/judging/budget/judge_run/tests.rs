@@ -41,6 +41,7 @@ fn part(measured: &[(&str, Measured)], rows: Vec<Row>) -> Part {
         stacks: Default::default(),
         captures: Vec::new(),
         timelines: Vec::new(),
+        leak_tests: Default::default(),
     };
     Part {
         environment: Environment::default(),
