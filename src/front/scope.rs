@@ -37,6 +37,16 @@ pub fn track(name: impl Name) -> Scope {
 
 /// The operation that is to be entered; `None` where none is. Not generic, so that it is compiled here, in one piece.
 fn find(name: &str, place: &'static Location<'static>) -> Option<&'static Node> {
+    match record::begun() {
+        Some(true) => record::known_inside(name).or_else(|| look_up(name, place)),
+        Some(false) => None,
+        None => look_up(name, place),
+    }
+}
+
+/// Does the same for a name that is long or not known, or where this may be the first call.
+#[inline(never)]
+fn look_up(name: &str, place: &'static Location<'static>) -> Option<&'static Node> {
     process::announced_and_installed().then(|| registry::operation(record::active(), name, Some(place)))
 }
 
@@ -104,7 +114,7 @@ impl Excluded {
         if !process::announced_and_installed() {
             return Self(None);
         }
-        let opened = record::open(registry::excluded(record::active(), Some(place)), None);
+        let opened = record::open(registry::excluded(record::active(), Some(place)));
         Self(opened.inspect(|opened| opened.exclude()))
     }
 }
@@ -154,12 +164,12 @@ impl Scope {
 
     #[inline]
     pub(crate) fn enter(node: &'static Node) -> Self {
-        Self { opened: record::open(node, None), _not_send: PhantomData }
+        Self { opened: record::open(node), _not_send: PhantomData }
     }
 
     /// Enters without counting a new scope; `carried` is the net so far.
     pub(crate) fn resume(node: &'static Node, carried: i64) -> Self {
-        Self { opened: record::open(node, Some(carried)), _not_send: PhantomData }
+        Self { opened: record::resume(node, carried), _not_send: PhantomData }
     }
 
     /// The system's numbers of the threads that began in the scope and have not ended, where that can be known.

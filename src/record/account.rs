@@ -149,10 +149,17 @@ impl Account {
         self.scopes.add(1);
     }
 
+    /// Whether the thread with the number `thread` was counted last. Never in an account that is not used: there the
+    /// number is zero, which no thread has.
+    #[inline(always)]
+    pub(super) fn counts_last(&self, thread: u32) -> bool {
+        self.visitor.load(Relaxed) == thread
+    }
+
     /// Counts the thread with the number `thread`, unless it is the one that was counted last. Whether it was not.
     #[inline]
     pub(super) fn visited(&self, thread: u32) -> bool {
-        let new = self.visitor.load(Relaxed) != thread;
+        let new = !self.counts_last(thread);
         if new {
             self.visitor.store(thread, Relaxed);
             self.threads.add(1);

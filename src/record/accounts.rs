@@ -53,15 +53,15 @@ impl<C: Zeroed + Register> Accounts<C> {
     /// The account `id`, made if it is new; `None` when the system is out of memory.
     #[inline]
     pub(super) fn of(&self, id: AccountId) -> Option<&'static Account<C>> {
-        let number = id.number();
-        if number >> ABOVE_BRANCH == 0
-            && let Some(leaf) = self.first.leaves.get(number as usize >> ABOVE_LEAF).and_then(Link::get)
-            && let Some(account) = leaf.accounts.get(number as usize % LEAF)
-            && account.is_used()
-        {
-            return Some(account);
-        }
-        self.make(id)
+        self.near(id).filter(|account| account.is_used()).or_else(|| self.make(id))
+    }
+
+    /// The place of account `id`, which may be unused yet, if it is in the first branch and was made.
+    #[inline(always)]
+    pub(super) fn near(&self, id: AccountId) -> Option<&'static Account<C>> {
+        let number = id.number() as usize;
+        let leaf = self.first.leaves.get(number >> ABOVE_LEAF)?.get()?;
+        leaf.accounts.get(number % LEAF)
     }
 
     #[cold]

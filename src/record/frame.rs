@@ -89,21 +89,19 @@ impl Frame {
         self.account.set(Some(account));
     }
 
+    /// Where it is noted what the thread had done when the scope began.
     #[inline]
-    pub(super) fn begin(
-        &self,
-        serial: u64,
-        node: &'static Node,
-        account: &'static Account,
-        start: i64,
-        before: Activity<u64>,
-    ) {
+    pub(super) fn before(&self) -> &Activity<Alone> {
+        &self.before
+    }
+
+    #[inline]
+    pub(super) fn begin(&self, serial: u64, node: &'static Node, account: &'static Account, start: i64) {
         self.serial.store(serial, Relaxed);
         self.node.set(Some(node));
         self.account.set(Some(account));
         self.start.store(start, Relaxed);
         self.high.store(start, Relaxed);
-        self.before.set(before);
         self.shared.set(None);
         self.plan.clear();
     }

@@ -32,8 +32,17 @@ pub(crate) fn installed() -> bool {
 /// run at least once.
 #[inline]
 pub(crate) fn installed_after(first: fn()) -> bool {
-    let state = STATE.load(Relaxed);
-    state == BEGUN || state != BEGUN_WITHOUT && begin(first)
+    begun().unwrap_or_else(|| begin(first))
+}
+
+/// What [`installed_after`] said, where it was asked and could say.
+#[inline]
+pub(crate) fn begun() -> Option<bool> {
+    match STATE.load(Relaxed) {
+        BEGUN => Some(true),
+        BEGUN_WITHOUT => Some(false),
+        _ => None,
+    }
 }
 
 #[cold]

@@ -105,7 +105,7 @@ pub(crate) fn is_active() -> bool {
 
 fn probe() -> bool {
     adopt(&LEDGER);
-    let Some(opened) = open(&LEDGER, None) else { return false };
+    let Some(opened) = open(&LEDGER) else { return false };
     let active = opened.share() && answer_of_new_thread(began_in_scope);
     opened.close();
     active

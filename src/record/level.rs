@@ -113,7 +113,7 @@ impl Level {
     pub(super) fn begin_peak(&self, level: i64) {
         // `room` counts from this level on: moves of which the sink was not told must not add up from scope to scope.
         if level.wrapping_sub(self.synced.load(Relaxed)).unsigned_abs() >= STEP as u64 {
-            self.sync();
+            self.sync_rarely();
         }
         self.peak.store(level, Relaxed);
         self.threshold.store(level, Relaxed);
@@ -145,6 +145,13 @@ impl Level {
         let threshold = self.peak().min(next_step).max(level);
         self.threshold.store(threshold, Relaxed);
         self.room.store(threshold - level, Relaxed);
+    }
+
+    /// Does what [`sync`](Self::sync) does. It is a function of its own, so that who begins a scope keeps registers.
+    #[cold]
+    #[inline(never)]
+    fn sync_rarely(&self) {
+        self.sync();
     }
 
     /// Tells the sink how far the level moved since it was last told.

@@ -27,6 +27,8 @@ mod installed;
 /// `pthread_create`, interposed: spawned threads start in the right operation.
 #[cfg(heapledger_interpose)]
 mod interpose;
+/// The operations that a thread entered last by name.
+mod known;
 /// The net bytes of one thread, the peak of its scopes, and what its shared level was told.
 mod level;
 /// Accounts of operation, call stack and class of sizes.
@@ -77,14 +79,14 @@ pub(crate) use c_heap::c_heap;
 pub(crate) use captured::{prepare_capture, prepare_stacks};
 pub(crate) use denial::{Denial, Offence};
 pub(crate) use frame::ScopeReading;
-pub(crate) use installed::{installed, installed_after};
+pub(crate) use installed::{begun, installed, installed_after};
 #[cfg(heapledger_interpose)]
 pub(crate) use interpose::is_active as interposes;
 pub(crate) use lines::{
     LineKey, accounts_of as accounts_of_lines, index_of as line_index, issued as lines, line, operation_of,
 };
 pub(crate) use memory::{Link, List, Listed, TAKEN};
-pub(crate) use opened::{Opened, active, adopt, is_denied, look_again, open};
+pub(crate) use opened::{Opened, active, adopt, is_denied, known, known_inside, look_again, open, remember, resume};
 pub(crate) use overflow::OVERFLOW;
 pub(crate) use owners::issue;
 pub(crate) use plan::{Failures, WHOLE};

@@ -202,7 +202,10 @@ fn stack_of_a_shard() -> (&'static Shard, &'static Account, impl Fn(&'static Nod
     let account = |node: &Node| shard.accounts.of(node.account()).expect("there is memory");
     let (base, inner) = (account(&UNATTRIBUTED), account(&OTHER));
     shard.begin_stack(&UNATTRIBUTED, base);
-    let open = move |node| shard.stack.open(base, (node, inner), None, &shard.level).expect("there is memory");
+    let open = move |node| {
+        let frame = shard.stack.spare_or_new().expect("there is memory");
+        (frame, shard.stack.open(frame, base, (node, inner), None, &shard.level))
+    };
     (shard, inner, open)
 }
 

@@ -1,10 +1,12 @@
 //! An open scope as `front/` holds it, and the operation that is active on this thread.
 
+use super::account::Account;
 use super::denial::Denial;
 use super::frame::{Frame, ScopeReading};
 use super::plan::Failures;
 #[cfg(heapledger_interpose)]
 use super::shard::SHARDS;
+use super::shard::Shard;
 #[cfg(heapledger_interpose)]
 use super::shared_level::SharedLevel;
 use super::slot::{Phase, SLOT, Slot};
@@ -20,6 +22,22 @@ pub(crate) fn active() -> &'static Node {
     SLOT.with(|slot| slot.active.get())
 }
 
+/// The operation that this thread entered lately as `name` within the active one, if the name is short.
+#[inline(always)]
+pub(crate) fn known_inside(name: &str) -> Option<&'static Node> {
+    SLOT.with(|slot| slot.known.find_short(slot.active.get(), name))
+}
+
+/// The operation that this thread entered lately as `name` within `within`.
+pub(crate) fn known(within: &'static Node, name: &str) -> Option<&'static Node> {
+    SLOT.with(|slot| slot.known.find(within, name))
+}
+
+/// Remembers on this thread that `name` within `within` is `node`, and always will be.
+pub(crate) fn remember(within: &'static Node, name: &str, node: &'static Node) {
+    SLOT.with(|slot| slot.known.note(within, name, node));
+}
+
 /// An open scope of this thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opened {
@@ -27,26 +45,77 @@ pub(crate) struct Opened {
     serial: u64,
 }
 
-/// Makes `node` the active operation; `carried` is the net that a future brings from its last poll. `None` when the
-/// system is out of memory: then the enclosing operation stays active.
+/// What a scope that begins needs: its operation's account, which counts the thread, and a frame that is not used.
+struct Berth {
+    shard: &'static Shard,
+    account: &'static Account,
+    frame: &'static Frame,
+}
+
+/// Makes `node` the active operation. `None` when the system is out of memory: then the enclosing operation stays
+/// active.
 #[inline]
-pub(crate) fn open(node: &'static Node, carried: Option<i64>) -> Option<Opened> {
-    SLOT.with(|slot| slot.open(node, carried))
+pub(crate) fn open(node: &'static Node) -> Option<Opened> {
+    SLOT.with(|slot| slot.open(node))
+}
+
+/// Does the same without counting a scope; `carried` is the net that a future brings from its last poll.
+#[inline]
+pub(crate) fn resume(node: &'static Node, carried: i64) -> Option<Opened> {
+    SLOT.with(|slot| slot.resume(node, carried))
 }
 
 impl Slot {
     #[inline(never)]
-    fn open(&self, node: &'static Node, carried: Option<i64>) -> Option<Opened> {
+    fn open(&self, node: &'static Node) -> Option<Opened> {
+        match self.berth(node) {
+            Some(berth) => Some(self.open_in(berth, node, None)),
+            None => self.open_slowly(node, None),
+        }
+    }
+
+    #[inline(never)]
+    fn resume(&self, node: &'static Node, carried: i64) -> Option<Opened> {
+        match self.berth(node) {
+            Some(berth) => Some(self.open_in(berth, node, Some(carried))),
+            None => self.open_slowly(node, Some(carried)),
+        }
+    }
+
+    /// Makes what a scope of `node` needs, and opens it.
+    #[cold]
+    #[inline(never)]
+    fn open_slowly(&self, node: &'static Node, carried: Option<i64>) -> Option<Opened> {
         let shard = self.shard_for_scope()?;
         let account = shard.accounts.of(node.account())?;
-        let (frame, serial) = shard.stack.open(self.account.get(), (node, account), carried, &shard.level)?;
-        self.account.set(account);
-        self.active.set(node);
-        self.hot.set(self.usual.get());
+        shard.stack.visit(node, account);
+        let berth = Berth { shard, account, frame: shard.stack.spare_or_new()? };
+        let opened = self.open_in(berth, node, carried);
         if node.is_captured() {
             self.watch_captured();
         }
-        Some(Opened { frame, serial })
+        Some(opened)
+    }
+
+    /// Where a scope of `node` finds all that it needs; `None` where something has to be made or watched first.
+    #[inline(always)]
+    fn berth(&self, node: &'static Node) -> Option<Berth> {
+        if self.phase.get() != Phase::Attached || node.is_captured() {
+            return None;
+        }
+        let shard = self.shard.get();
+        let account = shard.accounts.near(node.account()).filter(|account| shard.stack.visits(account))?;
+        Some(Berth { shard, account, frame: shard.stack.spare()? })
+    }
+
+    #[inline(always)]
+    fn open_in(&self, berth: Berth, node: &'static Node, carried: Option<i64>) -> Opened {
+        let Berth { shard, account, frame } = berth;
+        let serial = shard.stack.open(frame, self.account.get(), (node, account), carried, &shard.level);
+        self.account.set(account);
+        self.active.set(node);
+        self.hot.set(self.usual.get());
+        Opened { frame, serial }
     }
 
     #[inline(never)]

@@ -8,6 +8,7 @@ use std::cell::Cell;
 
 use super::account::Account;
 use super::frame::Frame;
+use super::known::Known;
 use super::level::Level;
 use super::memory::linked_or_new;
 use super::shard::{Shard, UNATTACHED};
@@ -31,6 +32,8 @@ pub(super) enum Phase {
     Served,
 }
 
+/// In this order, so that what the hot path reads is near.
+#[repr(C)]
 pub(super) struct Slot {
     /// What the hot path writes: the shard's level; or one that never has room, where every call is to take the slow
     /// path: that of [`UNATTACHED`] where something may fail on purpose or is denied, else the shard's own.
@@ -49,6 +52,8 @@ pub(super) struct Slot {
     pub(super) base: Cell<&'static Node>,
     /// Where the thread's stack is, once a captured operation was entered.
     pub(super) bounds: Cell<StackBounds>,
+    /// The operations that it entered last by name.
+    pub(super) known: Known,
 }
 
 /// Stands for the active account of a thread that has no shard.
@@ -65,6 +70,7 @@ thread_local! {
             phase: Cell::new(Phase::New),
             base: Cell::new(&UNATTRIBUTED),
             bounds: Cell::new(StackBounds::UNKNOWN),
+            known: Known::nothing(),
         }
     };
     static RETIRE: Retire = const { Retire };

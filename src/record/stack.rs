@@ -11,7 +11,7 @@ use super::atomic::{AtomicBool, AtomicU32, fence};
 use super::denial::Denial;
 use super::frame::{Frame, ScopeReading};
 use super::level::Level;
-use super::memory::{Link, new_permanent, zeroed};
+use super::memory::{Link, linked_or_new, zeroed};
 use super::plan::Stance;
 use super::shared_level::SharedLevel;
 use super::strangers;
@@ -74,7 +74,8 @@ impl Stack {
     pub(super) fn begin(&'static self, node: &'static Node, account: &'static Account, level: i64) {
         self.elsewhere.set(Activity::default().minus(account.activity()));
         self.change(|| {
-            self.base.begin(0, node, account, level, Activity::default());
+            self.base.before().set(Activity::default());
+            self.base.begin(0, node, account, level);
             self.top.set(Some(&self.base));
         });
         self.visit(node, account);
@@ -91,9 +92,14 @@ impl Stack {
         self.thread.load(Acquire)
     }
 
+    /// Whether `account`, which is in use, counts the thread already.
+    #[inline(always)]
+    pub(super) fn visits(&self, account: &Account) -> bool {
+        account.counts_last(self.thread.load(Relaxed))
+    }
+
     /// The thread is in `node`, whose account counts it.
-    #[inline]
-    fn visit(&self, node: &Node, account: &Account) {
+    pub(super) fn visit(&self, node: &Node, account: &Account) {
         let new = account.visited(self.thread.load(Relaxed));
         if new && (node.private || node.id == LEDGER.id) {
             self.engage();
@@ -115,13 +121,13 @@ impl Stack {
 
     #[inline]
     pub(super) fn is_innermost(&'static self, frame: &'static Frame) -> bool {
-        std::ptr::eq(self.innermost(), frame)
+        self.top.get().is_some_and(|innermost| std::ptr::eq(innermost, frame))
     }
 
     /// Whether no scope is open.
     #[inline]
     pub(super) fn is_bare(&'static self) -> bool {
-        self.is_innermost(&self.base)
+        std::ptr::eq(self.innermost(), &self.base)
     }
 
     /// Runs `change` on the stack or its level, with a new `version`, so that a reader notices.
@@ -141,30 +147,36 @@ impl Stack {
         self.elsewhere.read().plus(active.activity())
     }
 
-    /// Opens a scope of `node` inside the one of `active`; `carried` is the net that a future brings from its last
-    /// poll. `None` when the system is out of memory: then the enclosing operation stays the active one.
-    #[inline]
+    /// A frame that is not used, if there is one.
+    #[inline(always)]
+    pub(super) fn spare(&self) -> Option<&'static Frame> {
+        self.spare.get()
+    }
+
+    /// A frame that is not used; `None` when the system is out of memory.
+    pub(super) fn spare_or_new(&self) -> Option<&'static Frame> {
+        linked_or_new(&self.spare)
+    }
+
+    /// Opens a scope of `node`, whose account counts the thread, inside the one of `active`. Its frame is the first
+    /// unused one; `carried` is the net that a future brings from its last poll. Returns the scope's number.
+    #[inline(always)]
     pub(super) fn open(
         &'static self,
+        frame: &'static Frame,
         active: &'static Account,
         (node, account): (&'static Node, &'static Account),
         carried: Option<i64>,
         level: &Level,
-    ) -> Option<(&'static Frame, u64)> {
-        let frame = match self.spare.get() {
-            Some(spare) => {
-                self.spare.set(spare.below.get());
-                spare
-            }
-            None => new_permanent()?,
-        };
-        self.serial.add(1);
-        let serial = self.serial.get();
-        let (here, outer, done) = (level.value(), self.innermost(), self.done(active));
-        self.elsewhere.set(done.minus(account.activity()));
+    ) -> u64 {
+        self.spare.set(frame.below.get());
+        let serial = self.serial.get() + 1;
+        self.serial.set(serial);
+        let (here, outer) = (level.value(), self.innermost());
+        self.elsewhere.move_on(&active.counters.activity, &account.counters.activity, Some(frame.before()));
         self.change(|| {
             outer.raise(level.peak());
-            frame.begin(serial, node, account, here - carried.unwrap_or(0), done);
+            frame.begin(serial, node, account, here - carried.unwrap_or(0));
             frame.below.set(Some(outer));
             self.top.set(Some(frame));
             level.begin_peak(here);
@@ -172,8 +184,7 @@ impl Stack {
         if carried.is_none() {
             account.entered();
         }
-        self.visit(node, account);
-        Some((frame, serial))
+        serial
     }
 
     /// What the scope of `frame`, which is open, did so far: all that was done in it and in the scopes begun in it, but
@@ -270,7 +281,7 @@ impl Stack {
     #[inline]
     fn pop(&'static self, active: &'static Account, frame: &'static Frame, below: &'static Frame, level: &Level) {
         if let Some(resumed) = below.account() {
-            self.elsewhere.set(self.done(active).minus(resumed.activity()));
+            self.elsewhere.move_on(&active.counters.activity, &resumed.counters.activity, None);
         }
         below.raise(level.peak());
         self.top.set(Some(below));
@@ -310,7 +321,7 @@ impl Stack {
     /// Makes `node` the thread's base operation; `active` is what its innermost one is then.
     pub(super) fn rebase(&'static self, active: &'static Account, node: &'static Node, account: &'static Account) {
         if self.is_bare() {
-            self.elsewhere.set(self.done(active).minus(account.activity()));
+            self.elsewhere.move_on(&active.counters.activity, &account.counters.activity, None);
         }
         self.change(|| self.base.rebase(node, account));
         self.visit(node, account);

@@ -10,9 +10,9 @@ static OLD: AtomicU32 = AtomicU32::new(0);
 /// How many threads that are no older than the latest test came to work for one.
 static ENGAGED: AtomicU32 = AtomicU32::new(0);
 
-/// The number of a thread that begins.
+/// The number of a thread that begins: never zero.
 pub(super) fn number() -> u32 {
-    NUMBERED.fetch_add(1, Relaxed).wrapping_add(1)
+    NUMBERED.fetch_add(1, Relaxed).wrapping_add(1).max(1)
 }
 
 /// A thread works for a test, or for the ledger, for the first time.
