@@ -1,6 +1,5 @@
-//! The operations that a thread entered last by name, found without a lock and without allocating. They are part of the
-//! thread's slot, so that entering an operation takes one look at what is the thread's own. The registry alone says what
-//! stands here.
+//! The operations that a thread entered last by name, found without a lock and without allocating. They are part of
+//! the thread's slot, so that entering an operation looks at one thread-local. The registry says what stands here.
 
 use std::cell::Cell;
 
