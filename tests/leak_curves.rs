@@ -181,7 +181,8 @@ fn curves_go_through_json_and_damaged_ones_are_refused() {
         ("curve/start/0", json!(3), "goes back in iterations"),
         ("curve/windows/0/readings/1/1", json!(7), "has readings beyond the range of their window"),
         ("curve/windows/0/live_bytes", json!(1_i64 << 40), "has readings beyond the range of their window"),
-        ("curve/slope/iterations", json!(0), "has a slope over no iterations"),
+        ("curve/slope/iterations", json!(0), "has a slope over no windows or no iterations"),
+        ("curve/windows", json!([window(1)]), "has a slope over no windows or no iterations"),
     ] {
         let error = damaged(what, value);
         let expected = format!("the report has a leak test that {said}: it was not written by heapledger");

@@ -782,6 +782,170 @@ fn the_timeline_of_one_operation_has_those_below_it_and_no_others() {
     quiet(&browser);
 }
 
+/// A leak test whose windows have two readings each, of so many bytes after each iteration.
+fn leak_test(path: &str, outcome: &str, verdict: &str, after: fn(u64) -> i64, slope: Value) -> Value {
+    let (mut done, mut windows) = (2, Vec::new());
+    for iterations in [16, 32, 64] {
+        let (middle, end) = (done + iterations / 2, done + iterations);
+        let lives = [after(middle), after(end)];
+        windows.push(json!({
+            "iterations": iterations, "live_bytes": lives[1], "live_blocks": end, "min_bytes": lives[0].min(lives[1]),
+            "max_bytes": lives[0].max(lives[1]), "readings": [[middle, lives[0], middle]],
+        }));
+        done = end;
+    }
+    json!({
+        "path": path, "program": "app", "process": 7, "site": { "file": "tests/a.rs", "line": 12, "column": 5 },
+        "outcome": outcome, "verdict": verdict,
+        "curve": { "start": [2, after(2), 2], "windows": windows, "slope": slope },
+    })
+}
+
+const HOSTILE: &str = "</script><svg onload=alert(1)>\u{202e}";
+
+/// The same report with leak tests, of which the first one leaves so many bytes with every iteration.
+fn with_leak_tests(bytes: i64) -> Report {
+    let mut told: Value = serde_json::from_str(&over_time().to_json()).expect("it is JSON");
+    let slope = |bytes: i64, blocks: i64| json!({ "bytes": bytes * 64, "blocks": blocks * 64, "iterations": 64 });
+    let leaks = match bytes {
+        48 => leak_test(
+            "search",
+            "leak",
+            "LEAK: it leaves exactly 48 B in 1 block per iteration",
+            |at| at as i64 * 48,
+            slope(48, 1),
+        ),
+        _ => leak_test(
+            "search",
+            "leak",
+            "LEAK: it leaves exactly 96 B in 1 block per iteration",
+            |at| at as i64 * 96,
+            slope(96, 1),
+        ),
+    };
+    let swings = leak_test(HOSTILE, "unstable", HOSTILE, |at| if at % 3 == 0 { -500 } else { 500 }, Value::Null);
+    let passed = leak_test("index/commit", "passed", "warm-up: the first iterations keep 4 B", |_| 4, slope(0, 0));
+    told["leak_tests"] = json!({ "tests": [leaks, swings, passed], "dropped": 5 });
+    Report::from_json(&told.to_string()).expect("it is a report")
+}
+
+/// Of every leak test that is shown: its name, how it ended, its slope, its reading, and its verdict.
+const CARDS: &str = "[...document.querySelectorAll('.curve')].map((card) => \
+    ['.text', '.outcome', '.slope-figure', '.about', '.verdict'].map((part) => card.querySelector(part).textContent))";
+/// Where a line of the first leak test begins and ends.
+fn ends(line: &str) -> String {
+    format!(
+        "(() => {{ const all = document.querySelector('.curve path.{line}').getAttribute('d').match(/[\\d.]+ [\\d.]+/g); \
+         return [all[0], all.at(-1)].map((corner) => corner.split(' ').map(Number)); }})()"
+    )
+}
+
+#[test]
+fn leak_tests_are_pictures_with_their_windows_readings_slope_and_verdict() {
+    let Some((mut browser, _folder)) = shown(&with_leak_tests(48).to_html()) else { return };
+    browser.click("#tab-6");
+    assert_eq!(browser.text("document.querySelector('#tab-6').textContent"), "Leak tests");
+    let note = "document.querySelector('.view:not([hidden]) .note').textContent";
+    assert_eq!(browser.text(note), "3 leak tests, 1 of them leaks, 5 more for which there was no room");
+    let hostile = "</script><svg onload=alert(1)>\\u{202e}";
+    let verdict = "LEAK: it leaves exactly 48 B in 1 block per iteration";
+    let last = |bytes: &str| format!("after 114 iterations: {bytes} in 114 blocks");
+    assert_eq!(
+        browser.eval(CARDS),
+        json!([
+            ["search", "leaks", "48 B in 1 block per iteration", last("5.34 KiB"), verdict],
+            [hostile, "no verdict", "too few windows for a slope", last("-500 B"), hostile],
+            ["index/commit", "passed", "0 B per iteration", last("4 B"), "warm-up: the first iterations keep 4 B"],
+        ])
+    );
+    let places = browser.eval("[...document.querySelectorAll('.curve > .place')].map((one) => one.textContent)");
+    assert_eq!(places, json!(vec!["run at tests/a.rs:12"; 3]));
+    // From 96 to 5,472 bytes over all of the picture: the line of the slope is the curve itself.
+    assert_eq!(browser.eval(&ends("lived")), json!([[62, 151.4], [350, 8]]));
+    assert_eq!(browser.eval(&ends("slope")), browser.eval(&ends("lived")));
+    assert_eq!(browser.eval("document.querySelectorAll('.curve path.slope').length"), json!(2));
+    let windows =
+        "[...document.querySelectorAll('.curve')[0].querySelectorAll('.window title')].map((one) => one.textContent)";
+    assert_eq!(
+        browser.eval(windows),
+        json!([
+            "window 1: 16 iterations, 480 B to 864 B",
+            "window 2: 32 iterations, 1.59 KiB to 2.34 KiB",
+            "window 3: 64 iterations, 3.84 KiB to 5.34 KiB",
+        ])
+    );
+    browser.eval("document.querySelector('.curve svg').focus()");
+    let about = "document.querySelector('.curve .about').textContent";
+    for (key, said) in [
+        ("Home", "after 2 iterations: 96 B in 2 blocks"),
+        ("ArrowLeft", "after 2 iterations: 96 B in 2 blocks"),
+        ("ArrowRight", "after 10 iterations: 480 B in 10 blocks"),
+        ("PageUp", "after 114 iterations: 5.34 KiB in 114 blocks"),
+        ("ArrowDown", "after 82 iterations: 3.84 KiB in 82 blocks"),
+    ] {
+        browser.press(key);
+        assert_eq!(browser.text(about), said, "{key}");
+        let value = "document.querySelector('.curve svg').getAttribute('aria-valuetext')";
+        assert_eq!(browser.text(value), said, "{key}");
+    }
+    let near = "(() => { const svg = document.querySelector('.curve svg'), box = svg.getBoundingClientRect(); \
+        svg.dispatchEvent(new PointerEvent('pointermove', { clientX: box.left + box.width * 106 / 360 })); })()";
+    browser.eval(near);
+    assert_eq!(browser.text(about), "after 18 iterations: 864 B in 18 blocks");
+    quiet(&browser);
+}
+
+#[test]
+fn leak_tests_are_found_by_name_and_those_of_one_operation_alone_shown_on_a_phone_too() {
+    let Some((mut browser, _folder)) = shown(&with_leak_tests(48).to_html()) else { return };
+    browser.click("#tab-6");
+    browser.press("/");
+    browser.write("</scr");
+    assert_eq!(browser.text("document.querySelector('#found').textContent"), "1 found");
+    let shown = "[...document.querySelectorAll('.curve .text')].map((one) => one.textContent)";
+    assert_eq!(browser.eval(shown), json!(["</script><svg onload=alert(1)>\\u{202e}"]));
+    browser.eval(
+        "(() => { const search = document.querySelector('#search'); search.value = 'none'; \
+        search.dispatchEvent(new Event('input')); search.value = ''; })()",
+    );
+    assert_eq!(browser.text("document.querySelector('.curves').textContent"), "no leak test");
+    browser.eval("document.querySelector('#search').dispatchEvent(new Event('input'))");
+    browser.click(".curve.passed h2 button");
+    assert_eq!(browser.text("document.querySelector('#within').textContent"), "within index/commit ✕");
+    assert_eq!(browser.eval(shown), json!(["index/commit"]));
+    browser.click("#within");
+    assert_eq!(browser.eval("document.querySelectorAll('.curve').length"), json!(3));
+    let colour = "getComputedStyle(document.querySelector('.curve.leak .lived')).stroke";
+    let light = browser.text(colour);
+    browser.prefer("dark");
+    assert_ne!(browser.text(colour), light);
+    browser.click("#exact");
+    assert_eq!(
+        browser.text("document.querySelector('.curve .about').textContent"),
+        "after 114 iterations: 5,472 in 114 blocks"
+    );
+    browser.resize(390, 760);
+    browser.until("document.querySelector('.curve').clientWidth < 390");
+    assert_eq!(browser.eval("document.documentElement.scrollWidth"), json!(390));
+    quiet(&browser);
+}
+
+#[test]
+fn the_slope_of_a_leak_test_stands_beside_the_one_it_had_before() {
+    let Some((mut browser, _folder)) = shown(&with_leak_tests(48).to_html_since(&with_leak_tests(96))) else { return };
+    browser.click("#tab-6");
+    let slope = "[...document.querySelectorAll('.slope-figure')].map((one) => one.textContent)";
+    assert_eq!(
+        browser.eval(slope),
+        json!([
+            "48 B in 1 block per iteration before: 96 B in 1 block per iteration",
+            "too few windows for a slope before: too few windows for a slope",
+            "0 B per iteration before: 0 B per iteration",
+        ])
+    );
+    quiet(&browser);
+}
+
 #[test]
 fn a_report_with_a_problem_is_not_called_right_though_its_sums_are_equal() {
     let mut told: Value = serde_json::from_str(&small().to_json()).expect("it is JSON");
@@ -817,34 +981,52 @@ fn stacks_that_were_not_looked_up_are_said() {
     assert!(notes.contains(said) && format!("{report:200}").contains(said), "{notes}\n{report:200}");
 }
 
-/// Where pictures are kept, and the stored report that they show: else nobody sees them, and they show a made-up one.
-const PICTURES: [&str; 2] = ["HEAPLEDGER_PICTURES", "HEAPLEDGER_PICTURES_OF"];
+/// Where pictures are kept; else nobody sees them.
+const PICTURES: &str = "HEAPLEDGER_PICTURES";
 
-#[test]
-fn a_picture_of_every_view_can_be_taken() {
-    let [folder, of] = PICTURES.map(std::env::var_os);
-    let stored = of.map(|file| fs::read_to_string(file).expect("the report can be read"));
-    let report = stored.map_or_else(over_time, |text| Report::from_json(&text).expect("it is a report"));
-    let Some((mut browser, _folder)) = shown(&report.to_html()) else { return };
-    let mut sizes = Vec::new();
-    for (name, scheme, width, height, clicks) in [
-        ("icicle", "light", 1280, 760, &["#tab-1", "[data-value=allocated]"][..]),
-        ("lines", "light", 1280, 760, &["#tab-2"]),
-        ("timeline", "light", 1280, 760, &["#tab-5"]),
-        ("phone", "light", 390, 760, &["#tab-0"]),
-        ("operations", "dark", 1280, 760, &["#tab-0", ".row:nth-child(3) .text"]),
-    ] {
-        browser.resize(width, height);
+/// The stored report that a variable of the environment names; else a made-up one.
+fn stored(variable: &str, made_up: impl FnOnce() -> Report) -> Report {
+    let text = std::env::var_os(variable).map(|file| fs::read_to_string(file).expect("the report can be read"));
+    text.map_or_else(made_up, |text| Report::from_json(&text).expect("it is a report"))
+}
+
+/// A name, light or dark, the width and the height, and what is clicked before.
+type Shot<'a> = (&'a str, &'a str, u32, u32, &'a [&'a str]);
+
+/// Takes pictures of a page.
+fn take(page: &str, pictures: &[Shot]) {
+    let Some((mut browser, _folder)) = shown(page) else { return };
+    for (name, scheme, width, height, clicks) in pictures {
+        browser.resize(*width, *height);
         browser.prefer(scheme);
         clicks.iter().for_each(|click| browser.click(click));
         let picture = STANDARD.decode(browser.picture()).expect("it is base64");
-        assert!(picture.starts_with(b"RIFF"), "{name}");
-        sizes.push(picture.len());
-        if let Some(folder) = &folder {
-            fs::write(Path::new(folder).join(format!("{name}.webp")), picture).expect("the picture can be written");
+        // A blank picture has a few thousand bytes.
+        assert!(picture.starts_with(b"RIFF") && picture.len() > 10_000, "{name}: {} B", picture.len());
+        if let Some(folder) = std::env::var_os(PICTURES) {
+            fs::write(Path::new(&folder).join(format!("{name}.webp")), picture).expect("the picture can be written");
         }
     }
-    // A blank picture has a few thousand bytes.
-    assert!(sizes.iter().all(|size| *size > 10_000), "{sizes:?}");
     quiet(&browser);
+}
+
+#[test]
+fn a_picture_of_every_view_can_be_taken() {
+    let report = stored("HEAPLEDGER_PICTURES_OF", over_time);
+    take(
+        &report.to_html(),
+        &[
+            ("icicle", "light", 1280, 760, &["#tab-1", "[data-value=allocated]"]),
+            ("lines", "light", 1280, 760, &["#tab-2"]),
+            ("timeline", "light", 1280, 760, &["#tab-5"]),
+            ("phone", "light", 390, 760, &["#tab-0"]),
+            ("operations", "dark", 1280, 760, &["#tab-0", ".row:nth-child(3) .text"]),
+        ],
+    );
+    let leaks = stored("HEAPLEDGER_PICTURES_OF_LEAKS", || with_leak_tests(48));
+    // Without a timeline, their tab has its place.
+    let tab = format!("#tab-{}", 5 + leaks.timelines().len());
+    take(&leaks.to_html(), &[("leak-tests", "light", 1280, 760, &[&tab])]);
+    let earlier = stored("HEAPLEDGER_PICTURES_SINCE", || with_leak_tests(96));
+    take(&report.to_html_since(&earlier), &[("changes", "dark", 1280, 760, &[])]);
 }

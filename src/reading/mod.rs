@@ -78,7 +78,7 @@ pub(crate) use environment::Environment;
 pub(crate) use family::{Family, totals};
 pub(crate) use leak_tests::LeakVerdict;
 #[cfg(feature = "testing")]
-pub(crate) use leak_tests::{MOST_READINGS, MOST_WINDOWS, keep_leak_test};
+pub(crate) use leak_tests::{FEWEST_OF_A_SLOPE, MOST_READINGS, MOST_WINDOWS, keep_leak_test};
 pub(crate) use moves::Move;
 pub(crate) use moves::{Moves, moves};
 #[cfg(feature = "pprof")]

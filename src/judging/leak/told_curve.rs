@@ -3,7 +3,7 @@
 use super::curve::{Live, Series, Window};
 use super::patience::MOST;
 use super::slope::Pace;
-use crate::reading::{LeakCurve, LeakReading, LeakSlope, LeakWindow, MOST_READINGS, MOST_WINDOWS};
+use crate::reading::{FEWEST_OF_A_SLOPE, LeakCurve, LeakReading, LeakSlope, LeakWindow, MOST_READINGS, MOST_WINDOWS};
 
 /// No test has more windows, each twice as long as the one before.
 const _: () = assert!((1 << (MOST_WINDOWS + 1)) - 1 > MOST);
@@ -32,7 +32,7 @@ pub(crate) fn curve_of(series: &Series, warmup: u64) -> LeakCurve {
         windows.push(LeakWindow { iterations, live_bytes, live_blocks, min_bytes, max_bytes, readings });
         done += iterations;
     }
-    let slope = (windows.len() > 1).then(|| {
+    let slope = (windows.len() >= FEWEST_OF_A_SLOPE).then(|| {
         let (Live { bytes, blocks }, iterations) = Pace::of(&whole).growth(&whole);
         LeakSlope { bytes, blocks, iterations }
     });

@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The most windows of a test: each has twice as many iterations as the one before, and a test some million at most.
 pub(crate) const MOST_WINDOWS: usize = 20;
+/// The fewest windows that have a slope.
+pub(crate) const FEWEST_OF_A_SLOPE: usize = 2;
 /// The most readings that are kept between the ends of a window.
 pub(crate) const MOST_READINGS: usize = 15;
 
@@ -155,7 +157,8 @@ impl LeakCurve {
         if !self.windows.iter().all(within) {
             return Some("has readings beyond the range of their window");
         }
-        self.slope.is_some_and(|slope| slope.iterations == 0).then_some("has a slope over no iterations")
+        let is_of_nothing = |slope: LeakSlope| slope.iterations == 0 || self.windows.len() < FEWEST_OF_A_SLOPE;
+        self.slope.is_some_and(is_of_nothing).then_some("has a slope over no windows or no iterations")
     }
 }
 

@@ -11,7 +11,7 @@ pub use curve::{LeakCurve, LeakReading, LeakSlope, LeakWindow};
 pub use reported::ReportedLeakTest;
 
 #[cfg(feature = "testing")]
-pub(crate) use curve::{MOST_READINGS, MOST_WINDOWS};
+pub(crate) use curve::{FEWEST_OF_A_SLOPE, MOST_READINGS, MOST_WINDOWS};
 #[cfg(feature = "testing")]
 pub(crate) use kept::keep_leak_test;
 pub(super) use reported::LeakTests;

@@ -15,12 +15,13 @@ const SCRIPT: &str = concat!(
     include_str!("page/grid.js"),
     include_str!("page/icicle.js"),
     include_str!("page/timeline.js"),
+    include_str!("page/curves.js"),
     include_str!("page/page.js"),
 );
 
 /// What the page's policy names its style and its program by. A browser runs and applies nothing else.
-const STYLE_HASH: &str = "sha256-fy7aJ0igRcVad/FTVB+IPugaikyCwQ6UvxWgvyMnWcE=";
-const SCRIPT_HASH: &str = "sha256-VOmOZCzVWRcnl1xfaZKGCVb01VKfD1zJwka+R5mbNnk=";
+const STYLE_HASH: &str = "sha256-jFJatPubEbTnIUNyFcq0N8ndNHhmwPR437U2gC+/lYY=";
+const SCRIPT_HASH: &str = "sha256-TbanJ0hNN+OMC20gtjzNB56ue7od2gO0EhfFTHi+HwA=";
 
 /// A report, and the text of the line of source code at each of its functions where somebody knows it.
 pub(crate) struct Sourced<'a> {

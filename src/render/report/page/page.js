@@ -280,6 +280,40 @@ function timelineView() {
   return { title: "Timeline", tools, panel: chart.host, search, focus: draw, refresh: () => chart.paint() };
 }
 
+// Leak tests.
+
+function leakTestsView() {
+  const { tests, dropped } = model.report.leak_tests;
+  const only = (report, path) => {
+    const found = report.leak_tests.tests.filter((test) => test.path === path);
+    return found.length === 1 ? found[0] : null;
+  };
+  const cards = tests.map((test) => {
+    const earlier = before && only(model.report, test.path) && only(before.report, test.path);
+    return new CurveCard(test, { operation: model.byPath.get(test.path), earlier, choose });
+  });
+  const panel = element("div", "curves");
+  const note = element("span", "note");
+  let query = "";
+  const draw = () => {
+    const { path } = state.within;
+    const isWithin = (card) => !path || card.path === path || card.path.startsWith(`${path}/`);
+    const shown = cards.filter((card) => isWithin(card) && card.text.toLowerCase().includes(query));
+    for (const card of shown) card.paint();
+    panel.replaceChildren(...(shown.length > 0 ? shown.map((card) => card.host) : [element("p", "empty", "no leak test")]));
+    return shown.length;
+  };
+  const leaks = tests.filter(({ outcome }) => outcome === "leak").length;
+  const parts = [counted(tests.length, "leak test"), `${leaks} of them ${leaks === 1 ? "leaks" : "leak"}`];
+  if (dropped > 0) parts.push(`${exact(dropped)} more for which there was no room`);
+  note.textContent = parts.join(", ");
+  const search = (typed) => {
+    query = typed.toLowerCase();
+    return `${exact(draw())} found`;
+  };
+  return { title: "Leak tests", tools: [note], panel, search, focus: () => {}, refresh: draw };
+}
+
 // Before and after.
 
 function changesView() {
@@ -465,6 +499,7 @@ function keptTheme() {
 const views = [operationsView(), icicleView()];
 if (model.hasStacks) views.push(linesView(), cratesView(), sizesView());
 if (model.report.timelines?.length > 0) views.push(timelineView());
+if (model.report.leak_tests.tests.length > 0) views.push(leakTestsView());
 if (before) views.push(changesView());
 views.forEach(setUp);
 

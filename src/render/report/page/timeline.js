@@ -26,6 +26,18 @@ function ticks(most, base) {
   return Array.from({ length: Math.floor(most / step) + 1 }, (_, at) => at * step);
 }
 
+/** Where a key leads from the place `at` of a slider, whose last one is `end`: nowhere if it means nothing there. */
+function sliderKey(event, at, end) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return undefined;
+  const to = {
+    ArrowLeft: at - 1, ArrowDown: at - 1, ArrowRight: at + 1, ArrowUp: at + 1,
+    PageDown: at - 10, PageUp: at + 10, Home: 0, End: end,
+  }[event.key];
+  if (to === undefined) return undefined;
+  event.preventDefault();
+  return Math.min(end, Math.max(0, to));
+}
+
 class TimelineChart {
   constructor({ label, choose }) {
     Object.assign(this, { choose, query: "", at: 0 });
@@ -148,19 +160,13 @@ class TimelineChart {
   }
 
   go(at) {
-    this.at = Math.min(this.times.length - 1, Math.max(0, at));
+    this.at = at;
     this.tell();
   }
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const to = {
-      ArrowLeft: this.at - 1, ArrowDown: this.at - 1, ArrowRight: this.at + 1, ArrowUp: this.at + 1,
-      PageDown: this.at - 10, PageUp: this.at + 10, Home: 0, End: this.times.length - 1,
-    }[event.key];
-    if (to === undefined) return;
-    event.preventDefault();
-    this.go(to);
+    const to = sliderKey(event, this.at, this.times.length - 1);
+    if (to !== undefined) this.go(to);
   }
 }
 
