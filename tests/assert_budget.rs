@@ -979,3 +979,49 @@ fn an_assertion_that_passes_leaves_no_trace_of_itself() {
         assert_eq!(counted, [(12, 0, 1); 5]);
     });
 }
+
+/// Enters operations inside each other until no name is an operation any more, and allocates there.
+fn nested(deeper: usize) {
+    let _op = track("deeper");
+    match deeper {
+        0 => blocks(5, 100),
+        _ => nested(deeper - 1),
+    }
+}
+
+#[test]
+fn what_no_name_tells_apart_is_the_budgets_own_and_fails_it() {
+    let policy = "schema = 1\n[operation.deep]\nallocs = 5\nlive_bytes = 0\n";
+    Process::under(policy).must_pass("what_no_name_tells_apart_is_the_budgets_own_and_fails_it", || {
+        assert_budget("deep", || nested(100));
+        let (said, _) = refused(|| assert_budget("deep", || nested(200)));
+        // There are 128 levels, the budget's own among them, so 127 of 201 scopes are operations.
+        assert!(said.contains("74 scopes could not be counted apart"), "{said}");
+        assert_eq!(row("(other)").own.allocs, 0, "the budget has seen all of it");
+        let leaks = LeakTest::new("deep").run(|_| {
+            let _op = track("deeper/".repeat(130));
+            std::mem::forget(vec![0u8; 8]);
+        });
+        assert!(leaks.verdict().is_leak(), "{leaks}");
+    });
+}
+
+#[test]
+fn a_foreign_tag_fails_the_budget_that_it_comes_back_in() {
+    #![allow(unsafe_code, reason = "writes behind a block, on purpose")]
+    let policy = "schema = 1\n[operation.free]\nallocs = 1\n[operation.later]\nallocs = 0\n";
+    Process::under(policy).must_pass("a_foreign_tag_fails_the_budget_that_it_comes_back_in", || {
+        let (said, _) = refused(|| {
+            assert_budget("free", || {
+                let mut block = black_box(vec![0u8; 64]);
+                // SAFETY: the allocator made four bytes of room behind the block.
+                let tag = unsafe { block.as_mut_ptr().add(64) }.cast::<u32>();
+                // SAFETY: those four bytes; volatile, for no object that the compiler knows is there.
+                unsafe { tag.write_volatile(0) };
+            })
+        });
+        assert!(said.contains("blocks that came back without a valid owner tag: "), "{said}");
+        let (said, _) = refused(|| assert_budget("later", || ()));
+        assert!(said.contains("without a valid owner tag"), "no figure is trusted from then on: {said}");
+    });
+}

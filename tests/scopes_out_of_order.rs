@@ -289,6 +289,6 @@ fn recursion_nests_128_levels_and_the_rest_falls_into_other() {
     // "deep" and 127 levels below it are operations; 873 more are not.
     assert_eq!((other.allocs - before.allocs, other.frees - before.frees), (873, 873));
     let text = report().to_string();
-    assert!(text.contains("873 scopes fell into (other)"), "{text}");
+    assert!(text.contains("873 scopes could not be counted apart"), "{text}");
     assert_eq!(current().path(), "(unattributed)");
 }

@@ -58,7 +58,7 @@ pub fn capture(name: impl Name) -> Capture {
         let glob = record::quietly(|| glob(name));
         let glob = glob.unwrap_or_else(|wrong| panic!("capture: {wrong}"));
         let glob = record::Own::new(|| glob);
-        Capture::begin(Some(name), move |node| record::quietly(|| glob.covers(&node.names())))
+        Capture::begin(Some(name), move |node| node.with_names(|names| glob.covers(names)))
     })
 }
 

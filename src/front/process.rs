@@ -86,6 +86,16 @@ pub(crate) fn must_see() {
     assert!(!UNANNOUNCED.load(Relaxed), "what this process measures is asked for, and cannot be written");
 }
 
+/// The gate behind everything that judges one operation, `unopened` scopes after it began.
+///
+/// # Panics
+/// When there was no memory for a scope since: then something was charged to the operation around the one that is
+/// judged.
+#[track_caller]
+pub(crate) fn must_have_seen(unopened: u64) {
+    assert!(record::unopened() == unopened, "there was no memory to count everything apart: nothing can be judged");
+}
+
 /// The reporter of this process; `None` if no report is asked for. Other threads wait while one finds out, so that no
 /// finding is missed. A fork waits too, so that the child does not wait for ever.
 fn reporter() -> Option<&'static Reporter> {

@@ -33,7 +33,7 @@ pub(super) fn begin_requested() {
 
 fn begin(CaptureRequest { glob, every }: CaptureRequest) {
     let pattern = glob.written.clone();
-    match registry::begin_capture(Some(&pattern), move |node| glob.covers(&node.names())) {
+    match registry::begin_capture(Some(&pattern), move |node| node.with_names(|names| glob.covers(names))) {
         Some(id) if every > 1 => registry::sample_capture(id, every),
         Some(_) => {}
         None => complain(CAPTURES, "the system is out of memory: nothing is captured"),

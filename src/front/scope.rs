@@ -13,7 +13,8 @@ use crate::words::{Node, Tally, Tid};
 ///
 /// Everything this thread allocates and frees meanwhile is charged to it. Operations nest: `b` entered inside `a` is
 /// `a/b`, and `track("a/b")` enters that directly. Of names longer than 256 bytes the start and a hash are kept; past
-/// 65,536 operations, or 128 levels, new names fall into `(other)`, which the report counts.
+/// 65,536 operations, or 128 levels, or without memory, new names fall into `(other)`, and within what a leak test or a
+/// budget measures into that; the report counts such scopes, and no budget passes then.
 ///
 /// Costs some ten nanoseconds for a name this thread used before, and allocates nothing; a new name is made once, at
 /// the ledger's own expense. Does nothing where heapledger is not the global allocator.

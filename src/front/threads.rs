@@ -14,6 +14,7 @@ impl Scope {
     /// [`adopt`](crate::Operation::adopt) and [`tracked`](crate::Track::tracked) work everywhere.
     ///
     /// The scope's peak is then that of all its threads together, off by at most 64 KiB for each, as the report says.
+    /// Without memory for that, threads start where they would have, which the report counts, and no budget passes.
     ///
     /// # Panics
     /// When another `pthread_create` comes before ours, as in a plug-in (cdylib) of another program.
@@ -28,13 +29,14 @@ impl Scope {
     /// ```
     #[cfg(heapledger_interpose)]
     pub fn with_threads(self) -> Self {
+        let sees = record::interposes();
         assert!(
-            !record::installed() || record::interposes(),
+            !record::installed() || sees != Some(false),
             "with_threads() cannot see threads being spawned here: this program's `pthread_create` is not heapledger's \
              (is this a plug-in of another program?). Carry the operation with `Operation::run` or `adopt` instead",
         );
-        if let Some(opened) = self.opened {
-            opened.share();
+        if self.opened.is_some_and(|opened| sees.is_none() || !opened.share()) {
+            record::note_unopened();
         }
         self
     }

@@ -54,7 +54,7 @@ pub(crate) struct Data {
     /// The problem is only that threads moved during every reading. A report that does not say so has a worse one.
     pub(crate) unsettled: bool,
     pub(crate) misnested: u64,
-    /// Scopes that fell into `(other)`.
+    /// Scopes that could not be counted apart.
     pub(crate) overflowed: u64,
     pub(crate) foreign: u64,
     /// Shards, and their bytes: the ledger's memory outside the heap it counts.

@@ -58,7 +58,7 @@ struct Inner {
     lines_before: Vec<LineSums>,
     law: Result<(), Cause>,
     difference: bool,
-    /// Scopes that fell into `(other)`.
+    /// Scopes that could not be counted apart.
     overflowed: u64,
     /// Bytes of shards.
     outside: u64,

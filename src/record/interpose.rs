@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use once_cell::race::OnceBool;
 
-use super::opened::{adopt, began_in_scope, inheritance, open, start_in, start_watched};
+use super::opened::{adopt, inheritance, open, start_in, start_watched, started_for_ledger};
 use super::quiet::quietly;
 use super::shared_level::SharedLevel;
 use crate::words::{LEDGER, UNATTRIBUTED};
@@ -97,21 +97,24 @@ extern "C" fn begin(spawned: *mut c_void) -> *mut c_void {
 }
 
 /// Whether threads that std spawns in this program come through here; found out once, by spawning one. A thread of the
-/// ledger's own spawns it, so that no scope of this thread counts it.
-pub(crate) fn is_active() -> bool {
+/// ledger's own spawns it, so that no scope of this thread counts it. `None` where there is no memory to find out.
+pub(crate) fn is_active() -> Option<bool> {
     static ACTIVE: OnceBool = OnceBool::new();
-    ACTIVE.get_or_init(|| quietly(|| answer_of_new_thread(probe)))
+    ACTIVE.get().or_else(|| {
+        let active = quietly(|| answer_of_new_thread(probe))?;
+        Some(ACTIVE.get_or_init(|| active))
+    })
 }
 
-fn probe() -> bool {
+fn probe() -> Option<bool> {
     adopt(&LEDGER);
-    let Some(opened) = open(&LEDGER) else { return false };
-    let active = opened.share() && answer_of_new_thread(began_in_scope);
+    let opened = open(&LEDGER)?;
+    let active = opened.share().then(|| answer_of_new_thread(|| Some(started_for_ledger()))).flatten();
     opened.close();
     active
 }
 
-/// What `question` returns on a new thread; `false` where none can be spawned.
-fn answer_of_new_thread(question: fn() -> bool) -> bool {
-    std::thread::Builder::new().spawn(question).is_ok_and(|thread| thread.join().unwrap_or(false))
+/// What `question` returns on a new thread; `None` where none can be spawned.
+fn answer_of_new_thread(question: fn() -> Option<bool>) -> Option<bool> {
+    std::thread::Builder::new().spawn(question).ok()?.join().ok()?
 }

@@ -86,7 +86,11 @@ pub(crate) use lines::{
     LineKey, accounts_of as accounts_of_lines, index_of as line_index, issued as lines, line, operation_of,
 };
 pub(crate) use memory::{Link, List, Listed, TAKEN};
-pub(crate) use opened::{Opened, active, adopt, is_denied, known, known_inside, look_again, open, remember, resume};
+#[cfg(heapledger_interpose)]
+pub(crate) use opened::note_unopened;
+pub(crate) use opened::{
+    Opened, active, adopt, is_denied, known, known_inside, look_again, open, remember, resume, unopened,
+};
 pub(crate) use overflow::OVERFLOW;
 pub(crate) use owners::issue;
 pub(crate) use plan::{Failures, WHOLE};

@@ -1,6 +1,8 @@
 //! An open scope as `front/` holds it, and the operation that is active on this thread.
 
 use super::account::Account;
+use super::atomic::AtomicU64;
+use super::atomic::Ordering::Relaxed;
 use super::denial::Denial;
 use super::frame::{Frame, ScopeReading};
 use super::plan::Failures;
@@ -14,7 +16,7 @@ use super::slot::{Phase, SLOT, Slot};
 use super::system::gettid;
 use crate::words::Node;
 #[cfg(heapledger_interpose)]
-use crate::words::{Tid, UNATTRIBUTED};
+use crate::words::{LEDGER, Tid, UNATTRIBUTED};
 
 /// The operation that is active on this thread.
 #[inline]
@@ -52,8 +54,21 @@ struct Berth {
     frame: &'static Frame,
 }
 
+/// How many scopes could not be opened, or not to all their threads.
+static UNOPENED: AtomicU64 = AtomicU64::new(0);
+
+/// How many scopes could not be opened, or not to all their threads, because the system was out of memory.
+pub(crate) fn unopened() -> u64 {
+    UNOPENED.load(Relaxed)
+}
+
+/// Notes one of them.
+pub(crate) fn note_unopened() {
+    UNOPENED.fetch_add(1, Relaxed);
+}
+
 /// Makes `node` the active operation. `None` when the system is out of memory: then the enclosing operation stays
-/// active.
+/// active, and the scope is counted as one that could not be opened.
 #[inline]
 pub(crate) fn open(node: &'static Node) -> Option<Opened> {
     SLOT.with(|slot| slot.open(node))
@@ -82,10 +97,18 @@ impl Slot {
         }
     }
 
-    /// Makes what a scope of `node` needs, and opens it.
+    /// Makes what a scope of `node` needs, and opens it; or counts that it cannot be opened.
     #[cold]
     #[inline(never)]
     fn open_slowly(&self, node: &'static Node, carried: Option<i64>) -> Option<Opened> {
+        let opened = self.open_anew(node, carried);
+        if opened.is_none() {
+            note_unopened();
+        }
+        opened
+    }
+
+    fn open_anew(&self, node: &'static Node, carried: Option<i64>) -> Option<Opened> {
         let shard = self.shard_for_scope()?;
         let account = shard.accounts.of(node.account())?;
         shard.stack.visit(node, account);
@@ -284,7 +307,10 @@ pub(super) fn start_in(level: &'static SharedLevel) {
                 shard.begin_in(level, gettid());
                 slot.watch(shard.stack.innermost(), node);
             }
-            None => level.release(),
+            None => {
+                level.release();
+                note_unopened();
+            }
         }
     });
 }
@@ -299,8 +325,8 @@ pub(super) fn start_watched() {
     });
 }
 
-/// Whether this thread began in a `with_threads()` scope.
+/// Whether this thread, which is new, started in the ledger's own operation, be there a shard for it or not.
 #[cfg(heapledger_interpose)]
-pub(super) fn began_in_scope() -> bool {
-    SLOT.with(|slot| slot.shard_now().is_some_and(|shard| shard.spawned_in.get().is_some()))
+pub(super) fn started_for_ledger() -> bool {
+    SLOT.with(|slot| slot.base.get().id == LEDGER.id)
 }

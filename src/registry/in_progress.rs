@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::words::{CaptureRule, Node};
 
-/// Whether a capture covers an operation: always the same answer for one operation.
+/// Whether a capture covers an operation: always the same answer for one operation. It must not allocate: whoever
+/// enters a new name survives without memory.
 pub(super) type Covers = Box<dyn Fn(&Node) -> bool + Send>;
 
 /// A capture: which operations it covers, and how many bytes lie between two samples.

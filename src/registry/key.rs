@@ -1,4 +1,5 @@
 //! How an operation is looked up: by what it is nested in, and its name, so that no path has to be put together.
+//! Neither of them ever changes.
 
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};

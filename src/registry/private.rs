@@ -12,13 +12,13 @@ use crate::words::{Node, OTHER};
 static PRIVATE: AtomicU32 = AtomicU32::new(0);
 
 /// Makes an operation at the path that `name` has within `within`, which that name does not find. Snapshots and reports
-/// add it to the other operations at that path.
+/// add it to the other operations at that path. [`OTHER`] where none can be made.
 pub(crate) fn new_private(within: &'static Node, name: &str, caller: Caller) -> &'static Node {
     let _quiet = record::quiet();
     // This also makes the operation that the name finds, so that the path can be looked up.
     let twin = operation(within, name, caller);
-    if twin.id == OTHER.id {
-        return twin;
+    if twin.id == OTHER.id || twin.id == within.id {
+        return &OTHER;
     }
     PRIVATE.fetch_add(1, Relaxed);
     record::lock_over_forks(|| make(twin.parent, twin.name, caller, true)).unwrap_or(&OTHER)

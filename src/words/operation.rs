@@ -136,12 +136,13 @@ impl Node {
         self.is_within(above) && !up_to_above.any(|node| node.name == EXCLUDED)
     }
 
-    /// Its names, from the outermost in.
-    pub(crate) fn names(&self) -> Vec<&'static str> {
-        let mut names = Vec::with_capacity(self.depth as usize + 1);
-        names.extend(std::iter::successors(Some(self), |node| node.parent).map(|node| node.name));
-        names.reverse();
-        names
+    /// Calls `see` with its names, from the outermost in, which allocates nothing.
+    pub(crate) fn with_names<R>(&self, see: impl FnOnce(&[&str]) -> R) -> R {
+        let mut names = [""; MAX_DEPTH as usize];
+        let first = names.len() - 1 - self.depth as usize;
+        let outward = std::iter::successors(Some(self), |node| node.parent);
+        names.iter_mut().rev().zip(outward).for_each(|(name, node)| *name = node.name);
+        see(&names[first..])
     }
 
     /// Whether its path is `path`. Several operations may have one path: those that are private to a test.
@@ -163,6 +164,6 @@ impl Node {
     }
 
     pub(crate) fn path(&self) -> String {
-        self.names().join("/")
+        self.with_names(|names| names.join("/"))
     }
 }

@@ -20,7 +20,7 @@ use crate::judging::budget::{
 use crate::reading::{Snapshot, Watch, snapshot};
 use crate::record::{self, Own};
 use crate::render::findings::{failure, warning};
-use crate::words::{Node, OTHER, Tally};
+use crate::words::{Error, Node, OTHER, Tally, counted};
 
 /// How often an assertion runs its closure, if the policy says nothing else.
 const RUNS: u32 = 3;
@@ -57,6 +57,8 @@ struct AssertionState {
     runs: Runs,
     /// How long the next wait for threads may last.
     patience: Duration,
+    /// Why no figure can be trusted.
+    problem: Option<String>,
 }
 
 /// What judging the figures comes to.
@@ -113,7 +115,9 @@ impl Assertion {
     fn note(&mut self, before: Snapshot, tally: &Tally) {
         let node = self.claim.node;
         self.quietly(|state| {
-            let mut run = doings_of(node, &(&snapshot() - &before), &claim::claimed());
+            let did = &snapshot() - &before;
+            state.problem = state.problem.take().or_else(|| problem_of(&did));
+            let mut run = doings_of(node, &did, &claim::claimed());
             if let Some(own) = run.get_mut(&node.path()) {
                 own.values.extend(Figure::PeakBytes.taken_from(tally).map(|peak| (Figure::PeakBytes, peak)));
             }
@@ -203,6 +207,7 @@ impl Assertion {
             let Some(judge) = self.state.judge else { return Judgement::default() };
             let mut findings = judge_assertion(&judge.case(), &path, &measured);
             findings.retain(|found| !matches!(found.status, Status::Within | Status::Unlisted | Status::NotRun));
+            findings.extend(self.state.problem.as_ref().map(|problem| Finding::blind(&path, problem)));
             let strict = judge.policy().strict;
             let (failing, warned) = findings.into_iter().partition(|found| found.status.fails(strict));
             Judgement { failing, warned }
@@ -232,6 +237,13 @@ impl Assertion {
     }
 }
 
+/// Why figures of a run cannot be trusted: a broken law, a foreign tag, or scopes that are not counted apart.
+fn problem_of(did: &Snapshot) -> Option<String> {
+    let broken = did.check().err().filter(Error::is_violated).map(|error| error.to_string());
+    let refused = did.overflowed();
+    broken.or_else(|| (refused > 0).then(|| format!("{} could not be counted apart", counted(refused, "scope"))))
+}
+
 /// Whether a figure that must be the same in every run still differs. Where there is a policy, it decides, also while
 /// figures are recorded.
 fn differ(runs: &Runs) -> bool {
@@ -248,7 +260,9 @@ fn with_threads_if_possible(scope: Scope) -> Scope {
 impl AssertionState {
     fn new(node: &'static Node) -> Result<Self, String> {
         if node.id == OTHER.id {
-            return Err("there are too many operations, or they are nested too deep, to measure another one".into());
+            let what =
+                "there are too many operations, they are nested too deep, or there is no memory, to measure another";
+            return Err(what.into());
         }
         let judge = Judge::of_this_process().as_ref();
         let asked = std::env::var_os(RECORDING);
@@ -264,7 +278,7 @@ impl AssertionState {
         }
         let judge = judge.ok().filter(|_| !recording);
         let watch = Watch::new(node, false);
-        Ok(Self { judge, records_lines, wanted, watch, runs: Runs::default(), patience: LONGEST_REST })
+        Ok(Self { judge, records_lines, wanted, watch, runs: Runs::default(), patience: LONGEST_REST, problem: None })
     }
 
     /// Waits, bounded, until two readings are equal and every thread that began in the operation has ended.

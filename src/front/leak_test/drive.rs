@@ -16,9 +16,9 @@ impl LeakTest {
     /// Runs the closure and judges it. What it returns is dropped inside the operation.
     ///
     /// # Panics
-    /// When the closure does, when heapledger is not the global allocator, and when warm-up and three windows do not
-    /// fit into the 1,048,576 iterations that a test runs at most. What the windows before a panic of the closure tell
-    /// is printed to standard error before that goes on.
+    /// When the closure does, when heapledger is not the global allocator or had no memory to count with, and when
+    /// warm-up and three windows do not fit into the 1,048,576 iterations that a test runs at most. What the windows
+    /// before a panic of the closure tell is printed to standard error before that goes on.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();

@@ -9,6 +9,7 @@ use super::outside::{outside_leaks, placed};
 use super::report::{LeakReport, say};
 use super::run::{LeakRun, Notes};
 use super::settle::most_threads_end;
+use crate::front::process::must_have_seen;
 use crate::judging::leak::{
     Findings, LeakLines, Live, Verdict, WindowEnd, as_expected, beyond_bounds, curve_of, freers_in_last_window,
     grown_outside, is_shown, leaks_outside, no_more_files, rests_on, unknown_files, verdict_so_far,
@@ -22,6 +23,7 @@ use crate::words::{LEDGER, Tid, UNATTRIBUTED};
 impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
     /// Ends the run with its report.
     pub(super) fn end(mut self) -> LeakReport {
+        must_have_seen(self.unopened);
         let report = self.quietly(|run, notes| {
             let mut found = notes.found.take().unwrap_or_else(|| run.over(notes));
             if let Some(lines) = notes.lines.take() {

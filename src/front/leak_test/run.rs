@@ -19,7 +19,7 @@ use crate::judging::leak::{
 use crate::reading::{Snapshot, Strangers, moves, snapshot};
 use crate::record::{self, Own};
 use crate::registry;
-use crate::words::{LEDGER, Node, OperationId, Tid, UNATTRIBUTED};
+use crate::words::{LEDGER, Node, OTHER, OperationId, Tid, UNATTRIBUTED};
 
 /// Readings of a long window: as many show its shape, and a reading between all iterations costs time.
 const READINGS: u64 = 64;
@@ -32,6 +32,8 @@ pub(super) struct LeakRun<T: Fn() -> Vec<Tid>> {
     /// Tells which threads began in the test and run. What it holds makes a run stay on its thread, or not.
     pub(super) threads: T,
     pub(super) place: &'static Location<'static>,
+    /// How many scopes could not be opened before.
+    pub(super) unopened: u64,
     /// Something panicked already when the run began, so that its end by a panic is not told from others.
     pub(super) began_in_panic: bool,
 }
@@ -76,6 +78,8 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
         );
         // An operation for this test alone, whatever else goes by its name.
         let node = registry::new_private(record::active(), &test.name, Some(place));
+        assert!(node.id != OTHER.id, "there are too many operations, they are nested too deep, or there is no memory");
+        let unopened = record::unopened();
         let threads = threads(&test, node);
         let notes = Own::new(|| Notes {
             evidence: Evidence {
@@ -106,7 +110,8 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
             strangers: Strangers::from_now(),
             progress: Progress::new(),
         });
-        let mut run = Self { node, test, notes, threads, place, began_in_panic: std::thread::panicking() };
+        let began_in_panic = std::thread::panicking();
+        let mut run = Self { node, test, notes, threads, place, unopened, began_in_panic };
         run.quietly(|run, notes| {
             notes.evidence.series.before = notes.settling.settle(&run.threads, None);
         });

@@ -74,8 +74,8 @@ fn found_incomplete(report: &Data) -> Option<Finding> {
     let mut notes = Vec::new();
     if foreign > 0 || refused > 0 {
         notes.push(format!(
-            "blocks without a valid owner: {foreign}; scopes past the largest number of operations: {refused}. Figures \
-             are wrong or incomplete"
+            "blocks without a valid owner: {foreign}; scopes that could not be counted apart: {refused}. Figures are \
+             wrong or incomplete"
         ));
     }
     // That threads still move when a process ends is no fault of its figures; a blind program has a finding of its own.

@@ -21,7 +21,7 @@ const SCRIPT: &str = concat!(
 
 /// What the page's policy names its style and its program by. A browser runs and applies nothing else.
 const STYLE_HASH: &str = "sha256-jFJatPubEbTnIUNyFcq0N8ndNHhmwPR437U2gC+/lYY=";
-const SCRIPT_HASH: &str = "sha256-TbanJ0hNN+OMC20gtjzNB56ue7od2gO0EhfFTHi+HwA=";
+const SCRIPT_HASH: &str = "sha256-udfP/pntyK2wQhaPzQwocgf4HXnj9sPK+tSiU5KUO0A=";
 
 /// A report, and the text of the line of source code at each of its functions where somebody knows it.
 pub(crate) struct Sourced<'a> {

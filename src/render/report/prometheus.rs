@@ -78,7 +78,7 @@ fn metrics(data: &Data, exposition: Exposition, out: &mut String) -> fmt::Result
     of_process("shard_bytes", Gauge, help, Some(data.shard_bytes.into()))?;
     let help = "Scopes that ended before a scope begun after them.";
     of_process("misnested_scopes", Counter, help, Some(data.misnested.into()))?;
-    let help = "Scopes that fell into (other): too many operations, or nested too deep.";
+    let help = "Scopes that could not be counted apart: too many operations, nested too deep, or no memory.";
     of_process("refused_scopes", Counter, help, Some(data.overflowed.into()))?;
     let help = "Blocks that came back without a valid owner tag.";
     of_process("foreign_blocks", Counter, help, Some(data.foreign.into()))?;

@@ -181,7 +181,7 @@ pub(super) fn footer(selected: &Selected, total: &Tally, look: &Look, out: &mut 
 
     let problems = [
         (data.misnested, "scope", "ended before a scope begun after it (held across .await?)"),
-        (data.overflowed, "scope", "fell into (other): too many operations, or nested too deep"),
+        (data.overflowed, "scope", "could not be counted apart: too many operations, nested too deep, or no memory"),
         (data.foreign, "block", "came back without a valid owner tag"),
     ];
     for (count, what, happened) in problems.into_iter().filter(|(count, ..)| *count > 0) {

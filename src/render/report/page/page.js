@@ -463,7 +463,7 @@ function notes() {
   if (asked(false)) note(`captured nothing of ${asked(false)}: there was no such operation`, "bad");
   const wrong = [
     [report.misnested, "scope", "ended before a scope begun after it (held across .await?)"],
-    [report.refused, "scope", "fell into (other): too many operations, or nested too deep"],
+    [report.refused, "scope", "could not be counted apart: too many operations, nested too deep, or no memory"],
     [report.foreign, "block", "came back without a valid owner tag"],
   ];
   for (const [count, what, happened] of wrong) if (count > 0) note(`${counted(count, what)} ${happened}`, "bad");
