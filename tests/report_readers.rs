@@ -9,7 +9,7 @@ mod charged;
 #[path = "common/reader.rs"]
 mod reader;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use browser::Browser;
 use charged::{PLUGIN_BUILD, PROGRAM_BUILD, TOTALS, report};
@@ -180,9 +180,47 @@ fn dhat_shows_every_stack_with_its_figures() {
     assert_eq!(complaint, None);
 }
 
-/// Where `.ci/run` installs what npm has.
-fn installed(file: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/readers/node_modules").join(file)
+/// Where `.ci/run` installs what npm and cargo have.
+fn readers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/readers")
+}
+
+/// What npm has.
+fn installed(file: &str) -> PathBuf {
+    readers().join("node_modules").join(file)
+}
+
+#[test]
+fn inferno_makes_a_picture_in_which_every_function_has_the_bytes_of_its_stacks() {
+    let inferno = readers().join("bin/inferno-flamegraph");
+    if !is_there(&inferno) {
+        return;
+    }
+    let Some(mut browser) = Browser::open() else { return };
+    let inferno = inferno.to_str().expect("it is text");
+    let picture = Reader::new(inferno).args(["--countname", "bytes"]).reads(&report().to_folded());
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("report.svg");
+    std::fs::write(&file, picture).expect("it can be written");
+    browser.visit(&file);
+    let titles = browser.eval("[...document.querySelectorAll('g > title')].map(one => one.textContent)");
+    let titles = Vec::from_iter(titles.as_array().expect("it is a list").iter().filter_map(Value::as_str));
+    for title in [
+        "all (1,357 bytes, 100%)",
+        "build (1,200 bytes, 88.43%)",
+        "commit (1,000 bytes, 73.69%)",
+        "app::main (800 bytes, 58.95%)",
+        "<app::Cache<[u8: 4]>>::insert (800 bytes, 58.95%)",
+        "plugin.so+0x1000 (70 bytes, 5.16%)",
+        "(unattributed) (100 bytes, 7.37%)",
+    ] {
+        assert_eq!(titles.iter().filter(|one| **one == title).count(), 1, "{title}: {titles:?}");
+    }
+    // The hostile operation, whose path has a slash in it, and its only function.
+    let harmless = |title: &&&str| title.ends_with(" (57 bytes, 4.20%)");
+    assert_eq!(titles.iter().filter(harmless).count(), 3, "{titles:?}");
+    assert_eq!(browser.eval("document.querySelectorAll('img, script:not([type])').length"), json!(0));
+    assert_eq!(browser.complaints, [""; 0]);
 }
 
 #[test]
