@@ -30,13 +30,23 @@ fn the_program() {
     if plays("holds stderr") {
         return hold_stderr();
     }
-    if !["returns", "exits", "panics", "aborts", "forks", "is sampled"].iter().any(|role| plays(role)) {
+    if !["returns", "exits", "panics", "aborts", "forks", "is sampled", "writes behind a block"]
+        .iter()
+        .any(|role| plays(role))
+    {
         return;
     }
     println!("the program says this");
     std::mem::forget(measure("search", || black_box(vec![0_u8; black_box(12_345)])).0);
     while plays("is sampled") && report().timelines()[0].elapsed_us.len() < 5 {
         std::thread::yield_now();
+    }
+    if plays("writes behind a block") {
+        let mut block = black_box(vec![0_u8; 64]);
+        // SAFETY: the allocator made four bytes of room behind the block.
+        let tag = unsafe { block.as_mut_ptr().add(64) }.cast::<u32>();
+        // SAFETY: those four bytes; volatile, for no object that the compiler knows is there.
+        unsafe { tag.write_volatile(0) };
     }
     if plays("exits") {
         std::process::exit(7);
@@ -243,6 +253,16 @@ fn a_program_is_captured_and_its_report_written_without_any_change() {
     let text = project.read("a.folded");
     let line = text.lines().find(|line| line.starts_with("search;")).unwrap_or_else(|| panic!("{text}"));
     assert!(line.contains(";report_wanted::the_program") && line.ends_with(" 12345"), "{text}");
+}
+
+#[test]
+fn what_cannot_be_trusted_or_was_asked_for_in_vain_is_no_success() {
+    let (_, said) = run("writes behind a block", &[]);
+    said.exits(6).complains("blocks without a valid owner: 1;").complains("came back without a valid owner tag");
+    let (_, said) = run("returns", &["--capture", "serch/**@512KiB"]);
+    said.exits(6).complains("--capture serch/**: there was no such operation\n");
+    let (_, said) = run("exits", &["--capture", "serch"]);
+    said.exits(7).complains("--capture serch: there was no such operation\n");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::hint::black_box;
-use std::panic::{catch_unwind, set_hook, take_hook};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::ptr;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -20,7 +20,7 @@ use std::thread::Builder;
 
 use child::in_a_child;
 use common::{balanced, in_its_own_process, row};
-use heapledger::{Report, Track as _, capture, current, deny_alloc, exclude, measure, snapshot, track};
+use heapledger::{LeakTest, Report, Track as _, capture, current, deny_alloc, exclude, measure, snapshot, track};
 
 #[global_allocator]
 static ALLOC: heapledger::Allocator<Program> = heapledger::Allocator::new(Program);
@@ -245,5 +245,25 @@ fn each_call_of_the_recorder_in_turn_gets_no_memory_and_the_law_holds_or_it_is_s
             let code = in_a_child(|| outcome(at, u64::MAX));
             assert!(matches!(code, Some(ALL_WELL | SAID)), "from call {at} on: {code:?}");
         }
+    });
+}
+
+#[test]
+fn a_leak_test_that_had_no_memory_for_a_scope_does_not_pass() {
+    in_its_own_process("a_leak_test_that_had_no_memory_for_a_scope_does_not_pass", || {
+        let mut scopes = Vec::with_capacity(300);
+        let judged = catch_unwind(AssertUnwindSafe(|| {
+            LeakTest::new("scopes").run(|_| {
+                FIRST_REFUSED.store(0, Relaxed);
+                scopes.extend((0..300).map(|_| track("inside")));
+                FIRST_REFUSED.store(u64::MAX, Relaxed);
+                while scopes.pop().is_some() {}
+            })
+        }));
+        let why = judged.expect_err("it has not seen all");
+        assert_eq!(
+            why.downcast_ref::<&str>(),
+            Some(&"there was no memory to count everything apart: nothing can be judged")
+        );
     });
 }

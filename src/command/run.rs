@@ -13,7 +13,8 @@ use super::patience::run_to_end;
 use super::terminal::complain;
 use crate::disk::{EVERY_PROCESS, FOLDER};
 use crate::front::{CAPTURES, TIMELINE};
-use crate::reading::{Data, Report};
+use crate::judging::budget::incomplete;
+use crate::reading::{Data, Report, ReportedTimeline};
 use crate::record::Own;
 use crate::words::{printable, span};
 
@@ -63,15 +64,40 @@ pub(super) fn run_program(asked: &RunOptions) -> anyhow::Result<ExitCode> {
             None => report,
         });
     }
-    let blind = sum.is_none();
+    let wrong =
+        sum.as_ref().map_or_else(Vec::new, |report| wrong_with(report, &asked.capture, asked.timeline.is_some()));
+    let blind = sum.is_none() || !wrong.is_empty();
     match sum {
         Some(report) => show(report, asked)?,
         None if unseen.is_empty() => complain(&format!("{name}: {NOBODY}")),
         None => {}
     }
+    wrong.iter().for_each(|wrong| complain(&printable(wrong)));
     match code(status) {
         0 if blind => Ok(Exit::Blind.into()),
         code => Ok(code.into()),
+    }
+}
+
+/// Why the report cannot be trusted, and what of it was asked for in vain.
+fn wrong_with(report: &Data, captures: &[String], has_timeline: bool) -> Vec<String> {
+    let in_vain = report.captures.iter().filter(|rule| {
+        let mut asked = captures.iter().flat_map(|one| one.split(','));
+        !rule.matched && asked.any(|one| one.trim().starts_with(&rule.pattern))
+    });
+    let in_vain = in_vain.map(|rule| format!("--capture {}: there was no such operation", rule.pattern));
+    let timeline = has_timeline.then(|| problem_of(&report.timelines)).flatten();
+    let timeline = timeline.map(|wrong| format!("--timeline: {wrong}"));
+    incomplete(report).into_iter().chain(in_vain).chain(timeline).collect()
+}
+
+/// Why timelines do not tell what was asked for, if so.
+fn problem_of(timelines: &[ReportedTimeline]) -> Option<String> {
+    let is_settled = |timeline: &ReportedTimeline| timeline.unsettled.len() < timeline.elapsed_us.len();
+    match timelines {
+        [] => Some("no process has one".into()),
+        all if !all.iter().any(is_settled) => Some("threads moved memory at each of its points".into()),
+        all => all.iter().find_map(|timeline| timeline.problem.clone()),
     }
 }
 
@@ -96,4 +122,35 @@ fn code(status: ExitStatus) -> u8 {
     let signal: Option<i32> = None;
     let code = status.code().or(signal.map(|signal| SIGNAL + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timeline(points: u64, unsettled: &[usize], problem: Option<&str>) -> ReportedTimeline {
+        ReportedTimeline {
+            program: String::new(),
+            process: 1,
+            every_us: 1,
+            elapsed_us: (0..points).collect(),
+            unsettled: unsettled.to_vec(),
+            operations: Vec::new(),
+            others: vec![0; points as usize],
+            problem: problem.map(String::from),
+        }
+    }
+
+    #[test]
+    fn a_timeline_without_a_settled_point_or_with_a_problem_is_none() {
+        assert_eq!(problem_of(&[timeline(2, &[1], None)]), None);
+        for (timelines, problem) in [
+            (vec![], "no process has one"),
+            (vec![timeline(0, &[], None)], "threads moved memory at each of its points"),
+            (vec![timeline(2, &[0, 1], None)], "threads moved memory at each of its points"),
+            (vec![timeline(1, &[], None), timeline(1, &[], Some("it ended early"))], "it ended early"),
+        ] {
+            assert_eq!(problem_of(&timelines).as_deref(), Some(problem));
+        }
+    }
 }

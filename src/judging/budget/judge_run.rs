@@ -30,7 +30,7 @@ pub(crate) fn judge(case: &Case<'_>, part: &Part) -> Vec<Finding> {
         findings.retain(|known| known.path != denied.path || known.figure.is_some());
         findings.push(found_denied(denied));
     }
-    findings.extend(found_incomplete(&part.report));
+    findings.extend(incomplete(&part.report).map(|note| Finding::blind("(report)", &note)));
     findings.sort_by(|one, other| (&one.path, one.figure).cmp(&(&other.path, other.figure)));
     findings
 }
@@ -68,8 +68,8 @@ fn found_denied(denied: &Denied) -> Finding {
     Finding { value: Some(clamped(*allocs)), site: site.clone(), line: line.clone(), ..found }
 }
 
-/// What the ledger itself could not keep.
-fn found_incomplete(report: &Data) -> Option<Finding> {
+/// Why the figures of a report cannot be trusted, if so.
+pub(crate) fn incomplete(report: &Data) -> Option<String> {
     let (foreign, refused) = (report.foreign, report.overflowed);
     let mut notes = Vec::new();
     if foreign > 0 || refused > 0 {
@@ -80,7 +80,7 @@ fn found_incomplete(report: &Data) -> Option<Finding> {
     }
     // That threads still move when a process ends is no fault of its figures; a blind program has a finding of its own.
     notes.extend(report.problem.clone().filter(|_| !report.unsettled && report.processes > 0));
-    (!notes.is_empty()).then(|| Finding::blind("(report)", &notes.join(". ")))
+    (!notes.is_empty()).then(|| notes.join(". "))
 }
 
 /// Takes a finding in, unless a worse one is known of the same figure: one line is enough for one leak, and for the

@@ -48,7 +48,7 @@ pub(crate) use finding::Against;
 pub(crate) use finding::{Basis, Finding, Status};
 pub(crate) use judge::{Case, judge_assertion};
 #[cfg(feature = "cli")]
-pub(crate) use judge_run::{is_within, judge, operations, to_record};
+pub(crate) use judge_run::{incomplete, is_within, judge, operations, to_record};
 pub(crate) use limit::Unlisted;
 #[cfg(feature = "cli")]
 pub(crate) use measured::Observed;

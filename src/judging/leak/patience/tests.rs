@@ -70,6 +70,18 @@ fn fewer_than_three_windows_are_too_few() {
 }
 
 #[test]
+fn slow_work_takes_three_windows_and_no_more() {
+    // Work of 200 ms takes so long for warm-up and three windows.
+    let third = spent(2 + 112, 22_800);
+    for evidence in [clean(3), leaking(112), undecided(), with_threads(60, clean(3))] {
+        assert_eq!(step(&evidence, DEFAULT, third), "stop");
+    }
+    for windows in 0..3 {
+        assert_eq!(step(&clean(windows), DEFAULT, third), "measure", "{windows} windows are no verdict");
+    }
+}
+
+#[test]
 fn by_default_4000_iterations_or_a_second_are_enough() {
     assert_eq!(step(&clean(3), DEFAULT, spent(3_999, 999)), "measure");
     assert_eq!(step(&clean(3), DEFAULT, spent(4_000, 999)), "stop");
