@@ -16,6 +16,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use anyhow::Context;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -39,18 +40,23 @@ const OPEN_METRICS: &str = "application/openmetrics-text";
 /// The server: the engine, and who watches its memory.
 pub struct SearchServer {
     engine: Engine,
-    monitor: MemoryMonitor,
+    monitor: Option<MemoryMonitor>,
     relieved: Arc<AtomicU64>,
 }
 
 impl SearchServer {
-    /// A server whose cache of results is emptied when it owns more than `cache_bytes`.
-    pub fn new(cache_bytes: u64) -> anyhow::Result<Self> {
-        let engine = Engine::new()?;
+    /// A server whose cache of results is emptied when it owns more than `cache_bytes`. Without that nobody watches, as
+    /// in a program that has another allocator.
+    pub fn new(cache_bytes: Option<u64>) -> anyhow::Result<Self> {
+        let mut server = Self { engine: Engine::new()?, monitor: None, relieved: Arc::default() };
+        server.monitor = cache_bytes.map(|bytes| server.watched(bytes));
+        Ok(server)
+    }
+
+    fn watched(&self, cache_bytes: u64) -> MemoryMonitor {
         let monitor = MemoryMonitor::new(64);
-        let relieved = Arc::new(AtomicU64::new(0));
         // The handler holds the cache weakly, so that it keeps nothing alive.
-        let (cache, count) = (Arc::downgrade(engine.cache()), Arc::clone(&relieved));
+        let (cache, count) = (Arc::downgrade(self.engine.cache()), Arc::clone(&self.relieved));
         monitor.on_pressure(Limit::operation(CACHE, cache_bytes), move |pressure| {
             eprintln!("{pressure}: the cache is emptied");
             if let Some(cache) = cache.upgrade() {
@@ -58,7 +64,7 @@ impl SearchServer {
             }
             count.fetch_add(1, Relaxed);
         });
-        Ok(Self { engine, monitor, relieved })
+        monitor
     }
 
     /// The engine, to fill it before the first request.
@@ -132,7 +138,8 @@ async fn metrics(headers: HeaderMap) -> Result<Response, Failure> {
 }
 
 async fn memory(State(server): State<Arc<SearchServer>>) -> Result<String, Failure> {
-    blocking(move || Ok(server.monitor.generate_report().to_string())).await
+    let told = move || server.monitor.as_ref().map(|monitor| monitor.generate_report().to_string());
+    blocking(move || told().context("nobody watches")).await
 }
 
 async fn heap() -> Result<Html<String>, Failure> {

@@ -10,19 +10,20 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal;
 
-/// What the cache of results may own.
-const CACHE_BYTES: u64 = 1 << 20;
-
-pub fn main() -> anyhow::Result<()> {
+/// The cache may own so many bytes; without that, nobody watches.
+pub fn main(cache_bytes: Option<u64>) -> anyhow::Result<()> {
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7878".into());
-    let server = Arc::new(SearchServer::new(CACHE_BYTES)?);
+    let server = Arc::new(SearchServer::new(cache_bytes)?);
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    // All at once: what is added in parts is merged at some later time, and is searched more slowly until then.
+    let mut lines = String::new();
     for entry in fs::read_dir(docs)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "md") {
-            server.engine().add(&fs::read_to_string(path)?)?;
+            lines += &fs::read_to_string(path)?;
         }
     }
+    server.engine().add(&lines)?;
     Runtime::new()?.block_on(async {
         let listener = TcpListener::bind(address).await?;
         println!("listening on http://{}", listener.local_addr()?);

@@ -3,11 +3,12 @@
 mod client;
 
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use client::Client;
+use client::{Client, Program};
 use heapledger::LeakTest;
 use search_server::{CACHE, SearchServer, serve};
 use tokio::net::TcpListener;
@@ -40,7 +41,7 @@ struct Running {
 
 impl Running {
     fn new(cache_bytes: u64) -> Self {
-        let server = Arc::new(SearchServer::new(cache_bytes).expect("an index can be made"));
+        let server = Arc::new(SearchServer::new(Some(cache_bytes)).expect("an index can be made"));
         let runtime = Runtime::new().expect("threads can be started");
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
@@ -137,4 +138,30 @@ fn it_tells_what_it_owns_while_it_runs() {
     assert!(page.starts_with("<!doctype html>") && page.contains("index"), "{page}");
     drop(client);
     running.ends();
+}
+
+#[test]
+fn what_was_begun_is_answered_before_it_ends() {
+    let _alone = alone();
+    let running = Running::new(1 << 30);
+    let mut client = Client::new(running.address);
+    let lines = SENTENCES.join("\n");
+    client.begin("POST /documents", lines.len());
+    running.end.send(()).expect("it still runs");
+    assert_eq!(client.finish(&lines), "4 documents\n");
+    running.thread.join().expect("it ends by itself");
+}
+
+#[test]
+fn both_programs_answer_and_end_when_they_are_asked_to() {
+    let _alone = alone();
+    for program in [env!("CARGO_BIN_EXE_search_server"), env!("CARGO_BIN_EXE_search_server_plain")] {
+        let (mut server, mut client) = Program::start(program, &[]);
+        assert!(client.ask("GET /search?q=allocator", "").contains("allocator"));
+        drop(client);
+        let asked = Command::new("kill").arg(server.0.id().to_string()).status();
+        assert!(asked.expect("it is everywhere").success());
+        let ended = server.0.wait().expect("it is ours");
+        assert!(ended.success(), "{program}: {ended}");
+    }
 }
