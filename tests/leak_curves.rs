@@ -1,6 +1,7 @@
 //! The curves of leak tests in reports: what is kept, what is told of it, and what becomes of it in files.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use heapledger::{LeakTest, Report, ReportedLeakTest, report, snapshot};
 use serde_json::{Value, json};
@@ -63,7 +64,10 @@ fn a_leak_of_48_bytes_has_its_curve_its_slope_and_its_verdict_in_the_report() {
     assert_eq!(done, outcome.iterations());
     let table = format!("{report:120}");
     let said = table.lines().find(|line| line.contains("leaks (tests/leak_curves.rs:")).expect("it has a line");
-    assert!(said.starts_with("▁▁▂▂▃▃▄▄▄▅▅▆▆▇▇█           48 B  leaks ("), "{said}");
+    // How many windows there are, and with them the steps between readings, is a matter of time.
+    let (picture, slope) = said.split_at("▁".len() * 16);
+    assert!(picture.starts_with('▁') && picture.ends_with("▇█") && picture.chars().is_sorted(), "{said}");
+    assert!(slope.starts_with("           48 B  leaks ("), "{said}");
     assert!(table.contains("live              per iteration  leak tests\n"), "{table}");
 }
 
@@ -73,7 +77,7 @@ fn whatever_ends_is_told_leaks_first_and_what_panicked_by_what_is_known_of_it() 
     LeakTest::new("order/passes").assert(|_| drop(vec![0_u8; 64]));
     let panics = |name: &str, at: usize| {
         let test = || {
-            let _ = LeakTest::new(name).run(|i| {
+            let _ = LeakTest::new(name).time(Duration::from_secs(600)).run(|i| {
                 assert!(i < at, "on purpose");
                 Box::leak(Box::new(7_u64));
             });
@@ -123,8 +127,8 @@ fn what_is_kept_is_the_ledgers_own() {
     let did = snapshot() - before;
     let live = |path: &str| did.operation(path).map_or(0, |row| row.own.live_bytes);
     assert_eq!((live("kept"), live("(unattributed)")), (0, 0));
-    // Nine windows of up to sixteen readings with three figures each.
-    assert!((2_000..40_000).contains(&live("(heapledger)")), "{}", live("(heapledger)"));
+    // Three windows at least of fifteen readings with three figures each.
+    assert!((1_000..40_000).contains(&live("(heapledger)")), "{}", live("(heapledger)"));
 }
 
 #[test]

@@ -896,6 +896,33 @@ fn leak_tests_are_pictures_with_their_windows_readings_slope_and_verdict() {
 }
 
 #[test]
+fn a_leak_test_that_ran_is_drawn_as_it_was_judged() {
+    let outcome = heapledger::LeakTest::new("ran").lines(false).run(|_| Box::leak(Box::new([7_u64; 6])));
+    let (iterations, bytes) = (outcome.iterations(), outcome.windows().last().map_or(0, |window| window.live_bytes));
+    assert_eq!(bytes, iterations as i64 * 48);
+    let Some((mut browser, _folder)) = shown(&heapledger::report().to_html()) else { return };
+    browser.eval("[...document.querySelectorAll('.tab')].find((tab) => tab.textContent === 'Leak tests').click()");
+    browser.click("#exact");
+    let exact = |number: i64| {
+        let digits = number.to_string();
+        let first = digits.len() % 3;
+        let rest = digits.as_bytes()[first..].chunks(3).map(|three| String::from_utf8_lossy(three).into_owned());
+        let groups = (first > 0).then(|| digits[..first].to_string()).into_iter().chain(rest);
+        Vec::from_iter(groups).join(",")
+    };
+    let about = format!("after {0} iterations: {1} in {0} blocks", exact(iterations as i64), exact(bytes));
+    let verdict = "LEAK: it leaves exactly 48 B in 1 block per iteration";
+    assert_eq!(browser.eval(CARDS), json!([["ran", "leaks", "48 B in 1 block per iteration", about, verdict]]));
+    // The line of the slope is the curve, but for how its ends are rounded.
+    let [lived, slope] = [ends("lived"), ends("slope")].map(|line| browser.eval(&line));
+    for at in ["/0/0", "/0/1", "/1/0", "/1/1"] {
+        let [lived, slope] = [&lived, &slope].map(|ends| ends.pointer(at).and_then(Value::as_f64).expect(at));
+        assert!((lived - slope).abs() < 0.2, "{lived} {slope}");
+    }
+    quiet(&browser);
+}
+
+#[test]
 fn leak_tests_are_found_by_name_and_those_of_one_operation_alone_shown_on_a_phone_too() {
     let Some((mut browser, _folder)) = shown(&with_leak_tests(48).to_html()) else { return };
     browser.click("#tab-6");

@@ -30,6 +30,10 @@ fn the_program() {
     if plays("holds stderr") {
         return hold_stderr();
     }
+    if plays("leaks") {
+        let outcome = heapledger::LeakTest::new("leaks").lines(false).run(|_| Box::leak(Box::new([7_u64; 6])));
+        return assert!(outcome.verdict().is_leak(), "{outcome}");
+    }
     if !["returns", "exits", "panics", "aborts", "forks", "is sampled", "writes behind a block"]
         .iter()
         .any(|role| plays(role))
@@ -112,6 +116,38 @@ fn a_report_is_written_however_a_process_ends() {
             report.problem()
         );
     }
+}
+
+#[test]
+fn the_leak_tests_of_a_program_are_in_every_form_of_its_report() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let written = |name: &str| {
+        let file = folder.path().join(name);
+        let output = asked("leaks", &file);
+        assert!(output.status.success(), "{}", err(&output));
+        fs::read_to_string(file).expect("it is there")
+    };
+    let words = |text: &str| Vec::from_iter(text.split_whitespace()).join(" ");
+    let verdict = "LEAK: it leaves exactly 48 B in 1 block per iteration";
+    let stored = written("a.json");
+    let report = Report::from_json(&stored).expect("it is a report");
+    let [test] = report.leak_tests() else { panic!("{:?}", report.leak_tests()) };
+    let slope = test.curve.slope.expect("there are windows enough");
+    assert_eq!((slope.bytes_per_iteration(), slope.blocks_per_iteration(), &*test.verdict), (48.0, 1.0, verdict));
+    assert_eq!((test.program.starts_with("report_wanted"), test.process != std::process::id()), (true, true));
+    assert!(stored.contains(&format!(r#""slope":{{"bytes":{},"#, 48 * slope.iterations)), "{stored}");
+    let mut show = heapledger(folder.path());
+    show.args(["show", "a.json"]);
+    let said = Said::by(show);
+    for text in [&said.exits(0).out, &written("a.txt"), &written("a.md")] {
+        let text = words(text);
+        assert!(text.contains("▇█ 48 B leaks (tests/report_wanted.rs:"), "{text}");
+        assert!(text.contains(verdict), "{text}");
+    }
+    // Browsers show it in `tests/page.rs`.
+    assert!(written("a.html").contains(verdict));
+    let (_, said) = run("leaks", &[]);
+    assert!(words(&said.exits(0).err).contains("▇█ 48 B leaks ("), "{said}");
 }
 
 #[test]

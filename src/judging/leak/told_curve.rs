@@ -97,6 +97,7 @@ mod tests {
             Series { windows: windows.collect(), ..Series::default() }
         };
         assert_eq!(curve_of(&leaking(1), 2).slope, None);
+        assert_eq!(curve_of(&leaking(2), 2).slope.map(|slope| (slope.bytes, slope.iterations)), Some((48 * 32, 32)));
         let slope = curve_of(&leaking(3), 2).slope.expect("there are windows enough");
         assert_eq!((slope.bytes, slope.blocks, slope.iterations), (48 * 64, 64, 64));
         assert_eq!((slope.bytes_per_iteration(), slope.blocks_per_iteration()), (48.0, 1.0));
