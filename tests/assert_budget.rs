@@ -1007,6 +1007,41 @@ fn what_no_name_tells_apart_is_the_budgets_own_and_fails_it() {
 }
 
 #[test]
+fn what_a_panic_allocates_in_a_denied_scope_is_no_offence() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let environment = vec![("HEAPLEDGER_REPORTS", folder.path().to_path_buf())];
+    let process = Process { environment, ..Process::under("schema = 1\n") };
+    let said = process.run("what_a_panic_allocates_in_a_denied_scope_is_no_offence", || {
+        for before in [0, 5] {
+            let (said, _) = refused(|| {
+                let _none = heapledger::deny_alloc(format!("{before} B before"));
+                (before > 0).then(|| blocks(1, before));
+                let _dropped_by_the_panic = DropsABlock;
+                panic!("of another cause, {before}");
+            });
+            assert!(said.starts_with("of another cause"), "{said}");
+        }
+    });
+    let Some(said) = said else { return };
+    said.passes();
+    let denied = &told(folder.path())["parts"][0]["denied"];
+    assert_eq!(denied.as_array().map(Vec::len), Some(1), "{denied}");
+    assert_eq!(
+        (&denied[0]["path"], &denied[0]["allocs"], &denied[0]["allocated_bytes"]),
+        (&"5 B before".into(), &1.into(), &5.into())
+    );
+}
+
+/// Allocates when it is dropped.
+struct DropsABlock;
+
+impl Drop for DropsABlock {
+    fn drop(&mut self) {
+        blocks(1, 50);
+    }
+}
+
+#[test]
 fn a_foreign_tag_fails_the_budget_that_it_comes_back_in() {
     #![allow(unsafe_code, reason = "writes behind a block, on purpose")]
     let policy = "schema = 1\n[operation.free]\nallocs = 1\n[operation.later]\nallocs = 0\n";

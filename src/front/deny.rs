@@ -16,7 +16,7 @@ use crate::record::{self, Denial, Offence, Own, StackId};
 use crate::registry::{self, Gated};
 use crate::render;
 use crate::symbols::{CallFrame, own_line, symbolize};
-use crate::words::{Node, OTHER, OperationId, Tally};
+use crate::words::{Counts, Node, OTHER, OperationId, Tally};
 
 /// Enters the operation `name` within the active one, and denies it allocations until the guard is dropped. Dropping
 /// the guard panics if this thread allocated or resized a block meanwhile, in the operation or in any scope begun
@@ -169,14 +169,18 @@ impl DenyAlloc {
     /// What was done in the scope so far that must not be; `None` if no such thing was done, or nobody will be told.
     fn violation_so_far(&self) -> Option<Own<Violation>> {
         let denial = self.denial()?;
-        let is_told = || !panicking() || found::is_reported();
-        if denial.seen() <= self.allowed || !is_told() {
+        // What the panic that ends the scope allocates is no doing of the scope's.
+        let unwinds = panicking();
+        let seen = denial.seen() - if unwinds { denial.seen_in_panic() } else { 0 };
+        if seen <= self.allowed || unwinds && !found::is_reported() {
             return None;
         }
         let Self { node, denies_frees, allowed, has_stacks, caller, .. } = *self;
         Some(Own::new(|| {
             let mut did = Vec::new();
-            denial.for_each(|id, counts| did.push((path_of(id), Offences::of(&counts))));
+            denial.for_each(unwinds, |id, counts| {
+                did.extend((counts != Counts::default()).then(|| (path_of(id), Offences::of(&counts))));
+            });
             let first = denial.first().map(|first| FirstOffender {
                 did: only(first.offence),
                 path: path_of(first.operation),

@@ -35,6 +35,8 @@ pub(crate) struct Denial {
     /// How many offences are allowed, and how many there were.
     allowed: AtomicU64,
     seen: AtomicU64,
+    /// Of those, how many there were while the thread panicked.
+    seen_in_panic: AtomicU64,
     first: First,
     /// How many of the offenders are in use.
     known: AtomicU32,
@@ -56,11 +58,13 @@ struct First {
 struct Offender {
     operation: AtomicU32,
     did: Activity<Alone>,
+    /// Of that, what it did while the thread panicked.
+    did_in_panic: Activity<Alone>,
 }
 
 zeroed!(First { kind, size, operation, stack });
-zeroed!(Offender { operation, did });
-zeroed!(Denial { frees, allowed, seen, first, known, offenders });
+zeroed!(Offender { operation, did, did_in_panic });
+zeroed!(Denial { frees, allowed, seen, seen_in_panic, first, known, offenders });
 
 impl Denial {
     /// Denies every allocation and resize from now on, for a scope that begins to.
@@ -68,6 +72,7 @@ impl Denial {
         self.frees.store(false, Relaxed);
         self.allowed.store(0, Relaxed);
         self.seen.store(0, Relaxed);
+        self.seen_in_panic.store(0, Relaxed);
         self.first.kind.store(0, Relaxed);
         self.known.store(0, Relaxed);
     }
@@ -89,15 +94,19 @@ impl Denial {
         }
         let seen = self.seen.load(Relaxed);
         self.seen.store(seen + 1, Relaxed);
+        let in_panic = std::thread::panicking();
+        self.seen_in_panic.store(self.seen_in_panic() + u64::from(in_panic), Relaxed);
         if seen >= self.allowed.load(Relaxed) && self.first().is_none() {
             self.first.set(FirstOffence { offence, operation, stack: stack() });
         }
         let Some(offender) = self.offender(operation) else { return };
-        match offence {
-            Offence::Alloc(size) => offender.did.allocated(size),
-            // What it was before belongs to no free.
-            Offence::Resize(size) => offender.did.resized(0, size),
-            Offence::Free(size) => offender.did.freed(size),
+        for did in [Some(&offender.did), in_panic.then_some(&offender.did_in_panic)].into_iter().flatten() {
+            match offence {
+                Offence::Alloc(size) => did.allocated(size),
+                // What it was before belongs to no free.
+                Offence::Resize(size) => did.resized(0, size),
+                Offence::Free(size) => did.freed(size),
+            }
         }
     }
 
@@ -115,6 +124,7 @@ impl Denial {
         let name = if known + 1 == MOST { OTHER.id } else { operation };
         new.operation.store(name.number(), Relaxed);
         new.did.set(Activity::default());
+        new.did_in_panic.set(Activity::default());
         self.known.store(known as u32 + 1, Relaxed);
         Some(new)
     }
@@ -124,15 +134,22 @@ impl Denial {
         self.seen.load(Relaxed)
     }
 
+    /// How many of them there were while the thread panicked: a panic allocates its message, and runs destructors.
+    pub(crate) fn seen_in_panic(&self) -> u64 {
+        self.seen_in_panic.load(Relaxed)
+    }
+
     /// The first offence past those that were allowed when it happened.
     pub(crate) fn first(&self) -> Option<FirstOffence> {
         self.first.get()
     }
 
-    /// Calls `see` with what each operation did.
-    pub(crate) fn for_each(&self, mut see: impl FnMut(OperationId, Counts)) {
+    /// Calls `see` with what each operation did, `but_in_panic` without what it did while the thread panicked.
+    pub(crate) fn for_each(&self, but_in_panic: bool, mut see: impl FnMut(OperationId, Counts)) {
         for offender in self.offenders.iter().take(self.known.load(Relaxed) as usize) {
-            see(OperationId::new(offender.operation.load(Relaxed)), offender.did.read().counts());
+            let (all, in_panic) = (offender.did.read(), offender.did_in_panic.read());
+            let did = if but_in_panic { all.minus(in_panic) } else { all };
+            see(OperationId::new(offender.operation.load(Relaxed)), did.counts());
         }
     }
 }
