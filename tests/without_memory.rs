@@ -267,3 +267,42 @@ fn a_leak_test_that_had_no_memory_for_a_scope_does_not_pass() {
         );
     });
 }
+
+/// Takes all memory that the process may have, in blocks that become smaller and smaller.
+fn everything_that_is_left() -> Vec<Vec<u8>> {
+    let mut held = Vec::with_capacity(1 << 20);
+    let mut size = 1 << 20;
+    while size >= 16 && held.len() < held.capacity() {
+        let mut block = Vec::<u8>::new();
+        match block.try_reserve_exact(size) {
+            Ok(()) => held.push(block),
+            Err(_) => size /= 2,
+        }
+    }
+    held
+}
+
+#[test]
+fn a_process_at_the_limit_of_its_address_space_goes_on_and_its_law_holds() {
+    in_its_own_process("a_process_at_the_limit_of_its_address_space_goes_on_and_its_law_holds", || {
+        let code = in_a_child(|| {
+            drop(track("known"));
+            let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux says how large a process is");
+            let pages: u64 = statm.split(' ').next().and_then(|pages| pages.parse().ok()).expect("a number of pages");
+            let most = pages * 4096 + (100 << 20);
+            let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+            // SAFETY: the limits are there.
+            assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+            let held = everything_that_is_left();
+            for at in 0..2_000 {
+                drop(track(format_args!("a name that is new and rather long, so that it needs a block {at}")));
+                drop(track("known"));
+            }
+            drop(held);
+            let report = balanced().report();
+            assert_eq!(report.operation("known").expect("it ran").scopes, 2_001);
+            u8::from(not_apart(&report) == 0)
+        });
+        assert_eq!(code, Some(0), "names were refused, and nothing else");
+    });
+}
