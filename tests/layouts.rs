@@ -267,6 +267,11 @@ fn a_size_that_four_more_bytes_overflow_is_refused_and_counts_nothing() {
             let (block, asked) = noted(|| unsafe { NOTING.alloc_zeroed(layout) });
             assert!(block.is_null() && asked == NOTHING, "{layout:?}");
         }
+        // The largest that does not overflow is the inner allocator's to refuse.
+        let layout = Layout::from_size_align(most - 4, align).expect("a valid layout");
+        // SAFETY: the layout's size is not zero.
+        let (block, asked) = noted(|| unsafe { NOTING.alloc(layout) });
+        assert!(block.is_null() && asked == Noted { allocs: 1, size: most, align, ..NOTHING }, "{layout:?}");
     }
     assert_eq!(scope.finish(), tally! { peak_bytes: Some(0) });
 

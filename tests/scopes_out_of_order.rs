@@ -292,3 +292,17 @@ fn recursion_nests_128_levels_and_the_rest_falls_into_other() {
     assert!(text.contains("873 scopes could not be counted apart"), "{text}");
     assert_eq!(current().path(), "(unattributed)");
 }
+
+#[test]
+fn the_peak_of_a_scope_that_runs_is_read_below_scopes_inside_it() {
+    let _alone = alone();
+    let outer = track("runs around");
+    drop(std::hint::black_box(vec![0u8; 100_000]));
+    let inner = track("runs inside");
+    let kept = std::hint::black_box(vec![0u8; 1_000]);
+    let now = balanced();
+    let peaks =
+        ["runs around", "runs around/runs inside"].map(|path| now.operation(path).and_then(|row| row.own.peak_bytes));
+    assert_eq!(peaks, [Some(100_000), Some(1_000)]);
+    drop((kept, inner, outer));
+}

@@ -256,3 +256,18 @@ fn the_ledgers_own_work_raises_neither_the_peak_of_a_shared_scope_nor_twice_that
         },
     );
 }
+
+#[test]
+fn the_peak_of_the_process_knows_what_the_ledger_took_bit_by_bit() {
+    in_its_own_process("the_peak_of_the_process_knows_what_the_ledger_took_bit_by_bit", || {
+        let peak_of_a_big_block = || {
+            drop(std::hint::black_box(vec![0u8; 64 << 20]));
+            snapshot().total().peak_bytes.expect("it is known")
+        };
+        let before = peak_of_a_big_block();
+        // Each is made in a little work of the ledger's own, and takes more than 60 B.
+        (0..20_000).for_each(|at| drop(track(format_args!("known {at}"))));
+        let peak = peak_of_a_big_block();
+        assert!(peak >= before + 20_000 * 60, "{before} B, then {peak} B");
+    });
+}
