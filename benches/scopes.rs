@@ -3,13 +3,16 @@
 //! machines.
 
 use std::fmt::Write;
+use std::future::{Future, pending};
 use std::hint::black_box;
+use std::pin::pin;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use heapledger::{current, measure, report, snapshot, track};
+use heapledger::{Track, current, measure, report, snapshot, track};
 
 #[global_allocator]
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -69,6 +72,12 @@ fn entering() {
     let took = nanoseconds(|_| drop(black_box(op.enter())));
     assert_eq!(entered("carried"), (all + 1, 0));
     line("Operation::enter + leave", took, "");
+
+    let mut future = pin!(pending::<()>().tracked("future"));
+    let mut context = Context::from_waker(Waker::noop());
+    let took = nanoseconds(|_| assert!(black_box(future.as_mut().poll(&mut context)).is_pending()));
+    assert_eq!(entered("future"), (all, 0));
+    line("poll of a tracked future", took, "");
 
     let mut name = String::with_capacity(32);
     let began = Instant::now();
