@@ -3,10 +3,10 @@
 //!
 //! `cargo run --example service`
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::{Context, ensure};
+use dashmap::DashMap;
 use heapledger::monitor::{Limit, MemoryMonitor, MemoryTrackable};
 use heapledger::track;
 use tantivy::collector::TopDocs;
@@ -24,7 +24,7 @@ const THRESHOLD: usize = 1;
 const DOCUMENTS: u64 = 2_000;
 const QUERIES: usize = 500;
 
-type Cache = Mutex<HashMap<String, Vec<String>>>;
+type Cache = DashMap<String, Vec<String>>;
 
 /// The service. What it does, it does under its monitor.
 struct Service {
@@ -74,7 +74,7 @@ impl Service {
     /// The best documents, from the cache if they were asked for before.
     fn search(&self, words: &str) -> anyhow::Result<usize> {
         self.with_memory_tracking("search", || {
-            if let Some(found) = locked(&self.cache).get(words) {
+            if let Some(found) = self.cache.get(words) {
                 return Ok(found.len());
             }
             let query = QueryParser::for_index(&self.index, vec![self.body]).parse_query(words)?;
@@ -88,20 +88,21 @@ impl Service {
             // What the cache keeps is the cache's: a name of its own says how much that is.
             let _op = track("cache");
             let kept = found.iter().map(|body| body.as_str().into()).collect();
-            locked(&self.cache).insert(words.into(), kept);
+            self.cache.insert(words.into(), kept);
             Ok(found.len())
         })
     }
 }
 
-fn locked(cache: &Cache) -> std::sync::MutexGuard<'_, HashMap<String, Vec<String>>> {
-    cache.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Empties the cache, and says how many bytes of text that gives back at least. The monitor checks it.
 fn empty(cache: &Cache) -> usize {
-    let entries = std::mem::take(&mut *locked(cache));
-    entries.values().flatten().map(String::len).sum()
+    let mut freed = 0;
+    cache.retain(|_, kept| {
+        freed += kept.iter().map(String::len).sum::<usize>();
+        false
+    });
+    cache.shrink_to_fit();
+    freed
 }
 
 fn main() -> anyhow::Result<()> {
