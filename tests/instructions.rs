@@ -146,6 +146,8 @@ fn build(with_peer: bool) -> PathBuf {
         .arg("--target-dir")
         .arg(&target)
         .args(with_peer.then_some("--features=peer"))
+        // With it, every unit is compiled apart, and the figures are others.
+        .env_remove("CARGO_INCREMENTAL")
         .output()
         .expect("cargo runs this test, so it is there");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
