@@ -45,7 +45,7 @@ impl Slot {
             settle(&shard.level);
         }
         let Some(account) = self.account_here(shard, size, every) else {
-            let own = self.account.get();
+            let own = self.account();
             own.counters.activity.allocated(size);
             return own.tag();
         };
@@ -61,7 +61,7 @@ impl Slot {
         let shard = self.shard.get();
         let recent = shard.recent.get()?;
         // While the ledger works, its own account is the active one, and never captured.
-        let account = recent.unsampled(ClassId::of(size), self.account.get().tag())?;
+        let account = recent.unsampled(ClassId::of(size), self.account().tag())?;
         if !recent.sampler.passes(size, self.active.get().every()) {
             return None;
         }
@@ -83,7 +83,7 @@ impl Slot {
         if account.is_some() {
             shard.stack.elsewhere.resized(old, new);
         }
-        self.resized_into(account.unwrap_or(self.account.get()), tag, old, new)
+        self.resized_into(account.unwrap_or(self.account()), tag, old, new)
     }
 
     /// Counts a resize of a block of an operation and a stack, where stacks are not captured (any more). The level has
@@ -91,7 +91,7 @@ impl Slot {
     #[cold]
     #[inline(never)]
     pub(super) fn resized_line(&self, tag: Tag, old: usize, new: usize) -> Tag {
-        self.resized_into(self.account.get(), tag, old, new)
+        self.resized_into(self.account(), tag, old, new)
     }
 
     /// Charges a block that carried `tag` and was resized to `account`, which belongs to the active operation.
@@ -124,7 +124,7 @@ impl Slot {
     #[inline(always)]
     pub(super) fn freed_recent(&self, tag: Tag, size: usize) -> bool {
         let shard = self.shard.get();
-        let own = self.account.get().tag();
+        let own = self.account().tag();
         let recent = shard.recent.get().and_then(|recent| recent.account(tag, own));
         let account = recent.filter(|_| !self.looks_closely());
         if let Some(account) = account {
@@ -143,7 +143,7 @@ impl Slot {
     #[inline(never)]
     pub(super) fn freed_of_line(&self, tag: Tag, size: usize) {
         let shard = self.shard.get();
-        let own = self.account.get();
+        let own = self.account();
         let owner = owner_of(tag);
         let account = shard.accounts.of(owner);
         if self.is_own(owner) {
@@ -205,7 +205,7 @@ impl Slot {
 
     /// Whether `owner` is an account of the operation that counts now.
     fn is_own(&self, owner: AccountId) -> bool {
-        self.account.get().tag() == Tag::of(AccountId::new(operation_of(owner).number()))
+        self.account().tag() == Tag::of(AccountId::new(operation_of(owner).number()))
     }
 }
 

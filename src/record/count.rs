@@ -19,9 +19,8 @@ pub(super) fn allocated(size: usize) -> Option<Tag> {
         if !slot.hot.get().rise(size) {
             return None;
         }
-        let account = slot.account.get();
-        account.counters.activity.allocated(size);
-        Some(account.tag())
+        slot.account().counters.activity.allocated(size);
+        Some(slot.tag())
     })
 }
 
@@ -31,11 +30,10 @@ pub(super) fn allocated(size: usize) -> Option<Tag> {
 #[must_use]
 pub(super) fn freed(tag: Tag, size: usize) -> bool {
     SLOT.with(|slot| {
-        let account = slot.account.get();
-        if account.tag() != tag || !slot.hot.get().fall(size as i64) {
+        if slot.tag() != tag || !slot.hot.get().fall(size as i64) {
             return false;
         }
-        account.counters.activity.freed(size);
+        slot.account().counters.activity.freed(size);
         true
     })
 }
@@ -44,11 +42,10 @@ pub(super) fn freed(tag: Tag, size: usize) -> bool {
 #[inline]
 pub(super) fn resized(tag: Tag, old: usize, new: usize) -> Tag {
     SLOT.with(|slot| {
-        let account = slot.account.get();
-        if !slot.hot.get().fall((old as i64).wrapping_sub(new as i64)) || account.tag() != tag {
+        if !slot.hot.get().fall((old as i64).wrapping_sub(new as i64)) || slot.tag() != tag {
             return resized_slowly(slot, tag, old, new);
         }
-        account.counters.activity.resized(old, new);
+        slot.account().counters.activity.resized(old, new);
         tag
     })
 }
@@ -105,7 +102,7 @@ impl Slot {
             OVERFLOW.allocated(account, size);
             return Tag::of(account);
         }
-        let account = self.account.get();
+        let account = self.account();
         account.counters.activity.allocated(size);
         account.tag()
     }
@@ -114,7 +111,7 @@ impl Slot {
     #[inline(never)]
     fn allocated_uncaptured(&self, size: usize) -> Tag {
         self.moved_watched(|level| level.rise(size));
-        let account = self.account.get();
+        let account = self.account();
         account.counters.activity.allocated(size);
         account.tag()
     }
@@ -132,7 +129,7 @@ impl Slot {
     fn freed_unwatched(&self, tag: Tag, size: usize) {
         // For a block of the active account, `freed` has moved the level already. For a block of another account, the
         // level moves here.
-        let account = self.account.get();
+        let account = self.account();
         if account.tag() != tag && self.hot.get().fall(size as i64) {
             return self.freed_of_other(account, tag, size);
         }
@@ -145,7 +142,7 @@ impl Slot {
     /// Counts a free. The level has been moved.
     #[inline(always)]
     fn freed_of_any(&self, tag: Tag, size: usize) {
-        let account = self.account.get();
+        let account = self.account();
         if account.tag() == tag {
             return account.counters.activity.freed(size);
         }
@@ -226,7 +223,7 @@ fn resized_slowly(slot: &Slot, tag: Tag, old: usize, new: usize) -> Tag {
         OVERFLOW.resized(account, tag, old, new);
         return Tag::of(account);
     };
-    let account = slot.account.get();
+    let account = slot.account();
     if account.tag() == tag {
         account.counters.activity.resized(old, new);
         return tag;

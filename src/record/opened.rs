@@ -134,8 +134,8 @@ impl Slot {
     #[inline(always)]
     fn open_in(&self, berth: Berth, node: &'static Node, carried: Option<i64>) -> Opened {
         let Berth { shard, account, frame } = berth;
-        let serial = shard.stack.open(frame, self.account.get(), (node, account), carried, &shard.level);
-        self.account.set(account);
+        let serial = shard.stack.open(frame, self.account(), (node, account), carried, &shard.level);
+        self.count_in(account);
         self.active.set(node);
         self.hot.set(self.usual.get());
         Opened { frame, serial }
@@ -161,9 +161,9 @@ impl Slot {
     #[inline(always)]
     fn close_attached(&self, Opened { frame, serial }: Opened) {
         let shard = self.shard.get();
-        let Some(innermost) = shard.close(self.account.get(), frame, serial) else { return };
+        let Some(innermost) = shard.close(self.account(), frame, serial) else { return };
         if let (Some(account), Some(node)) = (innermost.account(), innermost.node()) {
-            self.account.set(account);
+            self.count_in(account);
             self.active.set(node);
             self.watch(innermost, node);
         }
@@ -179,7 +179,7 @@ impl Opened {
 
     /// What the scope did so far; `None` if it has ended.
     pub(crate) fn read(self) -> Option<ScopeReading> {
-        SLOT.with(|slot| slot.shard_now()?.read_scope(slot.account.get(), self.frame, self.serial))
+        SLOT.with(|slot| slot.shard_now()?.read_scope(slot.account(), self.frame, self.serial))
     }
 
     /// Makes allocations fail, as `failures` says, while the scope is the innermost.
@@ -224,7 +224,7 @@ impl Opened {
     pub(crate) fn close_excluded(self) {
         SLOT.with(|slot| {
             if let Some(shard) = slot.shard_now() {
-                shard.leave_out(slot.account.get(), self.frame, self.serial);
+                shard.leave_out(slot.account(), self.frame, self.serial);
             }
             slot.close(self);
             if let Some(shard) = slot.shard_now() {
@@ -266,9 +266,9 @@ pub(crate) fn adopt(node: &'static Node) {
         if let Some(shard) = attached
             && let Some(account) = shard.accounts.of(node.account())
         {
-            shard.stack.rebase(slot.account.get(), node, account);
+            shard.stack.rebase(slot.account(), node, account);
             if shard.stack.is_bare() {
-                slot.account.set(account);
+                slot.count_in(account);
                 slot.active.set(node);
                 slot.watch(shard.stack.innermost(), node);
             }

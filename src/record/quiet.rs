@@ -33,7 +33,7 @@ pub(crate) fn quiet() -> Quiet {
         match own {
             Some((shard, account)) => {
                 let level = shard.stack.change(|| shard.level.begin_quiet());
-                Before::Attached { account: slot.account.replace(account), level }
+                Before::Attached { account: slot.count_in(account), level }
             }
             None => Before::Bare(slot.base.replace(&LEDGER)),
         }
@@ -47,7 +47,7 @@ impl Drop for Quiet {
             Before::Attached { account, level } => {
                 let shard = slot.shard.get();
                 shard.stack.change(|| shard.level.end_quiet(level));
-                slot.account.set(account);
+                slot.count_in(account);
             }
             Before::Bare(base) => slot.base.set(base),
         });

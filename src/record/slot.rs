@@ -13,7 +13,7 @@ use super::level::Level;
 use super::memory::linked_or_new;
 use super::shard::{Shard, UNATTACHED};
 use super::stacks::{StackBounds, bounds_of_this_thread};
-use crate::words::{Node, UNATTRIBUTED};
+use crate::words::{Node, Tag, UNATTRIBUTED};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -42,7 +42,9 @@ pub(super) struct Slot {
     /// [`UNATTACHED`] where a scope denies allocations.
     pub(super) usual: Cell<&'static Level>,
     /// The active operation's account in that shard.
-    pub(super) account: Cell<&'static Account>,
+    account: Cell<&'static Account>,
+    /// Its tag, so that a free compares with what is the thread's own.
+    tag: Cell<Tag>,
     /// The thread's shard; [`UNATTACHED`] where it has none.
     pub(super) shard: Cell<&'static Shard>,
     /// The active operation.
@@ -58,6 +60,7 @@ pub(super) struct Slot {
 
 /// Stands for the active account of a thread that has no shard.
 static UNUSED: Account = Account::unused();
+const UNUSED_TAG: Tag = Tag::from_bits(0);
 
 thread_local! {
     pub(super) static SLOT: Slot = const {
@@ -65,6 +68,7 @@ thread_local! {
             hot: Cell::new(&UNATTACHED.level),
             usual: Cell::new(&UNATTACHED.level),
             account: Cell::new(&UNUSED),
+            tag: Cell::new(UNUSED_TAG),
             shard: Cell::new(&UNATTACHED),
             active: Cell::new(&UNATTRIBUTED),
             phase: Cell::new(Phase::New),
@@ -86,6 +90,25 @@ impl Drop for Retire {
 }
 
 impl Slot {
+    /// The active operation's account.
+    #[inline(always)]
+    pub(super) fn account(&self) -> &'static Account {
+        self.account.get()
+    }
+
+    /// Its tag.
+    #[inline(always)]
+    pub(super) fn tag(&self) -> Tag {
+        self.tag.get()
+    }
+
+    /// Has `account` counted in from now on. Returns the one before.
+    #[inline(always)]
+    pub(super) fn count_in(&self, account: &'static Account) -> &'static Account {
+        self.tag.set(account.tag());
+        self.account.replace(account)
+    }
+
     /// Whether every call takes the slow path although the thread has a shard, because something may fail on purpose or
     /// is denied, or the active operation is captured.
     #[inline]
@@ -265,7 +288,7 @@ impl Slot {
         };
         shard.begin_stack(base, account);
         self.active.set(base);
-        self.account.set(account);
+        self.count_in(account);
         self.move_to(shard);
         Some(shard)
     }
@@ -274,7 +297,7 @@ impl Slot {
         let Some(shard) = self.shard_now() else { return self.phase.set(Phase::Retired) };
         shard.end();
         self.active.set(self.base.get());
-        self.account.set(&UNUSED);
+        self.count_in(&UNUSED);
         self.move_to(&UNATTACHED);
         self.phase.set(Phase::Retired);
         shard.release();
