@@ -116,8 +116,13 @@ fn operations_stand_with_their_places_and_so_do_those_that_freed() {
 fn threads_that_differ_only_in_a_number_are_one() {
     static STOP: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
     let report = LeakTest::new("workers").iterations(4).run(|i| {
-        let wait = || drop(STOP.1.wait_while(STOP.0.lock().expect("nobody panics"), |stop| !*stop));
+        let (begun, begins) = std::sync::mpsc::channel();
+        let wait = move || {
+            begun.send(()).expect("it is awaited");
+            drop(STOP.1.wait_while(STOP.0.lock().expect("nobody panics"), |stop| !*stop));
+        };
         std::thread::Builder::new().name(format!("worker-{i}")).spawn(wait).expect("the system has a thread");
+        begins.recv().expect("it begins");
     });
     *STOP.0.lock().expect("nobody panics") = true;
     STOP.1.notify_all();

@@ -436,15 +436,18 @@ impl Gate {
         Self(Arc::new((Mutex::new(false), Condvar::new())))
     }
 
-    /// Spawns a thread that waits.
+    /// Spawns a thread that waits, and has begun when this returns.
     fn hold(&self, name: &str) {
         let gate = self.clone();
+        let (begun, begins) = channel();
         let wait = move || {
+            begun.send(()).expect("it is awaited");
             let (open, opened) = &*gate.0;
             let closed = open.lock().expect("nobody panics with it");
             drop(opened.wait_while(closed, |open| !*open));
         };
         thread::Builder::new().name(name.into()).spawn(wait).expect("the system has a thread");
+        begins.recv().expect("it begins");
     }
 
     fn open(&self) {

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 /// Forks, runs `work` in the child, and returns what it returned: less than 128. `None` when the child did not end
-/// well: it was killed by a signal, or did not end within twenty seconds.
+/// well: it was killed by a signal, or did not end within two minutes.
 pub fn in_a_child(work: impl FnOnce() -> u8) -> Option<u8> {
     // SAFETY: the child only does what this crate promises for it, and ends by `_exit`.
     let child = unsafe { libc::fork() };
@@ -15,7 +15,7 @@ pub fn in_a_child(work: impl FnOnce() -> u8) -> Option<u8> {
         // SAFETY: ends the child at once, without the parent's exit handlers.
         unsafe { libc::_exit(code.into()) };
     }
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + Duration::from_secs(120);
     loop {
         let mut status = 0;
         // SAFETY: the child is ours and was not waited for before; `status` is valid for writes.
