@@ -5,7 +5,10 @@ use super::*;
 
 /// Judges `live` after every iteration, over windows as a leak test makes them.
 fn judged(first: u64, count: usize, live: impl Fn(u64) -> i64) -> Judged {
-    let at = |iteration| Live { bytes: live(iteration), blocks: 0 };
+    judged_with_blocks(first, count, |iteration| Live { bytes: live(iteration), blocks: 0 })
+}
+
+fn judged_with_blocks(first: u64, count: usize, at: impl Fn(u64) -> Live) -> Judged {
     let mut series = Series { before: at(0), start: at(0), windows: Vec::new() };
     let mut done = 0;
     for window in 0..count {
@@ -95,6 +98,54 @@ fn what_swings_needs_more_than_three_windows_to_leak() {
     assert!(matches!(judged(4, 3, live), Judged::Undecided(Verdict::Leak { .. })));
     assert!(matches!(judged(4, 4, live), Judged::Decided(Verdict::Bounded { .. }) | Judged::Undecided(_)));
     assert!(matches!(judged(4, 3, |n| n as i64), Judged::Decided(Verdict::Leak { .. })));
+}
+
+#[test]
+fn figures_are_exact_only_where_bytes_and_blocks_are() {
+    // Every other iteration leaves two at once: at the ends of windows that is one each.
+    let straight = |n: u64| n as i64;
+    let in_pairs = |n: u64| n as i64 / 2 * 2;
+    let is_exact = |bytes: fn(u64) -> i64, blocks: fn(u64) -> i64| {
+        let judged = judged_with_blocks(16, 4, |n| Live { bytes: 48 * bytes(n), blocks: blocks(n) });
+        let Judged::Decided(Verdict::Leak { exact, bytes_per_iteration, blocks_per_iteration, .. }) = judged else {
+            panic!("{judged:?}")
+        };
+        assert_eq!((bytes_per_iteration, blocks_per_iteration), (48.0, 1.0));
+        exact
+    };
+    assert!(is_exact(straight, straight));
+    assert!(!is_exact(straight, in_pairs));
+    assert!(!is_exact(in_pairs, straight));
+}
+
+#[test]
+fn what_rises_in_bytes_or_in_blocks_is_not_decided_yet() {
+    // Windows end at the top of a tooth.
+    let swings = |n: u64| ((n + 4) % 7) as i64 * 9;
+    let rises = |n: u64| ((n + 4) % 7) as i64 * 9 + (n + 1).ilog2() as i64;
+    let judged = |bytes: fn(u64) -> i64, blocks: fn(u64) -> i64| {
+        judged_with_blocks(16, 4, |n| Live { bytes: bytes(n), blocks: blocks(n) })
+    };
+    let is_decided = |judged: Judged| match judged {
+        Judged::Decided(Verdict::Bounded { .. }) => true,
+        Judged::Undecided(Verdict::Bounded { .. }) => false,
+        other => panic!("{other:?}"),
+    };
+    assert!(is_decided(judged(swings, swings)));
+    assert!(!is_decided(judged(rises, swings)));
+    assert!(!is_decided(judged(swings, rises)));
+}
+
+#[test]
+fn a_floor_that_rises_as_far_in_each_window_is_bounded_wherever_in_a_tooth_windows_end() {
+    let peaks = |n: u64| match n {
+        112 => 500,
+        240 => 4_000,
+        _ => (n % 7) as i64,
+    };
+    let judged = judged(16, 4, |n| (n + 1).ilog2() as i64 * 1_000 + peaks(n));
+    let (Judged::Decided(verdict) | Judged::Undecided(verdict)) = &judged;
+    assert!(matches!(verdict, Verdict::Bounded { .. }), "{judged:?}");
 }
 
 #[test]
