@@ -1,5 +1,6 @@
 //! `cargo heapledger run`: runs any program that has the allocator, and shows its report.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode, ExitStatus};
 
@@ -16,7 +17,7 @@ use crate::front::{CAPTURES, TIMELINE};
 use crate::judging::budget::incomplete;
 use crate::reading::{Data, Report, ReportedTimeline};
 use crate::record::Own;
-use crate::words::{printable, span};
+use crate::words::{capture_requests, printable, span};
 
 /// What is said where no process announced itself.
 const NOBODY: &str = "there is nothing to show: heapledger is not the global allocator of this program. Add\n\n    \
@@ -81,10 +82,9 @@ pub(super) fn run_program(asked: &RunOptions) -> anyhow::Result<ExitCode> {
 
 /// Why the report cannot be trusted, and what of it was asked for in vain.
 fn wrong_with(report: &Data, captures: &[String], has_timeline: bool) -> Vec<String> {
-    let in_vain = report.captures.iter().filter(|rule| {
-        let mut asked = captures.iter().flat_map(|one| one.split(','));
-        !rule.matched && asked.any(|one| one.trim().starts_with(&rule.pattern))
-    });
+    let requests = captures.iter().flat_map(|one| capture_requests(one)).flatten();
+    let asked = BTreeSet::from_iter(requests.map(|request| request.glob.written));
+    let in_vain = report.captures.iter().filter(|rule| !rule.matched && asked.contains(&rule.pattern));
     let in_vain = in_vain.map(|rule| format!("--capture {}: there was no such operation", rule.pattern));
     let timeline = has_timeline.then(|| problem_of(&report.timelines)).flatten();
     let timeline = timeline.map(|wrong| format!("--timeline: {wrong}"));
