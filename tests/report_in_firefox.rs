@@ -9,20 +9,17 @@ mod reader;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use charged::{TOTALS, report};
-use reader::{has, is_there};
+use reader::{PATIENCE, Server, has, is_there};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 #[global_allocator]
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-
-/// Nothing here takes longer, whatever else the machine does.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where `.ci/run` installs it.
 fn installed() -> PathBuf {
@@ -32,7 +29,7 @@ fn installed() -> PathBuf {
 /// The process that has read a profile, which others ask over a socket. It would be given half a second to begin if
 /// they began it, so it is begun here.
 struct Profiler {
-    process: Child,
+    process: Server,
     sessions: TempDir,
 }
 
@@ -41,7 +38,7 @@ impl Profiler {
         let sessions = tempfile::tempdir().expect("a folder can be made");
         let mut command = Self::command(&sessions, ["--daemon", file.to_str().expect("it is text")]);
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it is there");
-        let mut opened = Self { process, sessions };
+        let mut opened = Self { process: Server(process), sessions };
         // Whoever asks before it has said that it listens takes it for dead and removes its socket, so that it never
         // answers. This is the last file that it writes.
         opened.waits(|opened| opened.sessions.path().join("current.txt").exists().then_some(()));
@@ -63,7 +60,7 @@ impl Profiler {
             if let Some(answer) = attempt(self) {
                 return answer;
             }
-            assert!(self.process.try_wait().expect("it is ours").is_none(), "it ended");
+            assert!(self.process.0.try_wait().expect("it is ours").is_none(), "it ended");
             assert!(began.elapsed() < PATIENCE, "it never answered");
             thread::yield_now();
         }
@@ -76,13 +73,6 @@ impl Profiler {
             let said = || String::from_utf8(output.stdout).expect("it is text");
             output.status.success().then(said)
         })
-    }
-}
-
-impl Drop for Profiler {
-    fn drop(&mut self) {
-        let ended = self.process.kill().and_then(|()| self.process.wait());
-        ended.expect("it can be ended");
     }
 }
 

@@ -9,19 +9,17 @@ mod reader;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use charged::{HOSTILE, TOTALS, report};
+use reader::{PATIENCE, Server, has};
 use serde_json::Value;
 
 #[global_allocator]
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-
-/// Nothing here takes longer, whatever else the machine does.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Answers every request with the metrics, as a service does: as OpenMetrics where that is asked for. Below `/text` it
 /// knows nothing of that.
@@ -48,17 +46,10 @@ fn serve(listener: TcpListener) {
 const JOBS: [&str; 2] = ["text", "openmetrics"];
 
 struct Prometheus {
-    process: Child,
+    process: Server,
     address: SocketAddr,
     /// What it keeps.
     _folder: Rc<tempfile::TempDir>,
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let ended = self.process.kill().and_then(|()| self.process.wait());
-        ended.expect("it can be ended");
-    }
 }
 
 impl Prometheus {
@@ -84,9 +75,9 @@ impl Prometheus {
             command.arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()));
             command.arg(format!("--web.listen-address={address}"));
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            let process = command.spawn().expect("it is there");
+            let process = Server(command.spawn().expect("it is there"));
             let mut made = Self { process, address, _folder: folder.clone() };
-            while made.process.try_wait().expect("it is ours").is_none() {
+            while made.process.0.try_wait().expect("it is ours").is_none() {
                 if get(address, "/-/ready").is_some_and(|said| said.split(' ').nth(1) == Some("200")) {
                     return made;
                 }
@@ -141,7 +132,7 @@ fn get(address: SocketAddr, path: &str) -> Option<String> {
 
 #[test]
 fn prometheus_has_what_the_report_has() {
-    if !reader::has("prometheus", &["--version"]) {
+    if !has("prometheus", &["--version"]) {
         return;
     }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");

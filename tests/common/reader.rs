@@ -5,7 +5,8 @@
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// Whether the program is there, which `arguments` make say so. Where it is missing, that is said, and where everything
 /// must be there it fails.
@@ -32,6 +33,19 @@ fn found(what: &str, found: bool) -> bool {
         let _ = std::io::stderr().write_all(format!("not run here: {what} is missing\n").as_bytes());
     }
     found
+}
+
+/// No program that reads takes longer, whatever else the machine does.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A program that reads and answers until this is dropped.
+pub struct Server(pub Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let ended = self.0.kill().and_then(|()| self.0.wait());
+        ended.expect("it can be ended");
+    }
 }
 
 /// A program that reads.
