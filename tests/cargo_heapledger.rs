@@ -526,14 +526,14 @@ fn what_cannot_be_seen_never_passes() {
     let said = test(&["sees", "asserts_blindly"]);
     said.exits(6)
         .prints("\nasserts_blindly-")
-        .prints(" not active\n")
+        .prints(" not trusted\n")
         .prints(note)
-        .prints("0 figures of 1 operation: 1 not active\n");
+        .prints("0 figures of 1 operation: 1 not trusted\n");
 
     let said = test(&["sees", "aborts"]);
-    said.exits(6).prints("\naborts-").prints(" not active\n");
+    said.exits(6).prints("\naborts-").prints(" not trusted\n");
     said.prints("it ended without a report: it was killed, or aborted, or could not write (is the disk full?)\n");
-    test(&["leaves"]).exits(0).prints("\nseen").never_prints("not active");
+    test(&["leaves"]).exits(0).prints("\nseen").never_prints("not trusted");
     // A binary that fails is no reason to miss what comes after it.
     let said = test(&["a_failure", "sees"]);
     said.exits(1).prints("this is broken").prints("tests failed, and no figure of the whole run is the reason");
@@ -553,7 +553,7 @@ fn without_the_feature_testing_the_command_says_what_is_missing() {
     project.append("tests/budgets.rs", "#[test] fn it() { drop(heapledger::track(\"seen\")); }\n");
     let said = project.heapledger(&["test", "--all"]);
     said.exits(6).prints("it is built without heapledger's feature `testing`, so it cannot report: add");
-    said.prints("\nbudgets-").prints(" not active\n");
+    said.prints("\nbudgets-").prints(" not trusted\n");
 }
 
 #[test]

@@ -263,11 +263,16 @@ fn hold_stderr() {
 
 /// What `cargo heapledger run` says of the program in this role.
 fn run(role: &str, options: &[&str]) -> (Project, Said) {
+    run_with(role, options, None)
+}
+
+/// The same, with a variable of the environment.
+fn run_with(role: &str, options: &[&str], variable: Option<(&str, &str)>) -> (Project, Said) {
     let project = Project::bare();
     let program = program(role);
     let mut command = heapledger(project.folder());
     command.arg("run").args(options).arg("--").arg(program.get_program()).args(program.get_args());
-    command.env("HEAPLEDGER_TEST_ROLE", role);
+    command.env("HEAPLEDGER_TEST_ROLE", role).envs(variable);
     (project, Said::by(command))
 }
 
@@ -296,9 +301,52 @@ fn what_cannot_be_trusted_or_was_asked_for_in_vain_is_no_success() {
     let (_, said) = run("writes behind a block", &[]);
     said.exits(6).complains("blocks without a valid owner: 1;").complains("came back without a valid owner tag");
     let (_, said) = run("returns", &["--capture", "serch/**@512KiB"]);
-    said.exits(6).complains("--capture serch/**: there was no such operation\n");
+    said.exits(6).complains("\ncaptured nothing of serch/**: there was no such operation\n");
     let (_, said) = run("exits", &["--capture", "serch"]);
-    said.exits(7).complains("--capture serch: there was no such operation\n");
+    said.exits(7).complains("\ncaptured nothing of serch: there was no such operation\n");
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_before_the_program_begins() {
+    for (options, why) in [
+        (["--capture", "["], "'--capture <GLOB>': `[` is no valid glob"),
+        (["--capture", "search,a@12"], "`12` is no size"),
+        (["--capture", " , "], "it names no operation"),
+        (["--timeline", "soon"], "`soon` is no span of time"),
+        (["--to", "report.doc"], "report.doc: the name of a report ends with its form"),
+    ] {
+        let (_, said) = run("returns", &options);
+        assert_eq!(said.exits(1).complains(why).out, "", "{options:?}");
+    }
+    let (_, said) = run("returns", &["--to", "missing/a.txt"]);
+    said.exits(1).complains("missing/a.txt: cannot be written: ");
+}
+
+#[test]
+fn what_the_environment_asks_for_and_does_not_get_is_no_success() {
+    for (variable, value, why) in [
+        ("HEAPLEDGER_CAPTURE", "search,[", "\nHEAPLEDGER_CAPTURE: `[` is no valid glob"),
+        ("HEAPLEDGER_CAPTURE", "serch", "\ncaptured nothing of serch: there was no such operation\n"),
+        ("HEAPLEDGER_TIMELINE", "soon", "\nHEAPLEDGER_TIMELINE: `soon` is no span of time"),
+        ("HEAPLEDGER_REPORT", "report.doc", "\nHEAPLEDGER_REPORT: report.doc: the name of a report ends with its form"),
+        ("HEAPLEDGER_REPORT", "missing/a.txt", "\nHEAPLEDGER_REPORT: missing/a.txt: cannot be written: "),
+    ] {
+        let variable = Some((variable, value));
+        run_with("returns", &[], variable).1.exits(6).prints("the program says this\n").complains(why);
+        run_with("exits", &[], variable).1.exits(7).complains(why);
+    }
+    for variable in [("HEAPLEDGER_CAPTURE", "search"), ("HEAPLEDGER_CAPTURE", ""), ("HEAPLEDGER_TIMELINE", "")] {
+        run_with("returns", &[], Some(variable)).1.exits(0);
+    }
+    // Otherwise its assertions would judge nothing.
+    let mut command = heapledger(Path::new("."));
+    command.args(["run", "--", "sh", "-c", "echo ${HEAPLEDGER_RECORDING-judged}"]).env("HEAPLEDGER_RECORDING", "1");
+    Said::by(command).prints("judged\n");
+    // It is the program's and not the command's.
+    let (project, said) = run_with("returns", &[], Some(("HEAPLEDGER_REPORT", "a.json")));
+    said.exits(0);
+    let report = Report::from_json(&project.read("a.json")).expect("it is a report");
+    assert_eq!(report.operation("search").map(|row| row.own.live_bytes), Some(12_345));
 }
 
 #[test]

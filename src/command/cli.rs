@@ -19,6 +19,7 @@ use super::self_test::{plant, self_test};
 use super::show::{ShowOptions, show};
 use super::terminal::{When, complain, print_verbatim, printable_lines};
 use super::test::{TestOptions, test};
+use crate::front::leave_to_others;
 
 /// Cargo gives the subcommand's name as the first argument.
 #[derive(Parser)]
@@ -49,7 +50,7 @@ Exit codes:
   3  a leak test found a leak
   4  figures are to be recorded: an improvement (with --strict), or a new environment
   5  a figure does not repeat itself
-  6  heapledger was not the global allocator, or a process left no report: nothing can be said
+  6  heapledger was not the global allocator, or a report is missing or cannot be trusted
 
 The manual is docs/ci-budgets.md.";
 
@@ -105,7 +106,7 @@ enum Command {
     /// The program needs no change: its report, and those of the programs that it starts, are added up. The table goes
     /// to standard error, as what the program says is its own. Ctrl-C and SIGTERM are for the program, and the command
     /// waits for it. Exits with what the program exits with, with 128 and the signal that ended it, and with 6 where it
-    /// left no report.
+    /// left no report, or one that cannot be trusted or lacks what was asked for.
     Run(RunOptions),
     /// Show stored reports, several added up, as the table that a program prints of its own.
     ///
@@ -131,6 +132,7 @@ enum Command {
 
 /// Runs the command.
 pub fn main() -> ExitCode {
+    leave_to_others();
     let Cargo::Heapledger(asked) = match Cargo::try_parse() {
         Ok(asked) => asked,
         Err(error) => {

@@ -178,6 +178,7 @@ mod tests {
             leak_tests: Vec::new(),
             denied: Vec::new(),
             denying: Vec::new(),
+            unmet: Vec::new(),
             report: crate::reading::Data::clone(&report.0),
         };
         Run { complete: true, clean: true, parts: vec![part] }

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::disk::shown;
 use crate::front::save;
 use crate::reading::Data;
-use crate::render::report::list;
+use crate::render::report::{list, renderer};
 
 #[derive(Args)]
 pub(super) struct ElsewhereOptions {
@@ -26,6 +26,11 @@ fn help() -> String {
 }
 
 impl ElsewhereOptions {
+    /// Finds out, before anything takes long, whether there is a form of that name.
+    pub(super) fn must_have_a_form(&self) -> anyhow::Result<()> {
+        self.to.iter().try_for_each(|file| renderer(&shown(file)).map(drop).map_err(anyhow::Error::msg))
+    }
+
     /// Takes the report to where it is asked for; `false` where that is the terminal.
     pub(super) fn take(&self, report: &Data) -> anyhow::Result<bool> {
         let file = match &self.to {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 /// What the command exits with. The first one in this order that applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
-    /// The allocator was not active, or a process left no report: nothing can be said.
+    /// The allocator was not active, or a report is missing, cannot be trusted or lacks what was asked for.
     Blind = 6,
     /// A leak test found a leak.
     Leak = 3,

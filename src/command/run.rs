@@ -1,6 +1,6 @@
 //! `cargo heapledger run`: runs any program that has the allocator, and shows its report.
 
-use std::collections::BTreeSet;
+use std::env;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode, ExitStatus};
 
@@ -12,9 +12,9 @@ use super::elsewhere::ElsewhereOptions;
 use super::exit::Exit;
 use super::patience::run_to_end;
 use super::terminal::complain;
-use crate::disk::{EVERY_PROCESS, FOLDER};
+use crate::disk::{EVERY_PROCESS, FOLDER, RECORDING};
 use crate::front::{CAPTURES, TIMELINE};
-use crate::judging::budget::incomplete;
+use crate::judging::budget::{Part, incomplete};
 use crate::reading::{Data, Report, ReportedTimeline};
 use crate::record::Own;
 use crate::words::{capture_requests, printable, span};
@@ -29,7 +29,7 @@ const SIGNAL: i32 = 128;
 #[derive(Args)]
 pub(super) struct RunOptions {
     /// Take call stacks of these operations: a path or a glob, with `@512KiB` behind it for samples; repeatable.
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", value_parser = as_captures)]
     capture: Vec<String>,
     /// Take down what every operation owns this often: `100ms`, `1s`.
     #[arg(long, value_name = "TIME", value_parser = as_span)]
@@ -44,29 +44,39 @@ pub(super) struct RunOptions {
 /// `cargo heapledger run`.
 pub(super) fn run_program(asked: &RunOptions) -> anyhow::Result<ExitCode> {
     let Some((program, arguments)) = asked.program.split_first() else { bail!("there is no program") };
+    asked.elsewhere.must_have_a_form()?;
     let name = printable(&program.to_string_lossy());
     // Gone when this is dropped, whatever happens.
     let reports = tempfile::tempdir().context("no folder for reports can be made")?;
     let mut command = Command::new(program);
-    command.args(arguments).env(FOLDER, reports.path()).env(EVERY_PROCESS, "1");
+    command.args(arguments).env(FOLDER, reports.path()).env(EVERY_PROCESS, "1").env_remove(RECORDING);
     if !asked.capture.is_empty() {
         command.env(CAPTURES, asked.capture.join(","));
     }
     command.envs(asked.timeline.iter().map(|every| (TIMELINE, every)));
     let status = run_to_end(&mut command).with_context(|| format!("{name} cannot be run"))?;
     let (run, unseen) = collect(reports.path())?;
+    let mut wrong = Vec::new();
     for finding in &unseen {
         complain(&format!("{}: {}", printable(&finding.path), finding.note.as_deref().unwrap_or_default()));
     }
     let mut sum: Option<Data> = None;
-    for report in run.parts.into_iter().map(|part| part.report).filter(|report| report.processes > 0) {
+    for Part { report, unmet, .. } in run.parts {
+        wrong.extend(unmet);
+        if report.processes == 0 {
+            continue;
+        }
         sum = Some(match sum {
             Some(sum) => sum.plus(&report).context("the reports of its processes cannot be added up")?,
             None => report,
         });
     }
-    let wrong =
-        sum.as_ref().map_or_else(Vec::new, |report| wrong_with(report, &asked.capture, asked.timeline.is_some()));
+    if let Some(report) = &sum {
+        let captures =
+            if asked.capture.is_empty() { Vec::from_iter(env::var(CAPTURES)) } else { asked.capture.clone() };
+        let has_timeline = asked.timeline.is_some() || env::var_os(TIMELINE).is_some_and(|every| !every.is_empty());
+        wrong.extend(wrong_with(report, &captures, has_timeline));
+    }
     let blind = sum.is_none() || !wrong.is_empty();
     match sum {
         Some(report) => show(report, asked)?,
@@ -82,12 +92,16 @@ pub(super) fn run_program(asked: &RunOptions) -> anyhow::Result<ExitCode> {
 
 /// Why the report cannot be trusted, and what of it was asked for in vain.
 fn wrong_with(report: &Data, captures: &[String], has_timeline: bool) -> Vec<String> {
+    let matched =
+        |glob: &str| report.captures.iter().filter(|rule| rule.pattern == glob).map(|rule| rule.matched).max();
     let requests = captures.iter().flat_map(|one| capture_requests(one)).flatten();
-    let asked = BTreeSet::from_iter(requests.map(|request| request.glob.written));
-    let in_vain = report.captures.iter().filter(|rule| !rule.matched && asked.contains(&rule.pattern));
-    let in_vain = in_vain.map(|rule| format!("--capture {}: there was no such operation", rule.pattern));
+    let in_vain = requests.map(|request| request.glob.written).filter_map(|glob| match matched(&glob) {
+        Some(true) => None,
+        Some(false) => Some(format!("captured nothing of {glob}: there was no such operation")),
+        None => Some(format!("captured nothing of {glob}: the program lacks heapledger's feature `lines`")),
+    });
     let timeline = has_timeline.then(|| problem_of(&report.timelines)).flatten();
-    let timeline = timeline.map(|wrong| format!("--timeline: {wrong}"));
+    let timeline = timeline.map(|wrong| format!("there is no timeline: {wrong}"));
     incomplete(report).into_iter().chain(in_vain).chain(timeline).collect()
 }
 
@@ -99,6 +113,15 @@ fn problem_of(timelines: &[ReportedTimeline]) -> Option<String> {
         all if !all.iter().any(is_settled) => Some("threads moved memory at each of its points".into()),
         all => all.iter().find_map(|timeline| timeline.problem.clone()),
     }
+}
+
+/// What can be captured stays as it is written.
+fn as_captures(text: &str) -> Result<String, String> {
+    let requests = capture_requests(text).collect::<Result<Vec<_>, _>>()?;
+    if requests.is_empty() {
+        return Err("it names no operation: write a path or a glob".into());
+    }
+    Ok(text.into())
 }
 
 /// What is a span of time stays as it is written.
@@ -127,6 +150,7 @@ fn code(status: ExitStatus) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::CaptureRule;
 
     fn timeline(points: u64, unsettled: &[usize], problem: Option<&str>) -> ReportedTimeline {
         ReportedTimeline {
@@ -139,6 +163,22 @@ mod tests {
             others: vec![0; points as usize],
             problem: problem.map(String::from),
         }
+    }
+
+    #[test]
+    fn what_no_process_captured_was_captured_in_vain() {
+        let rule =
+            |pattern: &str, sampled_every, matched| CaptureRule { pattern: pattern.into(), sampled_every, matched };
+        let mut report: Data = serde_json::from_value(serde_json::json!({
+            "processes": 1, "difference": false, "problem": null, "rows": [],
+            "process_bytes": 0, "process_peak_bytes": null, "process_peak_error": 0,
+            "misnested": 0, "refused": 0, "foreign": 0, "shards": 0, "shard_bytes": 0,
+        }))
+        .expect("it is a report of nothing");
+        report.captures = vec![rule("a", None, true), rule("a", Some(9), false), rule("b", None, false)];
+        let wrong = wrong_with(&report, &["a,b@9B".into(), "c".into()], false);
+        let [b, c] = ["there was no such operation", "the program lacks heapledger's feature `lines`"];
+        assert_eq!(wrong, [format!("captured nothing of b: {b}"), format!("captured nothing of c: {c}")]);
     }
 
     #[test]

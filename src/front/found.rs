@@ -15,8 +15,13 @@ use crate::words::{Node, OperationId};
 /// The process that is to report, by its number; zero is none. A child that it forks has its findings, and must not
 /// report them.
 static REPORTING: AtomicU32 = AtomicU32::new(0);
-static LOG: Gated<Log> =
-    Gated::new(Log { measured: Vec::new(), leak_tests: Vec::new(), denied: Vec::new(), denying: BTreeSet::new() });
+static LOG: Gated<Log> = Gated::new(Log {
+    measured: Vec::new(),
+    leak_tests: Vec::new(),
+    denied: Vec::new(),
+    denying: BTreeSet::new(),
+    unmet: Vec::new(),
+});
 
 /// The ledger's own memory.
 #[derive(Default)]
@@ -26,6 +31,7 @@ struct Log {
     denied: Vec<Denied>,
     /// A hot loop may deny the same operation a million times.
     denying: BTreeSet<OperationId>,
+    unmet: Vec<String>,
 }
 
 /// From now on findings are kept, in the process with this number.
@@ -55,12 +61,14 @@ fn part(program: &str, asserted_blindly: bool) -> Part {
         leak_tests: Vec::new(),
         denied: Vec::new(),
         denying: Vec::new(),
+        unmet: Vec::new(),
         report,
     };
     let log = LOG.with(std::mem::take);
     log.measured.into_iter().for_each(|(path, measured)| part.note(path, measured));
     part.leak_tests = log.leak_tests;
     part.denied = log.denied;
+    part.unmet = log.unmet;
     part.denying = log.denying.iter().filter_map(|id| registry::find_by_id(*id)).map(Node::path).collect();
     part.denying.sort();
     part.denying.dedup();
@@ -90,6 +98,11 @@ pub(super) fn measured(measured: &BTreeMap<String, Measured>) {
 /// Notes what an asserted leak test found.
 pub(super) fn leak_tested(found: impl FnOnce() -> LeakTested) {
     note(found, |log, found| log.leak_tests.push(found));
+}
+
+/// Notes that what a variable of the environment asks for is not done.
+pub(super) fn unmet(variable: &str, what: &str) {
+    note(|| format!("{variable}: {what}"), |log, unmet| log.unmet.push(unmet));
 }
 
 /// Notes that an operation must not allocate.

@@ -98,3 +98,5 @@ pub use sampling::Timeline;
 pub(crate) use save::save;
 pub use scope::{Scope, exclude, is_installed, measure, track};
 pub use timeline::timeline;
+#[cfg(feature = "cli")]
+pub(crate) use wanted::leave_to_others;

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use super::variables::complain;
-use crate::words::{CaptureRequest, capture_requests};
+use super::variables::refuse;
+use crate::words::{CaptureRequest, capture_requests, short};
 use crate::{record, registry};
 
 /// What is to be captured: paths or globs, with commas in between, each with `@512KiB` behind it where samples are
@@ -20,11 +20,11 @@ pub(super) fn begin_requested() {
     }
     record::quietly(|| {
         let Some(asked) = std::env::var_os(CAPTURES) else { return };
-        let Some(asked) = asked.to_str() else { return complain(CAPTURES, "it is not Unicode: nothing is captured") };
+        let Some(asked) = asked.to_str() else { return refuse(CAPTURES, "it is not Unicode: nothing is captured") };
         for request in capture_requests(asked) {
             match request {
                 Ok(request) => begin(request),
-                Err(wrong) => complain(CAPTURES, &format!("{wrong}; it is not captured")),
+                Err(wrong) => refuse(CAPTURES, &format!("{wrong}; it is not captured")),
             }
         }
     });
@@ -33,9 +33,14 @@ pub(super) fn begin_requested() {
 
 fn begin(CaptureRequest { glob, every }: CaptureRequest) {
     let pattern = glob.written.clone();
-    match registry::begin_capture(Some(&pattern), move |node| node.with_names(|names| glob.covers(names))) {
-        Some(id) if every > 1 => registry::sample_capture(id, every),
-        Some(_) => {}
-        None => complain(CAPTURES, "the system is out of memory: nothing is captured"),
+    let Some(id) = registry::begin_capture(Some(&pattern), move |node| node.with_names(|names| glob.covers(names)))
+    else {
+        return refuse(CAPTURES, "the system is out of memory: nothing is captured");
+    };
+    if every > 1 {
+        registry::sample_capture(id, every);
+    }
+    if !record::takes_stacks() {
+        refuse(CAPTURES, &format!("`{}`: no call stacks can be taken here, only sizes", short(&pattern)));
     }
 }

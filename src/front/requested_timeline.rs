@@ -6,7 +6,7 @@ use std::mem::forget;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::sampling::begin;
-use super::variables::complain;
+use super::variables::refuse;
 use crate::record;
 use crate::words::span;
 
@@ -24,7 +24,7 @@ pub(super) fn begin_requested_timeline() {
     let asked = record::quietly(|| {
         let asked = env::var_os(TIMELINE).filter(|asked| !asked.is_empty())?;
         let every = span(&asked.to_string_lossy());
-        every.map_err(|wrong| complain(TIMELINE, &wrong)).ok()
+        every.map_err(|wrong| refuse(TIMELINE, &wrong)).ok()
     });
     if let Some(every) = asked {
         forget(begin(every));

@@ -5,11 +5,12 @@
 use std::env;
 use std::path::{self, PathBuf};
 use std::process;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use once_cell::race::OnceBox;
 
 use super::save::{save, with_process};
-use super::variables::{complain, is_set};
+use super::variables::{is_set, refuse};
 use crate::reading::report;
 use crate::record;
 use crate::render::report::renderer;
@@ -21,6 +22,9 @@ const STDERR: &str = "stderr";
 
 /// What is wanted of this process; holds `None` if nothing is.
 static WANTED: OnceBox<Option<Wanted>> = OnceBox::new();
+
+/// Whether it is wanted of the programs that this one runs, and not of itself.
+static OF_OTHERS: AtomicBool = AtomicBool::new(false);
 
 struct Wanted {
     to: Destination,
@@ -39,6 +43,12 @@ pub(super) fn is_wanted() -> bool {
     is_set(VARIABLE)
 }
 
+/// Leaves the report to the programs that this one runs: its own would take the place of theirs.
+#[cfg(feature = "cli")]
+pub(crate) fn leave_to_others() {
+    OF_OTHERS.store(true, Relaxed);
+}
+
 /// From now on a report is written when the process ends, if the environment asks for one. Not to be called from inside
 /// the allocator.
 pub(super) fn begin_wanted() {
@@ -48,7 +58,7 @@ pub(super) fn begin_wanted() {
             record::lock_over_forks(|| WANTED.get_or_init(|| Box::new(wanted(&mut wrong))));
             // Standard error may be another thread's, which waits for the lock.
             if let Some(wrong) = wrong {
-                complain(VARIABLE, &wrong);
+                refuse(VARIABLE, &wrong);
             }
         });
     }
@@ -75,6 +85,9 @@ fn wanted(wrong: &mut Option<String>) -> Option<Wanted> {
 }
 
 extern "C" fn write_at_exit() {
+    if OF_OTHERS.load(Relaxed) {
+        return;
+    }
     // Unwinding stops here.
     let _ = std::panic::catch_unwind(|| {
         let wanted = WANTED.get().and_then(Option::as_ref).filter(|wanted| wanted.process == process::id());
@@ -84,7 +97,7 @@ extern "C" fn write_at_exit() {
             Destination::File(file) => save(&report().0, file).map_err(|error| error.to_string()),
         });
         if let Some(Err(wrong)) = written {
-            complain(VARIABLE, &wrong);
+            refuse(VARIABLE, &wrong);
         }
     });
 }

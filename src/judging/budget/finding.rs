@@ -48,7 +48,7 @@ impl Status {
             Self::Unstable => "unstable",
             Self::Breach => "breach",
             Self::Leak => "leak",
-            Self::Blind => "not active",
+            Self::Blind => "not trusted",
         }
     }
 

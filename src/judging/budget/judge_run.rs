@@ -31,6 +31,7 @@ pub(crate) fn judge(case: &Case<'_>, part: &Part) -> Vec<Finding> {
         findings.push(found_denied(denied));
     }
     findings.extend(incomplete(&part.report).map(|note| Finding::blind("(report)", &note)));
+    findings.extend(part.unmet.iter().map(|note| Finding::blind("(environment)", note)));
     findings.sort_by(|one, other| (&one.path, one.figure).cmp(&(&other.path, other.figure)));
     findings
 }

@@ -34,11 +34,22 @@ pub(crate) struct Part {
     pub(crate) denied: Vec<Denied>,
     /// The operations that must not allocate, whether they did or not; each once.
     pub(crate) denying: Vec<String>,
+    /// What the environment asks of processes and they do not do, as a report that cannot be written; each once.
+    pub(crate) unmet: Vec<String>,
     /// What every operation did over all.
     pub(crate) report: Data,
 }
 
-json_object!(Part { environment, blind, measured, leak_tests, denied, denying or Vec::new(), report });
+json_object!(Part {
+    environment,
+    blind,
+    measured,
+    leak_tests,
+    denied,
+    denying or Vec::new(),
+    unmet or Vec::new(),
+    report,
+});
 
 /// A program that does not have heapledger as its allocator.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +105,9 @@ impl Part {
         self.denying.extend(other.denying);
         self.denying.sort();
         self.denying.dedup();
+        self.unmet.extend(other.unmet);
+        self.unmet.sort();
+        self.unmet.dedup();
         Ok(self)
     }
 

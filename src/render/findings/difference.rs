@@ -102,6 +102,7 @@ mod tests {
             leak_tests: Vec::new(),
             denied: Vec::new(),
             denying: Vec::new(),
+            unmet: Vec::new(),
             report: serde_json::from_value(report).expect("it is a report of nothing"),
         }
     }

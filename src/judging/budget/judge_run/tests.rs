@@ -50,6 +50,7 @@ fn part(measured: &[(&str, Measured)], rows: Vec<Row>) -> Part {
         leak_tests: Vec::new(),
         denied: Vec::new(),
         denying: Vec::new(),
+        unmet: Vec::new(),
         report,
     }
 }
@@ -259,4 +260,17 @@ fn a_report_that_says_that_it_is_violated_cannot_be_trusted() {
     assert_eq!(found(Some("threads moved"), true, 0, 1), None);
     assert_eq!(found(Some("it is not installed"), false, 0, 0), None, "blind programs are said to be so");
     assert_eq!(found(None, false, 0, 1), None);
+}
+
+#[test]
+fn what_the_environment_asks_for_in_vain_is_a_finding() {
+    let part = Part { unmet: vec!["HEAPLEDGER_REPORT: it cannot be written".into()], ..part(&[], Vec::new()) };
+    let one = Run { parts: vec![part], ..Run::default() };
+    let mut both = one.clone();
+    both.merge(Run::from_json(&one.to_json()).expect("it was just written")).expect("nothing overflows");
+    let [part] = &both.parts[..] else { panic!("{both:?}") };
+    let policy = policy("");
+    let case = Case { policy: &policy, recorded: None, environment: &part.environment, complete: true };
+    let found = judge(&case, part);
+    assert_eq!(found, [Finding::blind("(environment)", "HEAPLEDGER_REPORT: it cannot be written")]);
 }
