@@ -762,7 +762,7 @@ fn ci_services_and_other_programs_get_what_they_read() {
         "{xml}"
     );
     let json: serde_json::Value = serde_json::from_str(&project.read("target/out/b.json")).expect("it is JSON");
-    assert_eq!(json["schema"], 2);
+    assert_eq!(json["schema"], 3);
     assert_eq!(json["parts"][0]["measured"]["search"]["values"]["allocs"]["value"], 8);
     assert_eq!(json["parts"][0]["environment"]["allocator"], "System");
 

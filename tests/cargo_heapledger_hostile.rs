@@ -207,7 +207,7 @@ fn a_run_that_is_none_is_refused() {
         (deep.as_bytes(), "run.json cannot be read: not a heapledger run: "),
         (deep_inside.as_bytes(), "run.json cannot be read: not a heapledger run: "),
         (deep_and_closed.as_bytes(), "not a heapledger run: invalid type: sequence"),
-        (b"{\"schema\":3}", "the run has schema 3, and this heapledger ("),
+        (b"{\"schema\":4}", "the run has schema 4, and this heapledger ("),
         (b"{\"schema\":-1}", "not a heapledger run: invalid value"),
         (b"<<<<<<< ours\n", "expected value at line 1 column 1"),
         (&good.as_bytes()[..good.len() / 2], "EOF while parsing"),

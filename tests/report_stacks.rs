@@ -3,11 +3,14 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
 
 mod common;
+#[path = "common/schema_2.rs"]
+mod schema_2;
 
 use std::hint::black_box;
 
 use common::alone;
 use heapledger::{CallStackKind, Origin, Report, ReportedStack, SizeClass, capture, measure, report, snapshot};
+use schema_2::in_schema_2;
 use serde_json::{Value, json};
 
 #[global_allocator]
@@ -137,7 +140,7 @@ fn a_merge_keeps_each_stack_with_its_own_functions() {
 #[test]
 fn a_report_of_schema_1_is_read_and_has_no_stacks() {
     let (kept, _) = measure("old", || block(64));
-    let mut old: Value = serde_json::from_str(&report().to_json()).expect("a report is JSON");
+    let mut old = in_schema_2(&report());
     old["schema"] = json!(1);
     old.as_object_mut().expect("it is an object").remove("stacks");
     let read = Report::from_json(&old.to_string()).expect("it can be read");
@@ -216,7 +219,7 @@ fn what_is_estimated_is_marked_and_says_of_how_many_samples() {
     let of_exact = both.split("call stacks of exact").nth(1).and_then(|text| text.split("\n\n").next());
     assert!(!of_exact.expect("it was captured").contains('~'), "{both}");
     // What a report of before says of neither is exact, and has no sizes.
-    let mut old: Value = serde_json::from_str(&one.to_json()).expect("a report is JSON");
+    let mut old = in_schema_2(&one);
     for of in old["stacks"]["operations"].as_array_mut().expect("they are a list") {
         let of = of.as_object_mut().expect("it is an object");
         of.retain(|name, _| name == "path" || name == "stacks");
@@ -307,7 +310,7 @@ fn the_largest_stacks_are_looked_up_and_the_rest_is_summed_and_said() {
     let mut both = report.clone();
     both.merge(&report).expect("nothing overflows");
     let summed = |of: &Report| {
-        let json: Value = serde_json::from_str(&of.to_json()).expect("a report is JSON");
+        let json = in_schema_2(of);
         let all = json["stacks"]["operations"].as_array().expect("they are a list").clone();
         all.iter().filter(|one| one["path"] == "summed").filter_map(|one| one["summed"].as_u64()).sum::<u64>()
     };
@@ -318,14 +321,17 @@ fn the_largest_stacks_are_looked_up_and_the_rest_is_summed_and_said() {
 /// A report in which `count` operations have one stack each, and no two stacks are alike.
 fn large(count: u32) -> String {
     let mut file: Value = serde_json::from_str(&report().to_json()).expect("a report is JSON");
-    let row = |at: u32| {
+    let row = |name: &str, parent: Option<u32>, allocs: u32| {
         let mut own = serde_json::to_value(heapledger::Tally::default()).expect("a tally is JSON");
-        (own["allocs"], own["allocated_bytes"]) = (json!(1), json!(64));
-        json!({ "path": format!("large/{at}"), "scopes": 1, "threads": 1, "peak_error": 0, "own": own, "total": own })
+        (own["allocs"], own["allocated_bytes"]) = (json!(allocs), json!(64 * allocs));
+        json!({
+            "name": name, "parent": parent, "scopes": 1, "threads": 1, "peak_error": 0, "own": own, "total": own,
+        })
     };
+    let inner = (0..count).map(|at| row(&at.to_string(), Some(0), 1));
     let frame =
         |at: u32| json!({ "function": at % 1_000, "file": 1_000 + at % 50, "line": at + 1, "column": 9, "origin": 0 });
-    file["rows"] = (0..count).map(row).collect();
+    file["rows"] = [row("large", None, 0)].into_iter().chain(inner).collect();
     file["stacks"] = json!({
         "strings": (0..1_050).map(|at| format!("app::module::function_{at}")).collect::<Value>(),
         "origins": [{ "kind": "workspace" }],
@@ -336,7 +342,7 @@ fn large(count: u32) -> String {
             "frames": (0..20).map(|depth| (at * 7 + depth * 31) % count).collect::<Value>(),
         })).collect::<Value>(),
         "operations": (0..count).map(|at| json!({
-            "path": format!("large/{at}"),
+            "row": at + 1,
             "stacks": [{ "stack": at, "allocs": 1, "allocated_bytes": 64, "live_blocks": 0, "live_bytes": 0 }],
         })).collect::<Value>(),
     });
@@ -375,7 +381,8 @@ fn what_cannot_be_in_a_report_is_an_error_that_says_what() {
     };
     let good: Value = serde_json::from_str(&report().to_json()).expect("a report is JSON");
     let at = good["stacks"]["operations"].as_array().expect("they are a list");
-    let at = at.iter().position(|one| one["path"] == "hostile").expect("it was captured");
+    let is_hostile = |of: &Value| good["rows"][of["row"].as_u64().expect("it has a row") as usize]["name"] == "hostile";
+    let at = at.iter().position(is_hostile).expect("it was captured");
     let charged = format!("/stacks/operations/{at}/stacks");
     let sizes = format!("/stacks/operations/{at}/sizes");
     let own = |name: &str| good["stacks"].pointer(name).expect("it is there").clone();
@@ -395,7 +402,6 @@ fn what_cannot_be_in_a_report_is_an_error_that_says_what() {
         (&format!("{charged}/0/allocs"), json!(3), "\"hostile\" allocated more than the operation"),
         (&format!("{charged}/0/allocated_bytes"), json!(41), "\"hostile\" allocated more than the operation"),
         (&format!("{charged}/0/allocs"), json!(u64::MAX), "\"hostile\" overflow when they are added up"),
-        (&format!("/stacks/operations/{at}/path"), json!("nowhere"), "\"nowhere\" belong to no row"),
         (&format!("{charged}/0/samples"), json!(-1), "invalid value"),
         (&format!("{sizes}/0/min_size"), json!(9), "\"hostile\" has blocks of 9 B, which is no class"),
         (&format!("{sizes}/0/min_size"), json!(0), "\"hostile\" has blocks of 0 B, which is no class"),
@@ -411,6 +417,11 @@ fn what_cannot_be_in_a_report_is_an_error_that_says_what() {
         let error = Report::from_json(&file.to_string()).map(|read| read.to_json()).expect_err(place).to_string();
         assert!(error.contains(complaint), "{place}: {error}");
     }
+    let mut old = in_schema_2(&Report::from_json(&good.to_string()).expect("it can be read"));
+    old["stacks"]["operations"][at]["path"] = json!("nowhere");
+    let error =
+        Report::from_json(&old.to_string()).map(|read| read.to_json()).expect_err("it is not there").to_string();
+    assert!(error.contains("\"nowhere\" belong to no row"), "{error}");
     // Whatever the file says of what lives: all of it together is what the operation owns.
     let mut lie = good.clone();
     *lie.pointer_mut(&format!("{charged}/0/live_bytes")).expect("it is there") = json!(1_i64 << 40);

@@ -7,10 +7,13 @@ mod charged;
 mod common;
 #[path = "common/report_of.rs"]
 mod report_of;
+#[path = "common/schema_2.rs"]
+mod schema_2;
 
 use common::Random;
 use heapledger::{Report, ReportTable, SortKey};
 use report_of::report_of;
+use schema_2::in_schema_2;
 use serde_json::{Value, json};
 
 #[global_allocator]
@@ -168,7 +171,7 @@ const KEYS: [SortKey; 9] = [
 fn every_key_sorts_neighbours_by_its_own_column_and_the_ledgers_own_stay_last() {
     let paths = ["top/p", "top/q", "top/r", "top/s"].map(|path| (path, 0, 0));
     let report = report_of(&[&paths[..], &[("(heapledger)", 9_000, 0), ("(unattributed)", 8_000, 0)]].concat());
-    let mut file: Value = serde_json::from_str(&report.to_json()).expect("a report is JSON");
+    let mut file = in_schema_2(&report);
     let counters = json!({
         "top/p": { "allocs": 4, "allocated_bytes": 1000, "freed_bytes": 0, "freed_elsewhere_bytes": 900, "peak_bytes": 50 },
         "top/q": { "allocs": 2, "allocated_bytes": 300, "freed_bytes": 100, "peak_bytes": null },
@@ -244,7 +247,7 @@ fn as_many_stacks_are_shown_as_are_asked_for() {
 #[test]
 fn all_stacks_are_all_however_many_there_are() {
     const MANY: usize = 5_000;
-    let mut file: Value = serde_json::from_str(&charged::report().to_json()).expect("a report is JSON");
+    let mut file = in_schema_2(&charged::report());
     let frame = file["stacks"]["frames"].as_array().expect("it is a list").iter().find(|frame| frame["line"] == 3);
     let mut frame = frame.expect("it is there").clone();
     let (mut frames, mut listed, mut charged) = (Vec::new(), Vec::new(), Vec::new());
@@ -266,7 +269,7 @@ fn all_stacks_are_all_however_many_there_are() {
 
 #[test]
 fn stacks_are_those_of_what_is_asked_for() {
-    let mut file: Value = serde_json::from_str(&charged::report().to_json()).expect("a report is JSON");
+    let mut file = in_schema_2(&charged::report());
     let (rows, operations) = (file["rows"].take(), file["stacks"]["operations"].take());
     let [rows, operations] = [&rows, &operations].map(|all| all.as_array().expect("it is a list"));
     let at = |all: &[Value]| all.iter().position(|one| one["path"] == "build/commit").expect("it is there");

@@ -221,9 +221,9 @@ fn what_is_not_a_report_is_refused_and_never_panics() {
         &json.replacen("\"scopes\":1", "\"scopes\":18446744073709551616", 1),
         &json.replacen("\"scopes\":1", "\"scopes\":1e30", 1),
         &json.replacen("\"process_bytes\":", "\"process_bytes\":9223372036854775808,\"was\":", 1),
-        &json.replacen("\"path\":\"search\"", "\"path\":\"index_build\"", 1),
-        &json.replacen("\"path\":\"search\"", "\"path\":\"\"", 1),
-        &json.replacen("\"path\":\"search\"", &format!("\"path\":\"{}\"", "x".repeat(1 << 20)), 1),
+        &json.replacen("\"name\":\"search\"", "\"name\":\"index_build\"", 1),
+        &json.replacen("\"name\":\"search\"", "\"name\":\"\"", 1),
+        &json.replacen("\"name\":\"search\"", &format!("\"name\":\"{}\"", "x".repeat(1 << 20)), 1),
         &format!("{json} {json}"),
     ];
     for text in broken {

@@ -39,6 +39,9 @@ mod report_read;
 mod rest;
 /// One operation in a snapshot or a report.
 mod row;
+/// The rows of a report as JSON, and back.
+#[cfg(feature = "json")]
+mod rows_json;
 /// Which operations of a report are shown, and what the others come to.
 mod selection;
 /// One class of sizes in a snapshot.

@@ -38,8 +38,9 @@ const LOOKED_UP: usize = 4096;
 #[derive(Clone, Debug)]
 pub struct Report(pub(crate) Own<Data>);
 
+/// What a report says. In a file its rows and its stacks have another form.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Data {
+pub(crate) struct Data<R = Vec<Row>, S = Stacks> {
     /// How many processes it covers.
     pub(crate) processes: u64,
     /// That of all processes; `None` where they are of several, or it is not known.
@@ -60,9 +61,9 @@ pub(crate) struct Data {
     /// Shards, and their bytes: the ledger's memory outside the heap it counts.
     pub(crate) shards: u64,
     pub(crate) shard_bytes: u64,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: R,
     /// Of operations that were captured.
-    pub(crate) stacks: Stacks,
+    pub(crate) stacks: S,
     /// What was asked to be captured when the report was made.
     pub(crate) captures: Vec<CaptureRule>,
     /// One for each process that has any.

@@ -1,20 +1,24 @@
 //! The report as JSON, with a schema version. The JSON of what a run measured has the same frame. Reading it back is
 //! for `report_read`.
 
-use serde::ser::Serialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::leak_tests::{LeakCurve, LeakSlope, LeakTests, LeakVerdict, LeakWindow, ReportedLeakTest};
 use super::process::Program;
 use super::report::{Data, Report};
-use super::row::Row;
-use super::stacks::Stacks;
+use super::rows_json::{RowEntry, entries_of, places_of, rows_of};
+use super::stacks_json::StackTables;
 use super::timeline::{OperationTimeline, ReportedTimeline};
 use crate::words::{json_object, json_text, json_word};
 
 /// Raised when a reader of the old form would misread the new one. New fields do not raise it.
-pub(super) const SCHEMA: u32 = 2;
+pub(super) const SCHEMA: u32 = 3;
 
-json_object!(Data {
+/// The data as a file has it.
+type StoredData = Data<Vec<RowEntry>, Option<StackTables>>;
+
+json_object!(StoredData {
     processes,
     program or None,
     difference,
@@ -29,15 +33,56 @@ json_object!(Data {
     shards,
     shard_bytes,
     rows,
-    stacks or Stacks::default(),
+    stacks or None,
     captures or Vec::new(),
     timelines or Vec::new(),
     leak_tests or LeakTests::default(),
 });
 
-json_object!(Program { name, build_id or None });
+impl<R, S> Data<R, S> {
+    /// The same with the rows and the stacks in another form.
+    fn with<OtherRows, OtherStacks>(&self, rows: OtherRows, stacks: OtherStacks) -> Data<OtherRows, OtherStacks> {
+        Data {
+            processes: self.processes,
+            program: self.program.clone(),
+            difference: self.difference,
+            process_bytes: self.process_bytes,
+            process_peak_bytes: self.process_peak_bytes,
+            process_peak_error: self.process_peak_error,
+            problem: self.problem.clone(),
+            unsettled: self.unsettled,
+            misnested: self.misnested,
+            overflowed: self.overflowed,
+            foreign: self.foreign,
+            shards: self.shards,
+            shard_bytes: self.shard_bytes,
+            rows,
+            stacks,
+            captures: self.captures.clone(),
+            timelines: self.timelines.clone(),
+            leak_tests: self.leak_tests.clone(),
+        }
+    }
+}
 
-json_object!(Row { path, scopes, threads, peak_error, site or None, own, total });
+impl Serialize for Data {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let places = places_of(&self.rows);
+        let stored: StoredData = self.with(entries_of(&self.rows, &places), StackTables::of(&self.stacks, &places));
+        stored.serialize(serializer)
+    }
+}
+
+impl<'text> Deserialize<'text> for Data {
+    fn deserialize<D: Deserializer<'text>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut stored = StoredData::deserialize(deserializer)?;
+        let rows = rows_of(std::mem::take(&mut stored.rows)).map_err(D::Error::custom)?;
+        let stacks = stored.stacks.take().map(|tables| tables.stacks(&rows)).transpose().map_err(D::Error::custom)?;
+        Ok(stored.with(rows, stacks.unwrap_or_default()))
+    }
+}
+
+json_object!(Program { name, build_id or None });
 
 json_object!(ReportedTimeline {
     program,
@@ -69,7 +114,7 @@ impl Report {
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
-    /// assert!(heapledger::report().to_json().starts_with(r#"{"schema":2,"#));
+    /// assert!(heapledger::report().to_json().starts_with(r#"{"schema":3,"#));
     /// ```
     pub fn to_json(&self) -> String {
         text_of(&*self.0)

@@ -1,22 +1,19 @@
 //! The call stacks of a report as JSON, and back: one object with a table for each kind of thing, in which others name
-//! it by its place. `null` where there are none.
+//! it by its place.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use super::call_stack::CallStackKind;
 use super::estimate::Estimate;
+use super::row::Row;
 use super::stacks::{FrameList, Stacks, StacksOfOne};
 use super::sums::LineSums;
 use crate::symbols::{CallFrame, InModule, Origin};
 use crate::words::{ClassId, json_object};
 
 /// The tables.
-#[derive(Default)]
-struct Tables {
+pub(super) struct StackTables {
     /// Names of functions and paths of files.
     strings: Vec<String>,
     /// Whose code there is.
@@ -28,7 +25,7 @@ struct Tables {
     operations: Vec<OperationEntry>,
 }
 
-json_object!(Tables { strings, origins, modules, frames, stacks, operations });
+json_object!(StackTables { strings, origins, modules, frames, stacks, operations });
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct OriginEntry {
@@ -84,16 +81,26 @@ struct StackEntry {
 json_object!(StackEntry { kind, frames });
 
 struct OperationEntry {
-    path: String,
+    /// The place of its row.
+    row: Option<u32>,
     stacks: Vec<ChargedEntry>,
     sizes: Vec<SizeEntry>,
     /// Where samples alone were captured: how many bytes lie between two on average.
     sampled_every: BTreeSet<u64>,
     /// How many stacks are in the one for which there was no room, because they were too small to be looked up.
     summed: u64,
+    /// What files of schema 2 have instead of `row`.
+    path: Option<String>,
 }
 
-json_object!(OperationEntry { path, stacks, sizes or Vec::new(), sampled_every or BTreeSet::new(), summed or 0 });
+json_object!(OperationEntry {
+    row or None,
+    stacks,
+    sizes or Vec::new(),
+    sampled_every or BTreeSet::new(),
+    summed or 0;
+    path or None,
+});
 
 /// What an operation alone did on one stack.
 struct ChargedEntry {
@@ -121,22 +128,6 @@ struct SizeEntry {
 
 json_object!(SizeEntry { min_size, allocs, allocated_bytes, live_blocks, live_bytes });
 
-impl Serialize for Stacks {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.operations.is_empty() {
-            true => serializer.serialize_none(),
-            false => Tables::of(self).serialize(serializer),
-        }
-    }
-}
-
-impl<'text> Deserialize<'text> for Stacks {
-    fn deserialize<D: Deserializer<'text>>(deserializer: D) -> Result<Self, D::Error> {
-        let tables: Option<Tables> = Option::deserialize(deserializer)?;
-        tables.map_or(Ok(Self::default()), |tables| tables.stacks().map_err(D::Error::custom))
-    }
-}
-
 /// Values, each once, in the order in which they came.
 struct Once<T>(HashMap<T, u32>, Vec<T>);
 
@@ -155,8 +146,12 @@ impl<T> Default for Once<T> {
     }
 }
 
-impl Tables {
-    fn of(of: &Stacks) -> Self {
+impl StackTables {
+    /// What is said of the stacks of operations whose rows are in these places; `None` where there are none.
+    pub(super) fn of(of: &Stacks, rows: &HashMap<&str, u32>) -> Option<Self> {
+        if of.operations.is_empty() {
+            return None;
+        }
         let (mut strings, mut origins, mut modules) = (Once::default(), Once::default(), Once::default());
         let frames = of.frames.iter().map(|frame| FrameEntry {
             function: frame.function.clone().map(|function| strings.place(function)),
@@ -174,18 +169,19 @@ impl Tables {
         let stacks = of.stacks.iter();
         let stacks =
             stacks.map(|stack| StackEntry { kind: kind_name(stack.kind).into(), frames: stack.frames.clone() });
-        Self {
+        let operation = |(path, of): (&String, &StacksOfOne)| OperationEntry::of(rows.get(path.as_str()).copied(), of);
+        Some(Self {
             frames,
             stacks: stacks.collect(),
-            operations: of.operations.iter().map(|(path, of)| OperationEntry::of(path, of)).collect(),
+            operations: of.operations.iter().map(operation).collect(),
             strings: strings.1,
             origins: origins.1,
             modules: modules.1,
-        }
+        })
     }
 
-    /// What the tables say; an error says where one names what is not there.
-    fn stacks(self) -> Result<Stacks, String> {
+    /// What the tables say of these rows; an error says where one names what is not there.
+    pub(super) fn stacks(self, rows: &[Row]) -> Result<Stacks, String> {
         let origins = self.origins.into_iter().map(OriginEntry::origin).collect::<Result<Vec<_>, _>>()?;
         let frame = |frame: FrameEntry| {
             let string = |at: Option<u32>| at.map(|at| found(&self.strings, "string", at).cloned()).transpose();
@@ -211,8 +207,13 @@ impl Tables {
         };
         let stacks = self.stacks.into_iter().map(stack).collect::<Result<Vec<_>, _>>()?;
         let mut operations = BTreeMap::new();
-        for entry in self.operations {
-            let (path, of) = entry.stacks_of_one(&stacks)?;
+        for (at, mut entry) in self.operations.into_iter().enumerate() {
+            let path = match (entry.path.take(), entry.row) {
+                (Some(path), None) => path,
+                (None, Some(row)) => found(rows, "row", row)?.path.clone(),
+                _ => return Err(format!("stacks.operations[{at}] has no `row`, or a `path` beside it")),
+            };
+            let of = entry.stacks_of_one(&path, &stacks)?;
             if operations.insert(path.clone(), of).is_some() {
                 return Err(format!("the stacks of operation {path:?} are there twice"));
             }
@@ -223,7 +224,7 @@ impl Tables {
 }
 
 impl OperationEntry {
-    fn of(path: &str, of: &StacksOfOne) -> Self {
+    fn of(row: Option<u32>, of: &StacksOfOne) -> Self {
         let stacks = of.stacks.iter().map(|(&stack, Estimate { sums, samples })| {
             let LineSums { allocs, allocated_bytes, live_blocks, live_bytes, .. } = *sums;
             ChargedEntry { stack, allocs, allocated_bytes, live_blocks, live_bytes, samples: *samples }
@@ -233,11 +234,11 @@ impl OperationEntry {
             SizeEntry { min_size: class.smallest(), allocs, allocated_bytes, live_blocks, live_bytes }
         });
         let (stacks, sizes) = (stacks.collect(), sizes.collect());
-        Self { path: path.into(), stacks, sizes, sampled_every: of.every.clone(), summed: of.summed }
+        Self { row, stacks, sizes, sampled_every: of.every.clone(), summed: of.summed, path: None }
     }
 
-    fn stacks_of_one(self, table: &[FrameList]) -> Result<(String, StacksOfOne), String> {
-        let path = self.path;
+    /// What it says of the operation at `path`.
+    fn stacks_of_one(self, path: &str, table: &[FrameList]) -> Result<StacksOfOne, String> {
         let mut of = StacksOfOne { every: self.sampled_every, summed: self.summed, ..StacksOfOne::default() };
         for ChargedEntry { stack, allocs, allocated_bytes, live_blocks, live_bytes, samples } in self.stacks {
             found(table, "stack", stack)?;
@@ -255,7 +256,7 @@ impl OperationEntry {
                 return Err(format!("operation {path:?} has blocks of {min_size} B twice"));
             }
         }
-        Ok((path, of))
+        Ok(of)
     }
 }
 

@@ -12,9 +12,13 @@ pub(crate) fn json_text(value: &impl serde::Serialize) -> String {
 
 /// Implements `Serialize` and `Deserialize` for a struct with named fields: an object with an entry for each field, in
 /// the order of the list. What else an object has is passed over when it is read. A field has its own name, or the one
-/// after `as`; it must be there, unless `or` says what stands for it. Whoever uses this imports it by its name alone.
+/// after `as`; it must be there, unless `or` says what stands for it. Fields after a `;` are read from older files, and
+/// not written. Whoever uses this imports it by its name alone.
 macro_rules! json_object {
-    ($type:ident { $($field:ident $(as $name:literal)? $(or $absent:expr)?),+ $(,)? }) => {
+    ($type:ident {
+        $($field:ident $(as $name:literal)? $(or $absent:expr)?),+ $(,)?
+        $(; $($old:ident or $without:expr),+ $(,)?)?
+    }) => {
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 let mut object = serializer.serialize_map(None)?;
@@ -40,6 +44,7 @@ macro_rules! json_object {
 
                     fn visit_map<A: serde::de::MapAccess<'text>>(self, mut object: A) -> Result<$type, A::Error> {
                         $(let mut $field = None;)+
+                        $($(let mut $old = None;)+)?
                         while let Some(key) = object.next_key::<String>()? {
                             match key.as_str() {
                                 $(json_object!(@name $field $($name)?) => {
@@ -49,6 +54,12 @@ macro_rules! json_object {
                                     }
                                     $field = Some(object.next_value()?);
                                 })+
+                                $($(stringify!($old) => {
+                                    if $old.is_some() {
+                                        return Err(serde::de::Error::duplicate_field(stringify!($old)));
+                                    }
+                                    $old = Some(object.next_value()?);
+                                })+)?
                                 _ => drop(object.next_value::<serde::de::IgnoredAny>()?),
                             }
                         }
@@ -57,6 +68,7 @@ macro_rules! json_object {
                                 Some(value) => value,
                                 None => json_object!(@absent $field $($name)? $(or $absent)?),
                             },)+
+                            $($($old: $old.unwrap_or($without),)+)?
                         })
                     }
                 }

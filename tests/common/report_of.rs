@@ -3,7 +3,8 @@
 use heapledger::{Report, Tally, report};
 use serde_json::{Value, json};
 
-/// The operations: path, bytes allocated, bytes freed. The law holds in it.
+/// The operations: path, bytes allocated, bytes freed. The law holds in it. It is read from a file of schema 2, in
+/// which rows have paths.
 ///
 /// # Panics
 /// When no ledger could have written it.
@@ -26,6 +27,7 @@ pub fn report_of(rows: &[(&str, u64, u64)]) -> Report {
         }));
         all += live;
     }
+    file["schema"] = json!(2);
     file["rows"] = json!(made);
     file["process_bytes"] = json!(all);
     file["process_peak_bytes"] = json!(rows.iter().map(|row| row.1).sum::<u64>());

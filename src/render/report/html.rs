@@ -21,7 +21,7 @@ const SCRIPT: &str = concat!(
 
 /// What the page's policy names its style and its program by. A browser runs and applies nothing else.
 const STYLE_HASH: &str = "sha256-jFJatPubEbTnIUNyFcq0N8ndNHhmwPR437U2gC+/lYY=";
-const SCRIPT_HASH: &str = "sha256-udfP/pntyK2wQhaPzQwocgf4HXnj9sPK+tSiU5KUO0A=";
+const SCRIPT_HASH: &str = "sha256-3jtlGth1miwePFjwL2H9pfPmV/yPEZxdRnf7VattI3s=";
 
 /// A report, and the text of the line of source code at each of its functions where somebody knows it.
 pub(crate) struct Sourced<'a> {
@@ -105,13 +105,15 @@ mod tests {
     fn every_place_of_the_page_is_filled_and_no_name_ends_its_data() {
         let mut told = report();
         let mut data = Data::clone(&told.0);
-        data.rows[0].path = "</script><!--<script>{style}".into();
+        data.rows[0].path = "<!--<script>{style}".into();
+        data.problem = Some("</script>".into());
         told.0 = crate::record::Own::new(|| data);
         let page = page_of(&told);
         let (_, after) = page.split_once(r#"id="data">"#).expect("the data is there");
         let (json, _) = after.split_once("</script>").expect("it ends");
         let value: serde_json::Value = serde_json::from_str(json).expect("it is JSON");
-        assert_eq!(value["report"]["report"]["rows"][0]["path"], "</script><!--<script>{style}");
+        assert_eq!(value["report"]["report"]["rows"][0]["name"], "<!--<script>{style}");
+        assert_eq!(value["report"]["report"]["problem"], "</script>");
         assert_eq!((page.matches("<script").count(), page.matches("</script>").count()), (2, 2));
         assert_eq!((page.matches(STYLE).count(), page.matches(SCRIPT).count()), (1, 1));
         assert!(

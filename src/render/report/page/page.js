@@ -260,7 +260,7 @@ function timelineView() {
   const draw = () => {
     const { path } = state.within;
     const wanted = (one) => !path || one === path || one.startsWith(`${path}/`);
-    const areas = areasOf(shown, wanted, !path).map((area) => ({ ...area, operation: model.byPath.get(area.path) }));
+    const areas = areasOf(shown, wanted, !path).map((area) => ({ ...area, operation: area.path && operationAt(model, area.path) }));
     chart.show(shown.elapsed_us, shown.unsettled, areas);
     const parts = [`${counted(shown.elapsed_us.length, "point")}, one every ${asTime(shown.every_us)}`];
     if (shown.unsettled.length > 0) parts.push(`${exact(shown.unsettled.length)} of them read while memory moved`);
@@ -290,7 +290,7 @@ function leakTestsView() {
   };
   const cards = tests.map((test) => {
     const earlier = before && only(model.report, test.path) && only(before.report, test.path);
-    return new CurveCard(test, { operation: model.byPath.get(test.path), earlier, choose });
+    return new CurveCard(test, { operation: operationAt(model, test.path), earlier, choose });
   });
   const panel = element("div", "curves");
   const note = element("span", "note");
@@ -332,10 +332,10 @@ function changesView() {
   const grid = new TreeGrid({ label: "changes", heading: "operation", columns, sort: "change", draw });
   const join = (was, after) => {
     const names = new Map();
-    for (const child of was?.children ?? []) names.set(child.path, [child, undefined]);
-    for (const child of after?.children ?? []) names.set(child.path, [names.get(child.path)?.[0], child]);
-    return [...names].map(([path, [was, after]]) => ({
-      name: (after ?? was).name, text: printable(path), was: was?.total, after: after?.total, children: join(was, after),
+    for (const child of was?.children ?? []) names.set(child.row.name, [child, undefined]);
+    for (const child of after?.children ?? []) names.set(child.row.name, [names.get(child.row.name)?.[0], child]);
+    return [...names.values()].map(([was, after]) => ({
+      name: (after ?? was).name, text: printable((after ?? was).path), was: was?.total, after: after?.total, children: join(was, after),
     }));
   };
   grid.show(join(before.root, model.root));
@@ -442,7 +442,7 @@ function headline() {
 }
 
 function notes() {
-  const { report, byPath, captured } = model;
+  const { report, captured } = model;
   const host = byId("notes");
   const note = (text, name = "") => host.append(element("p", name, text));
   host.replaceChildren();
@@ -452,7 +452,7 @@ function notes() {
   const sign = (one, other) => (one === other ? "=" : "≠");
   const holds = net === live && live === process && report.problem === null;
   note(`sum of net ${grouped(net)} B ${sign(net, live)} sum of live ${grouped(live)} B ${sign(live, process)} process ${grouped(process)} B`, holds ? "good" : "bad");
-  const own = Math.max(0, byPath.get("(heapledger)")?.own.live ?? 0);
+  const own = Math.max(0, operationAt(model, "(heapledger)")?.own.live ?? 0);
   const shards = counted(report.shards, "shard");
   note(`footprint: ${asBytes(own)} on the heap (in the sums), ${asBytes(report.shard_bytes)} in ${shards} beside it`);
   if (model.summed > 0) note(`${counted(model.summed, "small stack")} not looked up: with those for which there was no room`);

@@ -58,19 +58,16 @@ function frameOf(entry, name, near, source, stacks) {
 
 function modelOf({ report, names, nearness, sources }) {
   const root = { path: "", name: "all operations", children: [], total: { ...NOTHING }, own: NOTHING };
-  const byPath = new Map([["", root]]);
-  const operations = report.rows.map((row) => {
-    let cut = row.path.lastIndexOf("/");
-    while (cut > 0 && !byPath.has(row.path.slice(0, cut))) cut = row.path.lastIndexOf("/", cut - 1);
-    const parent = byPath.get(row.path.slice(0, Math.max(cut, 0))) ?? root;
-    const name = printable(row.path.slice(cut + 1));
-    const [own, total] = [figuresOf(row.own), figuresOf(row.total)];
-    const operation = { path: row.path, name, row, parent, children: [], own, total, stacks: [], sizes: [], every: [] };
+  const operations = [];
+  for (const row of report.rows) {
+    const parent = row.parent === null ? root : operations[row.parent];
+    const path = parent === root ? row.name : `${parent.path}/${row.name}`;
+    const [name, own, total] = [printable(row.name), figuresOf(row.own), figuresOf(row.total)];
+    const operation = { path, name, row, parent, children: [], own, total, stacks: [], sizes: [], every: [] };
     parent.children.push(operation);
-    byPath.set(row.path, operation);
+    operations.push(operation);
     add(root.total, own);
-    return operation;
-  });
+  }
   root.total.peak = report.process_peak_bytes;
   root.own = { ...root.total };
 
@@ -79,14 +76,15 @@ function modelOf({ report, names, nearness, sources }) {
   const stacks = tables.stacks.map(({ kind, frames: places }) => stackOf(kind, places.map((at) => frames[at])));
   const captured = { ...NOTHING };
   const summed = tables.operations.reduce((sum, one) => sum + (one.summed ?? 0), 0);
-  for (const { path, stacks: charged, sizes, sampled_every: every } of tables.operations) {
-    byPath.get(path).stacks = charged.map((entry) => {
+  for (const { row, stacks: charged, sizes, sampled_every: every } of tables.operations) {
+    const operation = operations[row];
+    operation.stacks = charged.map((entry) => {
       const figures = chargeOf(entry);
       add(captured, figures);
       return { stack: stacks[entry.stack], figures, samples: entry.samples ?? 0 };
     });
-    byPath.get(path).sizes = (sizes ?? []).map((entry) => ({ least: entry.min_size, figures: chargeOf(entry) }));
-    byPath.get(path).every = every ?? [];
+    operation.sizes = (sizes ?? []).map((entry) => ({ least: entry.min_size, figures: chargeOf(entry) }));
+    operation.every = every ?? [];
   }
   // What is on no stack.
   const none = stackOf("not_captured", []);
@@ -95,7 +93,12 @@ function modelOf({ report, names, nearness, sources }) {
     for (const { figures } of operation.stacks) for (const name in NOTHING) rest[name] -= figures[name];
     if (rest.live || rest.allocated || rest.allocs) operation.rest = { stack: none, figures: rest, samples: 0 };
   }
-  return { report, root, operations, byPath, captured, summed, hasStacks: tables.operations.length > 0 };
+  return { report, root, operations, captured, summed, hasStacks: tables.operations.length > 0 };
+}
+
+/** The operation at a path; `undefined` if there is none. */
+function operationAt({ root }, path) {
+  return path.split("/").reduce((at, name) => at?.children.find(({ row }) => row.name === name), root);
 }
 
 /** A stack, and what of it is shown: the functions nearest to the user, and whose code asked for the memory. */
