@@ -297,6 +297,40 @@ fn a_scope_that_outlives_its_shard_reaches_no_scope_of_the_next_thread() {
     });
 }
 
+#[test]
+fn a_name_that_the_thread_knows_is_entered_in_the_shard_that_it_has_then() {
+    let _alone = alone();
+    in_its_own_process("a_name_that_the_thread_knows_is_entered_in_the_shard_that_it_has_then", || {
+        static STEPS: Barrier = Barrier::new(2);
+        unsafe extern "C" fn enter_late(value: *mut c_void) {
+            // SAFETY: `set_late` made the box, for this call alone.
+            drop(unsafe { Box::from_raw(value.cast::<u8>()) });
+            STEPS.wait();
+            // The next thread is in the same operation, in the shard that this one had.
+            STEPS.wait();
+            measure("known", || drop(std::hint::black_box(vec![0u8; 70])));
+            STEPS.wait();
+        }
+        let key = late_key(enter_late);
+        let first = spawn("ends late", move || {
+            drop((track("known"), track("other")));
+            drop(track("known"));
+            set_late(key, 0u8);
+        });
+        STEPS.wait();
+        let second = spawn("takes its shard", || {
+            let scope = track("known");
+            STEPS.wait();
+            STEPS.wait();
+            scope.finish()
+        });
+        first.join().expect("it ends");
+        assert_eq!(second.join().expect("it only waits"), tally! { peak_bytes: Some(0) });
+        let known = row("known");
+        assert_eq!((known.scopes, known.own.allocs, known.own.freed_bytes, known.own.peak_bytes), (4, 1, 70, Some(70)));
+    });
+}
+
 /// What ran before `main` made.
 static BEFORE_MAIN: AtomicPtr<[u8; 1000]> = AtomicPtr::new(std::ptr::null_mut());
 

@@ -15,6 +15,9 @@ pub trait Name: sealed::Sealed {}
 
 pub(crate) mod sealed {
     pub trait Sealed {
+        /// Whether the name stays with the caller, so that nothing is freed once it was seen.
+        const IS_LENT: bool;
+
         fn with<R>(self, see: impl FnOnce(&str) -> R) -> R;
     }
 }
@@ -22,6 +25,8 @@ use sealed::Sealed;
 
 impl<T: AsRef<str> + ?Sized> Name for &T {}
 impl<T: AsRef<str> + ?Sized> Sealed for &T {
+    const IS_LENT: bool = true;
+
     #[inline]
     fn with<R>(self, see: impl FnOnce(&str) -> R) -> R {
         let name = self.as_ref();
@@ -31,6 +36,8 @@ impl<T: AsRef<str> + ?Sized> Sealed for &T {
 
 impl Name for String {}
 impl Sealed for String {
+    const IS_LENT: bool = false;
+
     #[inline]
     fn with<R>(self, see: impl FnOnce(&str) -> R) -> R {
         self.as_str().with(see)
@@ -39,6 +46,8 @@ impl Sealed for String {
 
 impl Name for fmt::Arguments<'_> {}
 impl Sealed for fmt::Arguments<'_> {
+    const IS_LENT: bool = true;
+
     #[inline]
     fn with<R>(self, see: impl FnOnce(&str) -> R) -> R {
         match self.as_str() {

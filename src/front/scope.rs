@@ -28,26 +28,37 @@ use crate::words::{Node, Tally, Tid};
 /// ```
 #[track_caller]
 pub fn track(name: impl Name) -> Scope {
-    let place = Location::caller();
-    // A name that was given away is freed before the operation begins: that is no doing of the operation.
-    match name.with(|name| find(name, place)) {
-        Some(node) => Scope::enter(node),
-        None => Scope::inert(),
+    enter(name, Location::caller())
+}
+
+/// What a name leads to.
+enum Found {
+    /// Its operation, which this thread entered lately, is entered again.
+    Entered(Opened),
+    /// The operation that is to be entered; none where the ledger does not serve the program.
+    ToEnter(Option<&'static Node>),
+}
+
+#[inline]
+fn enter<N: Name>(name: N, place: &'static Location<'static>) -> Scope {
+    let begun = record::begun();
+    if begun == Some(false) {
+        return Scope::inert();
+    }
+    let found = name.with(|name| {
+        let entered = if N::IS_LENT && begun == Some(true) { record::open_known(name) } else { None };
+        entered.map_or_else(|| Found::ToEnter(find(name, place)), Found::Entered)
+    });
+    // A name that was given away has been freed before the operation begins: that is no doing of the operation.
+    match found {
+        Found::Entered(opened) => Scope { opened: Some(opened), _not_send: PhantomData },
+        Found::ToEnter(node) => node.map_or_else(Scope::inert, Scope::enter),
     }
 }
 
-/// The operation that is to be entered; `None` where none is. Not generic, so that it is compiled here, in one piece.
-fn find(name: &str, place: &'static Location<'static>) -> Option<&'static Node> {
-    match record::begun() {
-        Some(true) => record::known_inside(name).or_else(|| look_up(name, place)),
-        Some(false) => None,
-        None => look_up(name, place),
-    }
-}
-
-/// Does the same for a name that is long or not known, or where this may be the first call.
+/// The operation that is to be entered; `None` where none is.
 #[inline(never)]
-fn look_up(name: &str, place: &'static Location<'static>) -> Option<&'static Node> {
+fn find(name: &str, place: &'static Location<'static>) -> Option<&'static Node> {
     process::announced_and_installed().then(|| registry::operation(record::active(), name, Some(place)))
 }
 

@@ -3,9 +3,10 @@
 
 use std::cell::Cell;
 
+use super::account::Account;
 use crate::words::{Node, SPREAD};
 
-/// How many operations a thread remembers: some fifty are entered in turn without being looked up. Each takes 32 bytes
+/// How many operations a thread remembers: some fifty are entered in turn without being looked up. Each takes 40 bytes
 /// of the thread's own memory.
 const MOST: usize = 64;
 
@@ -13,9 +14,18 @@ const MOST: usize = 64;
 pub(super) struct Known([Remembered; MOST]);
 
 /// An operation, and what it was entered as.
-struct Remembered {
+pub(super) struct Remembered {
     entered: Cell<Entered>,
     node: Cell<Option<&'static Node>>,
+    /// Its account in the shard that the thread had when it was looked up, if it was.
+    pub(super) account: Cell<Option<&'static Account>>,
+}
+
+impl Remembered {
+    const fn nothing() -> Self {
+        const NOTHING: Entered = Entered { first: 0, last: 0, around: 0 };
+        Self { entered: Cell::new(NOTHING), node: Cell::new(None), account: Cell::new(None) }
+    }
 }
 
 /// A name within an operation, in short. Two that differ differ here, if they have at most [`WHOLE`] bytes.
@@ -60,26 +70,25 @@ const BELOW_PLACE: u32 = u64::BITS - MOST.trailing_zeros();
 
 impl Known {
     pub(super) const fn nothing() -> Self {
-        const NOTHING: Entered = Entered { first: 0, last: 0, around: 0 };
-        Self([const { Remembered { entered: Cell::new(NOTHING), node: Cell::new(None) } }; MOST])
+        Self([const { Remembered::nothing() }; MOST])
     }
 
     /// The operation that was entered lately as `name` within `within`, if the name is short: found without a call, so
     /// that whoever asks keeps its registers.
     #[inline(always)]
-    pub(super) fn find_short(&self, within: &Node, name: &str) -> Option<&'static Node> {
+    pub(super) fn find_short(&self, within: &Node, name: &str) -> Option<(&'static Node, &Remembered)> {
         if name.len() <= WHOLE { self.find_alike(Entered::new(within, name)) } else { None }
     }
 
     /// The operation that was entered lately as `name` within `within`.
     pub(super) fn find(&self, within: &Node, name: &str) -> Option<&'static Node> {
-        self.find_alike(Entered::new(within, name)).filter(|node| node.name == name)
+        self.find_alike(Entered::new(within, name)).map(|(node, _)| node).filter(|node| node.name == name)
     }
 
     #[inline(always)]
-    fn find_alike(&self, entered: Entered) -> Option<&'static Node> {
+    fn find_alike(&self, entered: Entered) -> Option<(&'static Node, &Remembered)> {
         let remembered = self.0.get(entered.place())?;
-        remembered.node.get().filter(|_| remembered.entered.get() == entered)
+        remembered.node.get().filter(|_| remembered.entered.get() == entered).map(|node| (node, remembered))
     }
 
     /// Remembers that `name` within `within` is `node`, and always will be.
@@ -88,6 +97,7 @@ impl Known {
         if let Some(remembered) = self.0.get(entered.place()) {
             remembered.entered.set(entered);
             remembered.node.set(Some(node));
+            remembered.account.set(None);
         }
     }
 }

@@ -108,13 +108,24 @@ impl Level {
         if self.is_quiet() { self.quiet_peak.load(Relaxed) } else { self.peak() }
     }
 
-    /// Begins a new peak at `level`, which is the thread's level now.
+    /// Whether `level`, which is the level now, is far from what the sink was last told.
+    #[inline(always)]
+    pub(super) fn is_far(&self, level: i64) -> bool {
+        let moved = level.wrapping_sub(self.synced.load(Relaxed));
+        moved.wrapping_add(STEP - 1) as u64 > 2 * (STEP - 1) as u64
+    }
+
+    /// Tells the sink if the level moved far.
+    pub(super) fn sync_if_far(&self) {
+        if self.is_far(self.value()) {
+            self.sync();
+        }
+    }
+
+    /// Begins a new peak at `level`, which is the thread's level now. It [is not far](Self::is_far): `room` counts from
+    /// there on, and moves of which the sink was not told must not add up from scope to scope.
     #[inline]
     pub(super) fn begin_peak(&self, level: i64) {
-        // `room` counts from this level on: moves of which the sink was not told must not add up from scope to scope.
-        if level.wrapping_sub(self.synced.load(Relaxed)).unsigned_abs() >= STEP as u64 {
-            self.sync_rarely();
-        }
         self.peak.store(level, Relaxed);
         self.threshold.store(level, Relaxed);
         self.room.store(0, Relaxed);
@@ -132,7 +143,7 @@ impl Level {
         if level > self.peak() {
             self.peak.store(level, Relaxed);
         }
-        if (level - self.synced.load(Relaxed)).abs() >= STEP {
+        if self.is_far(level) {
             self.sync();
         }
         self.settle_at(level);
@@ -145,13 +156,6 @@ impl Level {
         let threshold = self.peak().min(next_step).max(level);
         self.threshold.store(threshold, Relaxed);
         self.room.store(threshold - level, Relaxed);
-    }
-
-    /// Does what [`sync`](Self::sync) does. It is a function of its own, so that who begins a scope keeps registers.
-    #[cold]
-    #[inline(never)]
-    fn sync_rarely(&self) {
-        self.sync();
     }
 
     /// Tells the sink how far the level moved since it was last told.

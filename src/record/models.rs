@@ -204,7 +204,8 @@ fn stack_of_a_shard() -> (&'static Shard, &'static Account, impl Fn(&'static Nod
     shard.begin_stack(&UNATTRIBUTED, base);
     let open = move |node| {
         let frame = shard.stack.spare_or_new().expect("there is memory");
-        (frame, shard.stack.open(frame, base, (node, inner), None, &shard.level))
+        let level = (&shard.level, shard.level.value());
+        (frame, shard.stack.open(frame, base, (node, inner), None, level))
     };
     (shard, inner, open)
 }

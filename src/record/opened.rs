@@ -12,6 +12,7 @@ use super::shard::Shard;
 #[cfg(heapledger_interpose)]
 use super::shared_level::SharedLevel;
 use super::slot::{Phase, SLOT, Slot};
+use super::stack::Resumed;
 #[cfg(heapledger_interpose)]
 use super::system::gettid;
 use crate::words::Node;
@@ -24,10 +25,11 @@ pub(crate) fn active() -> &'static Node {
     SLOT.with(|slot| slot.active.get())
 }
 
-/// The operation that this thread entered lately as `name` within the active one, if the name is short.
-#[inline(always)]
-pub(crate) fn known_inside(name: &str) -> Option<&'static Node> {
-    SLOT.with(|slot| slot.known.find_short(slot.active.get(), name))
+/// Makes the operation that this thread entered lately as `name` within the active one the active one. `None` where
+/// that takes a look at more: where it is not remembered, the name is long, or [`open`] has something to make.
+#[inline]
+pub(crate) fn open_known(name: &str) -> Option<Opened> {
+    SLOT.with(|slot| slot.open_known(name))
 }
 
 /// The operation that this thread entered lately as `name` within `within`.
@@ -52,6 +54,8 @@ struct Berth {
     shard: &'static Shard,
     account: &'static Account,
     frame: &'static Frame,
+    /// The thread's level now, which is near to what it told.
+    level: i64,
 }
 
 /// How many scopes could not be opened, or not to all their threads.
@@ -80,7 +84,22 @@ pub(crate) fn resume(node: &'static Node, carried: i64) -> Option<Opened> {
     SLOT.with(|slot| slot.resume(node, carried))
 }
 
+/// These are functions of their own, which are given the slot: a library's code saves all registers to find it.
 impl Slot {
+    #[inline(never)]
+    fn open_known(&self, name: &str) -> Option<Opened> {
+        let (node, remembered) = self.known.find_short(self.active.get(), name)?;
+        let berth = match remembered.account.get() {
+            Some(account) => self.berth_in(node, account)?,
+            None => {
+                let berth = self.berth(node)?;
+                remembered.account.set(Some(berth.account));
+                berth
+            }
+        };
+        Some(self.open_in(berth, node, None))
+    }
+
     #[inline(never)]
     fn open(&self, node: &'static Node) -> Option<Opened> {
         match self.berth(node) {
@@ -112,7 +131,8 @@ impl Slot {
         let shard = self.shard_for_scope()?;
         let account = shard.accounts.of(node.account())?;
         shard.stack.visit(node, account);
-        let berth = Berth { shard, account, frame: shard.stack.spare_or_new()? };
+        shard.level.sync_if_far();
+        let berth = Berth { shard, account, frame: shard.stack.spare_or_new()?, level: shard.level.value() };
         let opened = self.open_in(berth, node, carried);
         if node.is_captured() {
             self.watch_captured();
@@ -123,18 +143,24 @@ impl Slot {
     /// Where a scope of `node` finds all that it needs; `None` where something has to be made or watched first.
     #[inline(always)]
     fn berth(&self, node: &'static Node) -> Option<Berth> {
-        if self.phase.get() != Phase::Attached || node.is_captured() {
-            return None;
-        }
+        self.berth_in(node, self.shard.get().accounts.near(node.account())?)
+    }
+
+    /// The same, where `account` is one of `node`, of a shard that the thread has or had.
+    #[inline(always)]
+    fn berth_in(&self, node: &'static Node, account: &'static Account) -> Option<Berth> {
         let shard = self.shard.get();
-        let account = shard.accounts.near(node.account()).filter(|account| shard.stack.visits(account))?;
-        Some(Berth { shard, account, frame: shard.stack.spare()? })
+        let level = shard.level.value();
+        // No account of another shard counts the thread that has this one, and none at all that of no thread.
+        let is_ready = shard.stack.visits(account) && !node.is_captured() && !shard.level.is_far(level);
+        let frame = shard.stack.spare().filter(|_| is_ready)?;
+        Some(Berth { shard, account, frame, level })
     }
 
     #[inline(always)]
     fn open_in(&self, berth: Berth, node: &'static Node, carried: Option<i64>) -> Opened {
-        let Berth { shard, account, frame } = berth;
-        let serial = shard.stack.open(frame, self.account(), (node, account), carried, &shard.level);
+        let Berth { shard, account, frame, level } = berth;
+        let serial = shard.stack.open(frame, self.account(), (node, account), carried, (&shard.level, level));
         self.count_in(account);
         self.active.set(node);
         self.hot.set(self.usual.get());
@@ -143,30 +169,33 @@ impl Slot {
 
     #[inline(never)]
     fn close(&self, opened: Opened) {
-        match self.phase.get() {
-            Phase::Attached => self.close_attached(opened),
-            _ => self.close_late(opened),
+        if self.phase.get() == Phase::Attached
+            && let Some(resumed) = self.shard.get().close_innermost(self.account(), opened.frame, opened.serial)
+        {
+            return self.resume_in(resumed);
         }
+        self.close_slowly(opened);
     }
 
+    /// Ends a scope that is not the innermost, that other threads share, that ended already, or whose thread ends.
     #[cold]
     #[inline(never)]
-    fn close_late(&self, opened: Opened) {
+    fn close_slowly(&self, Opened { frame, serial }: Opened) {
+        if let Some(shard) = self.shard_now()
+            && let Some(resumed) = shard.close(self.account(), frame, serial)
+        {
+            self.resume_in(resumed);
+        }
         if self.phase.get() == Phase::Late {
-            self.close_attached(opened);
             self.retire_if_bare();
         }
     }
 
     #[inline(always)]
-    fn close_attached(&self, Opened { frame, serial }: Opened) {
-        let shard = self.shard.get();
-        let Some(innermost) = shard.close(self.account(), frame, serial) else { return };
-        if let (Some(account), Some(node)) = (innermost.account(), innermost.node()) {
-            self.count_in(account);
-            self.active.set(node);
-            self.watch(innermost, node);
-        }
+    fn resume_in(&self, Resumed { frame, node, account }: Resumed) {
+        self.count_in(account);
+        self.active.set(node);
+        self.watch(frame, node);
     }
 }
 

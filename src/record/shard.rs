@@ -16,7 +16,7 @@ use super::level::Level;
 use super::memory::{Link, List, Listed, new_permanent, zeroed};
 use super::recent::Recent;
 use super::shared_level::SharedLevel;
-use super::stack::{Running, Stack};
+use super::stack::{Resumed, Running, Stack};
 use crate::words::{AccountId, Node};
 #[cfg(heapledger_interpose)]
 use crate::words::{LEDGER, Tid};
@@ -124,37 +124,40 @@ impl Shard {
         self.stack.begin(node, account, self.level.value());
     }
 
-    /// Ends the scope of `frame`, wherever in the stack it is. Returns the frame that is the innermost then; `None` if
-    /// the scope has ended already.
+    /// Ends the scope of `frame`, if it is the innermost and other threads do not share it. Returns what is the
+    /// innermost then; `None` where it did not end.
     #[inline(always)]
+    pub(super) fn close_innermost(
+        &'static self,
+        active: &'static Account,
+        frame: &'static Frame,
+        serial: u64,
+    ) -> Option<Resumed> {
+        let is_plain = frame.is_open(serial) && self.stack.is_innermost(frame) && frame.shared().is_none();
+        if is_plain { self.stack.close_innermost(active, frame, &self.level) } else { None }
+    }
+
+    /// Ends the scope of `frame`, wherever in the stack it is. Returns what is the innermost then; `None` if the scope
+    /// has ended already.
     pub(super) fn close(
         &'static self,
         active: &'static Account,
         frame: &'static Frame,
         serial: u64,
-    ) -> Option<&'static Frame> {
+    ) -> Option<Resumed> {
         if !frame.is_open(serial) {
             return None;
         }
-        if !self.stack.is_innermost(frame) || frame.shared().is_some() {
-            return self.close_slowly(active, frame);
-        }
-        self.stack.close_innermost(active, frame, &self.level)
-    }
-
-    /// Ends a scope that is not the innermost, or that other threads share.
-    #[cold]
-    fn close_slowly(&'static self, active: &'static Account, frame: &'static Frame) -> Option<&'static Frame> {
         let shared = frame.shared();
         if shared.is_some() {
             self.level.sync();
         }
-        let innermost = self.stack.close_anywhere(active, frame, &self.level)?;
+        let resumed = self.stack.close_anywhere(active, frame, &self.level)?;
         if let Some(shared) = shared {
             shared.end();
             self.tell_innermost();
         }
-        Some(innermost)
+        Some(resumed)
     }
 
     /// Ends every open scope.

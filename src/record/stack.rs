@@ -49,6 +49,20 @@ pub(crate) struct Running {
     pub(crate) peak: Peak,
 }
 
+/// The scope that is the innermost once one inside it has ended, or the base.
+pub(super) struct Resumed {
+    pub(super) frame: &'static Frame,
+    pub(super) node: &'static Node,
+    pub(super) account: &'static Account,
+}
+
+impl Resumed {
+    #[inline(always)]
+    fn of(frame: &'static Frame) -> Option<Self> {
+        Some(Self { frame, node: frame.node()?, account: frame.account()? })
+    }
+}
+
 /// How often a reader of a stack that changes tries again.
 const READINGS: usize = if cfg!(heapledger_loom) { 1 } else { 64 };
 /// The most frames that a reader follows. The links of a torn reading may form a circle; the version shows afterwards
@@ -159,7 +173,8 @@ impl Stack {
     }
 
     /// Opens a scope of `node`, whose account counts the thread, inside the one of `active`. Its frame is the first
-    /// unused one; `carried` is the net that a future brings from its last poll. Returns the scope's number.
+    /// unused one; `carried` is the net that a future brings from its last poll. `level` is at `here`. Returns the
+    /// scope's number.
     #[inline(always)]
     pub(super) fn open(
         &'static self,
@@ -167,12 +182,12 @@ impl Stack {
         active: &'static Account,
         (node, account): (&'static Node, &'static Account),
         carried: Option<i64>,
-        level: &Level,
+        (level, here): (&Level, i64),
     ) -> u64 {
         self.spare.set(frame.below.get());
         let serial = self.serial.get() + 1;
         self.serial.set(serial);
-        let (here, outer) = (level.value(), self.innermost());
+        let outer = self.innermost();
         self.elsewhere.move_on(&active.counters.activity, &account.counters.activity, Some(frame.before()));
         self.change(|| {
             outer.raise(level.peak());
@@ -232,27 +247,28 @@ impl Stack {
         });
     }
 
-    /// Ends the innermost scope, which no other thread shares. Returns the frame that is the innermost then.
-    #[inline]
+    /// Ends the innermost scope, which no other thread shares. Returns what is the innermost then.
+    #[inline(always)]
     pub(super) fn close_innermost(
         &'static self,
         active: &'static Account,
         frame: &'static Frame,
         level: &Level,
-    ) -> Option<&'static Frame> {
-        let below = frame.below.get()?;
-        active.peaked(frame.own_peak(level.peak()));
-        self.change(|| self.pop(active, frame, below, level));
-        Some(below)
+    ) -> Option<Resumed> {
+        let resumed = Resumed::of(frame.below.get()?)?;
+        let high = level.peak();
+        active.peaked(frame.own_peak(high));
+        self.change(|| self.pop(active, frame, &resumed, high, level));
+        Some(resumed)
     }
 
-    /// Ends the scope of `frame`, wherever in the stack it is. Returns the frame that is the innermost then.
+    /// Ends the scope of `frame`, wherever in the stack it is. Returns what is the innermost then.
     pub(super) fn close_anywhere(
         &'static self,
         active: &'static Account,
         frame: &'static Frame,
         level: &Level,
-    ) -> Option<&'static Frame> {
+    ) -> Option<Resumed> {
         let below = frame.below.get()?;
         let peak = self.read_scope(active, frame, level)?.peak;
         if let Some(account) = frame.account() {
@@ -260,7 +276,8 @@ impl Stack {
         }
         let mut inside = self.innermost();
         if std::ptr::eq(inside, frame) {
-            self.change(|| self.pop(active, frame, below, level));
+            let resumed = Resumed::of(below)?;
+            self.change(|| self.pop(active, frame, &resumed, level.peak(), level));
         } else {
             while let Some(next) = inside.below.get()
                 && !std::ptr::eq(next, frame)
@@ -274,18 +291,18 @@ impl Stack {
             });
             self.misnested.add(1);
         }
-        Some(self.innermost())
+        Resumed::of(self.innermost())
     }
 
-    /// Removes the innermost frame.
-    #[inline]
-    fn pop(&'static self, active: &'static Account, frame: &'static Frame, below: &'static Frame, level: &Level) {
-        if let Some(resumed) = below.account() {
-            self.elsewhere.move_on(&active.counters.activity, &resumed.counters.activity, None);
-        }
-        below.raise(level.peak());
+    /// Removes the innermost frame. The highest level in it was `high`.
+    #[inline(always)]
+    fn pop(&'static self, active: &Account, frame: &'static Frame, resumed: &Resumed, high: i64, level: &Level) {
+        let below = resumed.frame;
+        self.elsewhere.move_on(&active.counters.activity, &resumed.account.counters.activity, None);
+        let high = high.max(below.high());
+        below.lower(high);
         self.top.set(Some(below));
-        level.raise_peak(below.high());
+        level.raise_peak(high);
         self.keep_spare(frame);
     }
 
