@@ -20,7 +20,7 @@ use crate::{record, render, symbols};
 /// the byte: nothing but the stacks shows that it goes on.
 ///
 /// A thread that is in the operation when the capture begins or ends notices where it next begins or ends a scope, or,
-/// if it began in the operation or adopted it, when it has moved some 40 KiB; the calling thread at once. Blocks that
+/// if it began in the operation or adopted it, when it has moved some 64 KiB; the calling thread at once. Blocks that
 /// were allocated before stand under [`CallStackKind::NotCaptured`](crate::CallStackKind::NotCaptured).
 ///
 /// Costs nothing where it is not used. Where it is, an allocation and its free cost some 400 instructions more, and a

@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::memory::{Link, Zeroed, linked_or_new, zeroed};
-use crate::words::{AccountId, ID_BITS, Register};
+use crate::words::{AccountId, ID_BITS, Register, Tag};
 
 /// How many accounts with neighbouring ids a leaf has: they are made at once.
 const LEAF: usize = 16;
@@ -62,6 +62,13 @@ impl<C: Zeroed + Register> Accounts<C> {
         let number = id.number() as usize;
         let leaf = self.first.leaves.get(number >> ABOVE_LEAF)?.get()?;
         leaf.accounts.get(number % LEAF)
+    }
+
+    /// The account that carries `tag`, if it is in the first branch and was made.
+    #[inline(always)]
+    pub(super) fn carrying(&self, tag: Tag) -> Option<&'static Account<C>> {
+        let id = tag.account_below((LEAF * BRANCH) as u32)?;
+        self.near(id).filter(|account| account.tag() == tag)
     }
 
     #[cold]

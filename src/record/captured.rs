@@ -138,7 +138,8 @@ impl Slot {
         account.is_some()
     }
 
-    /// Counts the free of a block of an operation and a stack, or of one without a valid tag. The level has been moved.
+    /// Counts the free of a block of an operation and a stack, of one without a valid tag, or of another operation of
+    /// which the thread has touched nothing yet. The level has been moved.
     #[cold]
     #[inline(never)]
     pub(super) fn freed_of_line(&self, tag: Tag, size: usize) {
@@ -213,13 +214,13 @@ impl Slot {
 #[cold]
 #[inline(never)]
 fn settle(level: &Level) {
-    level.settle();
+    level.settle(0);
 }
 
 /// Does the same where that is the last thing to do, so that the caller needs to keep nothing.
 #[cold]
 #[inline(never)]
 fn settled(level: &Level, account: &Account) -> Tag {
-    level.settle();
+    level.settle(0);
     account.tag()
 }

@@ -4,7 +4,6 @@
 
 use super::account::Account;
 use super::denial::Offence;
-use super::level::Level;
 use super::overflow::OVERFLOW;
 use super::owners::own_account_in;
 use super::slot::{SLOT, Slot};
@@ -97,7 +96,7 @@ impl Slot {
 
     #[inline(never)]
     fn allocated_unwatched(&self, size: usize) -> Tag {
-        if self.settled(|level| level.rise(size)).is_none() {
+        if self.settled((size as i64).wrapping_neg(), 0).is_none() {
             let account = self.base.get().account();
             OVERFLOW.allocated(account, size);
             return Tag::of(account);
@@ -110,7 +109,7 @@ impl Slot {
     /// Counts an allocation where every call takes the slow path, but no line is charged.
     #[inline(never)]
     fn allocated_uncaptured(&self, size: usize) -> Tag {
-        self.moved_watched(|level| level.rise(size));
+        self.moved_watched((size as i64).wrapping_neg());
         let account = self.account();
         account.counters.activity.allocated(size);
         account.tag()
@@ -118,22 +117,22 @@ impl Slot {
 
     #[inline(never)]
     fn freed_slowly(&self, tag: Tag, size: usize) {
-        if !self.is_watched() {
+        if self.is_watched() {
+            if !self.freed_recent(tag, size) {
+                self.freed_watched(tag, size);
+            }
+        } else if self.tag() != tag && self.hot.get().fall(size as i64) {
+            // `freed` moves the level for a block of the active account alone.
+            self.freed_of_other(self.account(), tag, size);
+        } else {
             self.freed_unwatched(tag, size);
-        } else if !self.freed_recent(tag, size) {
-            self.freed_watched(tag, size);
         }
     }
 
+    /// Counts a free for which there was no room. The level has been moved, if the thread had a shard.
     #[inline(never)]
     fn freed_unwatched(&self, tag: Tag, size: usize) {
-        // For a block of the active account, `freed` has moved the level already. For a block of another account, the
-        // level moves here.
-        let account = self.account();
-        if account.tag() != tag && self.hot.get().fall(size as i64) {
-            return self.freed_of_other(account, tag, size);
-        }
-        if self.settled(|level| level.fall(size as i64)).is_none() {
+        if self.settled(size as i64, size as i64).is_none() {
             return OVERFLOW.freed(self.base.get().account(), tag, size);
         }
         self.freed_of_any(tag, size);
@@ -152,12 +151,9 @@ impl Slot {
     /// Counts a free, in the active `account`, of a block that another account owns. The level has been moved.
     #[inline(always)]
     fn freed_of_other(&self, account: &Account, tag: Tag, size: usize) {
-        let Some(owner) = own_account_in(tag) else { return self.freed_of_line(tag, size) };
+        let Some(owner) = self.shard.get().accounts.carrying(tag) else { return self.freed_of_line(tag, size) };
         account.counters.freed_for_other(size);
-        match self.shard.get().accounts.of(owner) {
-            Some(account) => account.counters.ownership.freed_elsewhere(size),
-            None => OVERFLOW.freed_elsewhere(owner, size),
-        }
+        owner.counters.ownership.freed_elsewhere(size);
     }
 
     /// Counts a free where every call takes the slow path, unless [`freed_recent`](Self::freed_recent) did.
@@ -166,7 +162,7 @@ impl Slot {
         if self.looks_closely() {
             self.noticed(Offence::Free(size));
         }
-        self.moved_watched(|level| level.fall(size as i64));
+        self.moved_watched(size as i64);
         self.freed_of_any(tag, size);
     }
 
@@ -208,15 +204,15 @@ impl Slot {
 #[cold]
 #[inline(never)]
 fn resized_slowly(slot: &Slot, tag: Tag, old: usize, new: usize) -> Tag {
-    let moved = |level: &Level| level.fall((old as i64).wrapping_sub(new as i64));
+    let fell = (old as i64).wrapping_sub(new as i64);
     let shard = if slot.is_watched() {
         let every = slot.captures();
         if every != 0 {
             return slot.resized_captured(tag, old, new, every);
         }
-        Some(slot.moved_watched(moved))
+        Some(slot.moved_watched(fell))
     } else {
-        slot.settled(moved)
+        slot.settled(fell, fell)
     };
     let Some(shard) = shard else {
         let account = slot.base.get().account();

@@ -5,12 +5,15 @@
 //! either end, the slow path looks at the level. So the hot path pays one subtraction for the peak, the shared level
 //! and the process witness together.
 //!
+//! `threshold` lies up to [`STEP`] above what was told, and never below: the range of `room` reaches down as far as a
+//! level may stray.
+//!
 //! One thread writes a level; any thread may read it.
 
 use super::atomic::Ordering::Relaxed;
 use super::atomic::{AtomicBool, AtomicI64};
 use super::memory::{Link, zeroed};
-use super::shared_level::{PROCESS, STEP, SharedLevel};
+use super::shared_level::{BOUND, PROCESS, STEP, SharedLevel};
 
 #[derive(Debug)]
 #[repr(C)]
@@ -19,7 +22,7 @@ pub(super) struct Level {
     threshold: AtomicI64,
     /// The highest level since the innermost scope began, or since a scope inside it ended.
     peak: AtomicI64,
-    /// The level that `sink` was last told.
+    /// The level that `sink` was last told: at most `threshold`.
     synced: AtomicI64,
     /// Net bytes of this thread that are in no level: those of the ledger's own operation, and those that scopes leave
     /// out.
@@ -34,8 +37,8 @@ pub(super) struct Level {
 
 zeroed!(Level { room, threshold, peak, synced, apart, quiet_peak, sink, quiet });
 
-/// The most room that needs no look: [`STEP`] says why it is two steps.
-const MOST_ROOM: u64 = 2 * STEP as u64;
+/// The most room that needs no look.
+const MOST_ROOM: u64 = BOUND;
 /// Room so far below zero that every call takes the slow path.
 const NO_ROOM: i64 = i64::MIN / 2;
 
@@ -108,17 +111,18 @@ impl Level {
         if self.is_quiet() { self.quiet_peak.load(Relaxed) } else { self.peak() }
     }
 
-    /// Whether `level`, which is the level now, is far from what the sink was last told.
+    /// Whether `level`, which is the level now, is too far from what the sink was last told for a peak to begin there.
     #[inline(always)]
     pub(super) fn is_far(&self, level: i64) -> bool {
-        let moved = level.wrapping_sub(self.synced.load(Relaxed));
-        moved.wrapping_add(STEP - 1) as u64 > 2 * (STEP - 1) as u64
+        level.wrapping_sub(self.synced.load(Relaxed)) as u64 > STEP as u64
     }
 
-    /// Tells the sink if the level moved far.
-    pub(super) fn sync_if_far(&self) {
-        if self.is_far(self.value()) {
-            self.sync();
+    /// Tells the sink if the level is far. One that fell may go on falling for half a step. A peak is to begin.
+    pub(super) fn tell_if_far(&self) {
+        let level = self.value();
+        if self.is_far(level) {
+            let fell = level < self.synced.load(Relaxed);
+            self.tell(if fell { level.wrapping_sub(STEP / 2) } else { level });
         }
     }
 
@@ -137,31 +141,36 @@ impl Level {
         self.peak.store(to, Relaxed);
     }
 
-    /// Called when `room` left its range: moves the peak, tells the sink, and makes room again.
-    pub(super) fn settle(&self) {
+    /// Called when `room` left its range: moves the peak, tells the sink, and makes room again. Where the level `fell`
+    /// by a large block, there is room for it to come back.
+    pub(super) fn settle(&self, fell: i64) {
         let level = self.value();
         if level > self.peak() {
             self.peak.store(level, Relaxed);
         }
-        if self.is_far(level) {
-            self.sync();
+        let room = if (STEP..=BOUND as i64).contains(&fell) { fell } else { STEP };
+        let top = self.peak().min(level.wrapping_add(room));
+        let told = self.synced.load(Relaxed);
+        let mut threshold = top.min(told.wrapping_add(STEP));
+        if threshold < level.max(told) {
+            self.tell(level.max(top.wrapping_sub(STEP)));
+            threshold = top;
         }
-        self.settle_at(level);
-    }
-
-    /// Sets the level, and the room up to the nearer of the peak and the next step.
-    #[inline]
-    fn settle_at(&self, level: i64) {
-        let next_step = self.synced.load(Relaxed).saturating_add(STEP);
-        let threshold = self.peak().min(next_step).max(level);
         self.threshold.store(threshold, Relaxed);
-        self.room.store(threshold - level, Relaxed);
+        self.room.store(threshold.wrapping_sub(level), Relaxed);
     }
 
-    /// Tells the sink how far the level moved since it was last told.
+    /// Tells the sink exactly how far the level moved since it was last told.
     pub(super) fn sync(&self) {
-        let level = self.value();
-        let moved = level - self.synced.load(Relaxed);
+        self.tell(self.value());
+        self.settle(0);
+    }
+
+    /// Tells the sink that the level is `level`. It is a function of its own, so that callers keep registers.
+    #[cold]
+    #[inline(never)]
+    fn tell(&self, level: i64) {
+        let moved = level.wrapping_sub(self.synced.load(Relaxed));
         self.synced.store(level, Relaxed);
         // The ledger's own bytes are the process's, and in no scope's level.
         let sink = if self.is_quiet() { None } else { self.sink.get() };
@@ -174,7 +183,7 @@ impl Level {
 
     /// Goes back to `start`. How far it moved since is told, kept apart, and returned.
     pub(super) fn leave_out(&self, start: i64) -> i64 {
-        self.sync();
+        self.tell(self.value());
         let moved = self.value() - start;
         self.keep_apart(moved);
         self.synced.store(start, Relaxed);
@@ -210,7 +219,7 @@ impl Level {
         self.room.store(0, Relaxed);
         self.peak.store(peak, Relaxed);
         self.quiet.store(quiet, Relaxed);
-        self.settle();
+        self.settle(0);
     }
 }
 
@@ -223,3 +232,6 @@ pub(super) struct BeforeQuiet {
     synced: i64,
     quiet: bool,
 }
+
+#[cfg(all(test, not(heapledger_loom)))]
+mod tests;

@@ -51,7 +51,7 @@ fn count_in_a_shard() -> &'static Shard {
     let account = shard.accounts.of(UNATTRIBUTED.account()).expect("there is memory");
     account.counters.activity.allocated(1);
     if !shard.level.rise(1) {
-        shard.level.settle();
+        shard.level.settle(0);
     }
     shard
 }
@@ -223,7 +223,7 @@ fn scopes_and_their_reader() {
     let working = thread::spawn(move || {
         let (scope, serial) = open(&OTHER);
         if !shard.level.rise(64) {
-            shard.level.settle();
+            shard.level.settle(0);
         }
         shard.close(inner, scope, serial);
         // The same frame again.
@@ -240,7 +240,7 @@ fn the_ledgers_own_work_and_a_reader() {
     let working = thread::spawn(move || {
         let before = shard.stack.change(|| shard.level.begin_quiet());
         if !shard.level.rise(64) {
-            shard.level.settle();
+            shard.level.settle(0);
         }
         shard.stack.change(|| shard.level.end_quiet(before));
     });

@@ -131,8 +131,9 @@ impl Slot {
         let shard = self.shard_for_scope()?;
         let account = shard.accounts.of(node.account())?;
         shard.stack.visit(node, account);
-        shard.level.sync_if_far();
-        let berth = Berth { shard, account, frame: shard.stack.spare_or_new()?, level: shard.level.value() };
+        let frame = shard.stack.spare_or_new()?;
+        shard.level.tell_if_far();
+        let berth = Berth { shard, account, frame, level: shard.level.value() };
         let opened = self.open_in(berth, node, carried);
         if node.is_captured() {
             self.watch_captured();
@@ -291,7 +292,7 @@ pub(crate) fn adopt(node: &'static Node) {
         }
         // It may come to be captured while the thread works for it.
         slot.learn_bounds();
-        let attached = slot.attached(|_| true);
+        let attached = slot.attached(0);
         if let Some(shard) = attached
             && let Some(account) = shard.accounts.of(node.account())
         {
@@ -329,7 +330,7 @@ pub(super) fn start_in(level: &'static SharedLevel) {
         let node = level.node().unwrap_or(&UNATTRIBUTED);
         slot.base.set(node);
         slot.active.set(node);
-        match slot.attached(|_| true) {
+        match slot.attached(0) {
             Some(shard) => {
                 // It may come to be captured while it runs.
                 slot.learn_bounds();
@@ -348,7 +349,7 @@ pub(super) fn start_in(level: &'static SharedLevel) {
 #[cfg(heapledger_interpose)]
 pub(super) fn start_watched() {
     SLOT.with(|slot| {
-        if let Some(shard) = slot.attached(|_| true) {
+        if let Some(shard) = slot.attached(0) {
             slot.watch(shard.stack.innermost(), slot.active.get());
         }
     });

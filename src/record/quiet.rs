@@ -28,7 +28,7 @@ enum Before {
 /// Begins work for the ledger.
 pub(crate) fn quiet() -> Quiet {
     let before = SLOT.with(|slot| {
-        let attached = slot.attached(|_| true);
+        let attached = slot.attached(0);
         let own = attached.and_then(|shard| Some((shard, shard.accounts.of(LEDGER.account())?)));
         match own {
             Some((shard, account)) => {

@@ -10,13 +10,14 @@ use super::memory::{Link, Listed, zeroed};
 use super::memory::{List, new_permanent};
 use crate::words::Node;
 
-/// How many bytes a thread's level may rise above what the thread last told. It may fall by three times as much: `room`
-/// counts from the threshold, which is within one step of what was told, and its range is two steps.
+/// How many bytes a thread's level may rise above what the thread last told. It may fall by more, so that large blocks
+/// come and go without being told.
 pub(crate) const STEP: i64 = 20 << 10;
-/// How many bytes a level may be off for each thread that tells it.
+/// How many bytes a level may be off for each thread that tells it: so far a thread's level may fall below what the
+/// thread last told.
 pub(crate) const BOUND: u64 = 64 << 10;
 
-const _: () = assert!(3 * STEP as u64 <= BOUND);
+const _: () = assert!(STEP as u64 <= BOUND);
 
 /// A level that many threads add to.
 #[derive(Debug)]

@@ -192,21 +192,21 @@ impl Slot {
         matches!(self.phase.get(), Phase::Attached | Phase::Late).then(|| self.shard.get())
     }
 
-    /// The thread's shard, attached first if the thread is new. `missed` moves its level by what moved a stand-in's
+    /// The thread's shard, attached first if the thread is new. Its level falls by `missed`, which moved a stand-in's
     /// level instead.
     #[inline]
-    pub(super) fn attached(&self, missed: impl FnOnce(&Shard) -> bool) -> Option<&'static Shard> {
+    pub(super) fn attached(&self, missed: i64) -> Option<&'static Shard> {
         if self.phase.get() == Phase::Attached { Some(self.shard.get()) } else { self.attached_first(missed) }
     }
 
     #[cold]
     #[inline(never)]
-    fn attached_first(&self, missed: impl FnOnce(&Shard) -> bool) -> Option<&'static Shard> {
+    fn attached_first(&self, missed: i64) -> Option<&'static Shard> {
         match self.phase.get() {
             Phase::Attached | Phase::Late => {}
             Phase::New => {
-                self.attach()?;
-                missed(self.shard.get());
+                // Whoever missed something settles the level.
+                self.attach()?.level.fall(missed);
             }
             Phase::Probing => {
                 self.phase.set(Phase::Served);
@@ -217,24 +217,25 @@ impl Slot {
         Some(self.shard.get())
     }
 
-    /// The thread's shard, where every call takes the slow path, once its level was moved by `moved`.
+    /// The thread's shard, where every call takes the slow path, once its level fell by `fell`, or rose where that is
+    /// negative.
     #[inline(always)]
-    pub(super) fn moved_watched(&self, moved: impl Fn(&Level) -> bool) -> &'static Shard {
+    pub(super) fn moved_watched(&self, fell: i64) -> &'static Shard {
         // The stand-in's level may have been moved before.
         self.hot.get().forget();
         let shard = self.shard.get();
-        if !moved(&shard.level) {
-            shard.level.settle();
+        if !shard.level.fall(fell) {
+            shard.level.settle(fell);
         }
         shard
     }
 
-    /// As [`attached`](Self::attached), where not every call takes the slow path, and the level is settled. `moved`
-    /// moves it, if nothing has yet.
+    /// As [`attached`](Self::attached), where not every call takes the slow path, and the level is settled, with room
+    /// for a block of so many bytes to come back.
     #[inline(always)]
-    pub(super) fn settled(&self, moved: impl Fn(&Level) -> bool) -> Option<&'static Shard> {
-        let shard = self.attached(|shard| moved(&shard.level))?;
-        shard.level.settle();
+    pub(super) fn settled(&self, missed: i64, back: i64) -> Option<&'static Shard> {
+        let shard = self.attached(missed)?;
+        shard.level.settle(back);
         if self.active.get().is_captured() {
             self.notice_capture();
         }
