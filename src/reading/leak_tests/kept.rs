@@ -97,6 +97,14 @@ mod tests {
     }
 
     #[test]
+    fn the_first_told_are_those_that_leak_and_of_the_same_those_that_ended_first() {
+        let (mut kept, now) = (EndedLeakTests::of(7), Instant::now());
+        let all = [("one", Passed), ("two", Unstable), ("three", Leak), ("four", Passed), ("five", Leak)];
+        all.into_iter().for_each(|(path, outcome)| drop(kept.keep(7, now, test(path, outcome))));
+        assert_eq!(paths(&kept.told(7, now)), ["three", "five", "two", "one", "four"]);
+    }
+
+    #[test]
     fn those_that_ended_later_are_not_told_and_a_child_has_none_of_its_parents() {
         let (mut kept, early) = (EndedLeakTests::of(7), Instant::now());
         let late = early + std::time::Duration::from_nanos(1);
