@@ -5,6 +5,9 @@
 mod amount;
 /// The `cfg` expressions of `[target]`.
 mod cfgs;
+/// A naive model of which limits hold.
+#[cfg(test)]
+mod model;
 /// The document and its tables, made into a policy.
 mod read;
 /// Which limits hold for an operation.
