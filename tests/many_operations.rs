@@ -65,27 +65,44 @@ fn of_70_000_names_the_first_65_536_are_exact_and_the_rest_falls_into_other() {
     });
 }
 
-/// With `HEAPLEDGER_TEST_ROLE` set to its name and `--nocapture`, it prints what it takes.
+/// `cargo test --release --test many_operations 120_deep -- --nocapture` prints what it takes.
 #[test]
-fn a_report_of_operations_nested_120_deep_takes_memory_for_each_path_once() {
+fn a_report_of_operations_nested_120_deep_takes_memory_for_rows_and_not_for_paths() {
+    const CHAINS: usize = 540;
+    const DEPTH: usize = 120;
     let _alone = alone();
-    in_its_own_process("a_report_of_operations_nested_120_deep_takes_memory_for_each_path_once", || {
-        for chain in 0..540 {
-            let mut open = Vec::with_capacity(120);
-            open.extend((0..120).map(|depth| track(format_args!("operation {chain}-{depth}"))));
+    in_its_own_process("a_report_of_operations_nested_120_deep_takes_memory_for_rows_and_not_for_paths", || {
+        let name = |chain, depth| format!("{chain:0>115}-{depth:0>114}");
+        for chain in 0..CHAINS {
+            let mut open = Vec::with_capacity(DEPTH);
+            open.extend((0..DEPTH).map(|depth| track(name(chain, depth))));
             while open.pop().is_some() {}
         }
         let before = balanced();
+        let ledgers = |did: heapledger::Snapshot| did.operation("(heapledger)").expect("always there").own;
         let began = std::time::Instant::now();
         let report = before.report();
-        let took = began.elapsed();
-        let did = (balanced() - before).operation("(heapledger)").expect("always there").own;
-        let paths = report.rows().iter().map(|row| row.path.len() as u64).sum::<u64>();
-        println!("{} rows, paths of {paths} B: {took:?}, {did}", report.rows().len());
-        assert_eq!(report.rows().len(), 540 * 120 + 2);
-        // The paths, and lists of rows: as snapshots have them, merged, and in order.
-        let lists = 8 * size_of_val(report.rows()) as u64;
-        assert!(did.allocated_bytes < paths * 3 / 2 + lists, "{did}, where paths have {paths} B and lists {lists} B");
+        println!("{} operations, {DEPTH} deep: {:?}", CHAINS * DEPTH, began.elapsed());
+        let did = ledgers(balanced() - before);
+        // Lists of rows: as snapshots have them, added up, and in order.
+        let list = ((CHAINS * DEPTH + 2) * size_of::<heapledger::Row>()) as u64;
+        println!("{did}, where a list of rows has {list} B");
+        assert!(did.allocated_bytes < 6 * list, "{did}, where a list of rows has {list} B");
+        let began = std::time::Instant::now();
+        let (json, did) = measure("json", || report.to_json());
+        println!("{} B of JSON: {:?}, {did}", json.len(), began.elapsed());
+        let names = CHAINS * DEPTH * name(0, 0).len();
+        // What a row says beside its name takes 700 to 1,000 bytes.
+        let said = json.len() - names;
+        assert!((700..1_000).contains(&(said / (CHAINS * DEPTH))), "{} B for names of {names} B", json.len());
+        if cfg!(debug_assertions) {
+            return;
+        }
+        let before = balanced();
+        let began = std::time::Instant::now();
+        let read = Report::from_json(&json).expect("it can be read");
+        println!("read in {:?}, {}", began.elapsed(), ledgers(balanced() - before));
+        assert_eq!(read.to_json(), json);
     });
 }
 

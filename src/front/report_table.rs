@@ -159,11 +159,13 @@ impl fmt::Display for ReportTable<'_> {
 #[cfg(feature = "lines")]
 fn matching(data: &Data, path: &str) -> Result<Vec<String>, Error> {
     let glob = glob(path).map_err(|what| Error(Cause::Unreadable { what }))?;
-    let names = |path| Vec::from_iter(segments(path));
+    fn names(path: &str) -> Vec<&str> {
+        segments(path).collect()
+    }
     // What names nothing would be above everything.
-    let rows = data.rows.iter().filter(|_| !names(path).is_empty());
-    let found = rows.filter(|row| glob.covers(&names(&row.path)));
-    let found = Vec::from_iter(found.map(|row| row.path.clone()));
+    let places = (0..data.rows.len()).filter(|_| !names(path).is_empty());
+    let found = places.map(|at| data.rows.path(at)).filter(|path| glob.covers(&names(path)));
+    let found = Vec::from_iter(found);
     match found.is_empty() {
         true => Err(Error(Cause::Unmatched { what: unmatched(data, path) })),
         false => Ok(found),
@@ -175,7 +177,7 @@ fn matching(data: &Data, path: &str) -> Result<Vec<String>, Error> {
 #[cfg_attr(not(feature = "testing"), expect(unused_variables, reason = "nothing is suggested"))]
 fn unmatched(data: &Data, path: &str) -> String {
     #[cfg(feature = "testing")]
-    let near = suggestion(path, data.rows.iter().map(|row| row.path.as_str()));
+    let near = suggestion(path, data.rows.listed().iter().map(|row| row.path.as_str()));
     #[cfg(not(feature = "testing"))]
     let near: Option<String> = None;
     let near = near.map_or_else(String::new, |near| format!(": did you mean `{}`?", printable(&near)));

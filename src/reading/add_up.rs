@@ -1,6 +1,5 @@
 //! Reports of many processes as one.
 
-use super::arrange::{arrange, merge_by_path};
 use super::report::Data;
 use super::timeline::joined;
 use crate::words::CaptureRule;
@@ -14,10 +13,8 @@ impl Data {
     }
 
     /// The sum, whose rows are still to be [arranged](Self::arrange): once, where many are added up.
-    pub(crate) fn joined_with(self, mut other: Self) -> Option<Self> {
+    pub(crate) fn joined_with(self, other: Self) -> Option<Self> {
         let mut one = self;
-        let mut rows = std::mem::take(&mut one.rows);
-        rows.append(&mut other.rows);
         let program = one.program.take().filter(|program| other.program.as_ref() == Some(program));
         // The worse problem stays: that threads moved must not hide that the ledger is violated. A process that saw
         // nothing, and counts as none, has no problem with its figures.
@@ -37,7 +34,7 @@ impl Data {
             foreign: one.foreign.checked_add(other.foreign)?,
             shards: one.shards.checked_add(other.shards)?,
             shard_bytes: one.shard_bytes.checked_add(other.shard_bytes)?,
-            rows: merge_by_path(rows)?,
+            rows: one.rows.joined_with(other.rows)?,
             stacks: one.stacks.plus(&other.stacks)?,
             captures: CaptureRule::joined(one.captures.into_iter().chain(other.captures)),
             timelines: joined(&one.timelines, &other.timelines),
@@ -47,6 +44,6 @@ impl Data {
 
     /// Puts the rows in reading order, each with the total of what is below it.
     pub(crate) fn arrange(&mut self) {
-        arrange(&mut self.rows);
+        self.rows.arrange();
     }
 }

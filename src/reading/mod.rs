@@ -39,6 +39,8 @@ mod report_read;
 mod rest;
 /// One operation in a snapshot or a report.
 mod row;
+/// The operations of a report.
+mod rows;
 /// The rows of a report as JSON, and back.
 #[cfg(feature = "json")]
 mod rows_json;
@@ -93,6 +95,10 @@ pub(crate) use report_json::text_of;
 #[cfg(feature = "cli")]
 pub(crate) use report_read::{check, parsed, possible};
 pub(crate) use rest::is_at_rest;
+#[cfg(feature = "views")]
+pub(crate) use row::OperationRow;
+#[cfg(test)]
+pub(crate) use rows::Rows;
 pub(crate) use selection::{Hidden, Selected, SelectedRow, Selection};
 pub(crate) use sweep::WriterId;
 pub(crate) use timeline::{

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::arrange::{arrange, merge_by_path};
 #[cfg(doc)]
 use super::call_stack::CallStackKind;
 use super::charged::sum_small;
 use super::leak_tests::{LeakTests, ReportedLeakTest};
 use super::process::Program;
 use super::row::Row;
+use super::rows::Rows;
 use super::size_class::SizeClass;
 use super::snapshot::{Snapshot, snapshot};
 use super::stacks::{ReportedStack, Stacks};
@@ -17,7 +17,7 @@ use crate::record::{BOUND, Own, quietly};
 use crate::registry;
 #[cfg(feature = "views")]
 use crate::symbols::CallFrame;
-use crate::words::{CaptureRule, Cause, Error, LEDGER, Node, Tally, UNATTRIBUTED};
+use crate::words::{CaptureRule, Cause, Error, Node, Tally};
 
 /// So many call stacks have their functions looked up, those that have the most.
 const LOOKED_UP: usize = 4096;
@@ -38,9 +38,9 @@ const LOOKED_UP: usize = 4096;
 #[derive(Clone, Debug)]
 pub struct Report(pub(crate) Own<Data>);
 
-/// What a report says. In a file its rows and its stacks have another form.
+/// What a report says. In a file its stacks have another form.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Data<R = Vec<Row>, S = Stacks> {
+pub(crate) struct Data<S = Stacks> {
     /// How many processes it covers.
     pub(crate) processes: u64,
     /// That of all processes; `None` where they are of several, or it is not known.
@@ -61,7 +61,7 @@ pub(crate) struct Data<R = Vec<Row>, S = Stacks> {
     /// Shards, and their bytes: the ledger's memory outside the heap it counts.
     pub(crate) shards: u64,
     pub(crate) shard_bytes: u64,
-    pub(crate) rows: R,
+    pub(crate) rows: Rows,
     /// Of operations that were captured.
     pub(crate) stacks: S,
     /// What was asked to be captured when the report was made.
@@ -99,11 +99,7 @@ impl Snapshot {
     /// The report of the operations that are `wanted`.
     pub(crate) fn report_of(&self, wanted: impl Fn(&Node) -> bool) -> Report {
         Report(Own::new(|| {
-            let rows = self.rows().filter(|(node, _)| wanted(node)).map(|(_, row)| row);
-            let rows = rows.filter(|row| row.scopes > 0 || !row.own.is_idle() || is_always_shown(&row.path));
-            // No counter of one process overflows when it is added up.
-            let mut rows = merge_by_path(rows.collect()).unwrap_or_default();
-            arrange(&mut rows);
+            let rows = self.rows_of(&wanted);
             let problem = self.check().err();
             let mut charged = self.charged(&wanted);
             sum_small(&mut charged, LOOKED_UP);
@@ -133,17 +129,13 @@ impl Snapshot {
 }
 
 /// Files of the workspace, as rustc names them.
-pub(super) fn sources_of(rows: &[Row]) -> BTreeSet<&str> {
+pub(super) fn sources_of(rows: &Rows) -> BTreeSet<&str> {
     BTreeSet::from_iter(rows.iter().filter_map(|row| Some(&*row.site.as_ref()?.file)))
-}
-
-fn is_always_shown(path: &str) -> bool {
-    path == UNATTRIBUTED.name || path == LEDGER.name
 }
 
 impl Report {
     /// The operations, each after the one it is nested in; siblings by live bytes, then by bytes allocated; the
-    /// ledger's own (`(unattributed)`, ..) last.
+    /// ledger's own (`(unattributed)`, ..) last. Their paths are made when it is first called, and kept.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -151,7 +143,7 @@ impl Report {
     /// assert_eq!(report.rows().last().unwrap().path, "(heapledger)");
     /// ```
     pub fn rows(&self) -> &[Row] {
-        &self.0.rows
+        self.0.rows.listed()
     }
 
     /// The row at `path`.
@@ -161,7 +153,7 @@ impl Report {
     /// assert!(heapledger::report().operation("(unattributed)").is_some());
     /// ```
     pub fn operation(&self, path: &str) -> Option<&Row> {
-        self.0.rows.iter().find(|row| row.path == path)
+        self.0.rows.find(path).map(|at| &self.0.rows.listed()[at])
     }
 
     /// Which call stacks allocated what the operations at and below `path` own and have allocated, with their functions
@@ -318,8 +310,10 @@ impl Report {
 impl Data {
     /// The outermost operations, of those that are `wanted`, of which stacks are known, in reading order.
     pub(crate) fn outermost_captured(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
-        let outermost = self.stacks.outermost(wanted);
-        self.rows.iter().map(|row| row.path.as_str()).filter(move |path| outermost.contains(path))
+        let (outermost, places) = (self.stacks.outermost(wanted), self.rows.places());
+        let mut outermost = Vec::from_iter(outermost.into_iter().map(|path| (places.find(path), path)));
+        outermost.sort_unstable();
+        outermost.into_iter().map(|(_, path)| path)
     }
 
     /// The functions on all stacks, each once.
@@ -330,8 +324,8 @@ impl Data {
 
     /// What [`Report::stacks`] says.
     pub(crate) fn stacks(&self, path: &str) -> Vec<ReportedStack<'_>> {
-        let row = self.rows.iter().find(|row| row.path == path);
-        row.map(|row| self.stacks.within(&row.total, within(path))).unwrap_or_default()
+        let total = self.rows.find(path).map(|at| &self.rows[at].total);
+        total.map(|total| self.stacks.within(total, within(path))).unwrap_or_default()
     }
 
     /// What [`Report::size_classes`] says.
@@ -339,10 +333,10 @@ impl Data {
         self.stacks.sizes_within(within(path))
     }
 
-    /// What the operation of one row itself did on each stack. Adds up exactly to its `own`.
+    /// What the operation of the row at a place itself did on each stack. Adds up exactly to its `own`.
     #[cfg(feature = "views")]
-    pub(crate) fn own_stacks(&self, row: &Row) -> Vec<ReportedStack<'_>> {
-        self.stacks.alone(&row.path, &row.own)
+    pub(crate) fn own_stacks(&self, at: usize) -> Vec<ReportedStack<'_>> {
+        self.stacks.alone(&self.rows.path(at), &self.rows[at].own)
     }
 
     /// How many stacks of the operations at and below a path were too small to be looked up.

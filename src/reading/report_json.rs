@@ -7,7 +7,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::leak_tests::{LeakCurve, LeakSlope, LeakTests, LeakVerdict, LeakWindow, ReportedLeakTest};
 use super::process::Program;
 use super::report::{Data, Report};
-use super::rows_json::{RowEntry, entries_of, places_of, rows_of};
 use super::stacks_json::StackTables;
 use super::timeline::{OperationTimeline, ReportedTimeline};
 use crate::words::{json_object, json_text, json_word};
@@ -16,7 +15,7 @@ use crate::words::{json_object, json_text, json_word};
 pub(super) const SCHEMA: u32 = 3;
 
 /// The data as a file has it.
-type StoredData = Data<Vec<RowEntry>, Option<StackTables>>;
+type StoredData = Data<Option<StackTables>>;
 
 json_object!(StoredData {
     processes,
@@ -39,9 +38,9 @@ json_object!(StoredData {
     leak_tests or LeakTests::default(),
 });
 
-impl<R, S> Data<R, S> {
-    /// The same with the rows and the stacks in another form.
-    fn with<OtherRows, OtherStacks>(&self, rows: OtherRows, stacks: OtherStacks) -> Data<OtherRows, OtherStacks> {
+impl<S> Data<S> {
+    /// The same with the stacks in another form.
+    fn with<Other>(&self, stacks: Other) -> Data<Other> {
         Data {
             processes: self.processes,
             program: self.program.clone(),
@@ -56,7 +55,7 @@ impl<R, S> Data<R, S> {
             foreign: self.foreign,
             shards: self.shards,
             shard_bytes: self.shard_bytes,
-            rows,
+            rows: self.rows.clone(),
             stacks,
             captures: self.captures.clone(),
             timelines: self.timelines.clone(),
@@ -67,8 +66,7 @@ impl<R, S> Data<R, S> {
 
 impl Serialize for Data {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let places = places_of(&self.rows);
-        let stored: StoredData = self.with(entries_of(&self.rows, &places), StackTables::of(&self.stacks, &places));
+        let stored: StoredData = self.with(StackTables::of(&self.stacks, &self.rows));
         stored.serialize(serializer)
     }
 }
@@ -76,9 +74,9 @@ impl Serialize for Data {
 impl<'text> Deserialize<'text> for Data {
     fn deserialize<D: Deserializer<'text>>(deserializer: D) -> Result<Self, D::Error> {
         let mut stored = StoredData::deserialize(deserializer)?;
-        let rows = rows_of(std::mem::take(&mut stored.rows)).map_err(D::Error::custom)?;
-        let stacks = stored.stacks.take().map(|tables| tables.stacks(&rows)).transpose().map_err(D::Error::custom)?;
-        Ok(stored.with(rows, stacks.unwrap_or_default()))
+        let stacks = stored.stacks.take().map(|tables| tables.stacks(&stored.rows));
+        let stacks = stacks.transpose().map_err(D::Error::custom)?;
+        Ok(stored.with(stacks.unwrap_or_default()))
     }
 }
 

@@ -1,14 +1,12 @@
 //! A report that is read back from JSON: what no ledger wrote is refused, and what follows from the rest is computed
 //! anew. What a run measured is read in the same way.
 
-use std::collections::{HashMap, HashSet};
-
 use serde::de::DeserializeOwned;
 
-use super::arrange::arrange;
 use super::report::{Data, Report};
 use super::report_json::SCHEMA;
-use super::row::Row;
+use super::row::OperationRow;
+use super::rows::Rows;
 use super::sums::LineSums;
 use super::timeline::wrong_with;
 use crate::record::{Own, quietly};
@@ -94,7 +92,7 @@ fn beginning(path: &str) -> String {
 }
 
 /// Refuses counters whose sum does not fit.
-fn add_up(rows: &[Row]) -> Result<(), Error> {
+fn add_up(rows: &Rows) -> Result<(), Error> {
     let what = "the report's counters overflow when they are added up: it was not written by heapledger";
     let sum = rows.iter().try_fold(Tally::default(), |sum, row| sum.plus(&row.own));
     sum.map(drop).ok_or_else(|| unreadable(what.into()))
@@ -102,18 +100,9 @@ fn add_up(rows: &[Row]) -> Result<(), Error> {
 
 /// Refuses what no ledger wrote, and computes what follows from the rest: what operations own, and the totals.
 pub(crate) fn check(data: &mut Data) -> Result<(), Error> {
-    let mut paths = HashSet::new();
-    for row in &data.rows {
-        possible(&row.path)?;
-        if !paths.insert(&row.path) {
-            return Err(unreadable(format!("the report names operation {:?} twice", row.path)));
-        }
-    }
     add_up(&data.rows)?;
-    for row in &mut data.rows {
-        // The file's live bytes and blocks are computed anew, not believed.
-        row.own = row.own.counts().tally(row.own.peak_bytes);
-    }
+    // The file's live bytes and blocks are computed anew, not believed, as are its totals.
+    data.rows.recount();
     add_up(&data.rows)?;
     check_stacks(data)?;
     data.timelines.iter().flat_map(|timeline| &timeline.operations).try_for_each(|one| possible(&one.path))?;
@@ -124,18 +113,18 @@ pub(crate) fn check(data: &mut Data) -> Result<(), Error> {
     if let Some(wrong) = data.leak_tests.are_wrong() {
         return Err(unreadable(format!("the report has a leak test that {wrong}: it was not written by heapledger")));
     }
-    arrange(&mut data.rows);
+    data.rows.arrange();
     Ok(())
 }
 
 /// Refuses stacks and sizes of an operation that is not there, or that allocated more than it.
 fn check_stacks(data: &Data) -> Result<(), Error> {
-    let rows: HashMap<&str, &Row> = data.rows.iter().map(|row| (row.path.as_str(), row)).collect();
+    let places = data.rows.places();
     for (path, of) in &data.stacks.operations {
-        let row = rows.get(path.as_str());
+        let row = places.find(path).map(|at| &data.rows[at as usize]);
         let by_stack = of.stacks.values().map(|found| &found.sums);
-        check_sums("stacks", path, row.copied(), by_stack)?;
-        check_sums("sizes", path, row.copied(), of.sizes.values())?;
+        check_sums("stacks", path, row, by_stack)?;
+        check_sums("sizes", path, row, of.sizes.values())?;
     }
     Ok(())
 }
@@ -143,7 +132,7 @@ fn check_stacks(data: &Data) -> Result<(), Error> {
 fn check_sums<'a>(
     of: &str,
     path: &str,
-    row: Option<&Row>,
+    row: Option<&OperationRow>,
     mut all: impl Iterator<Item = &'a LineSums>,
 ) -> Result<(), Error> {
     let wrong = |what: &str| unreadable(format!("the report's {of} of operation {:?} {what}", beginning(path)));

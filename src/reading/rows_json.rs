@@ -3,12 +3,15 @@
 
 use std::collections::HashMap;
 
-use super::row::Row;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::row::OperationRow;
+use super::rows::Rows;
 use crate::words::{MAX_DEPTH, MAX_NAME, Site, Tally, json_object};
 
 /// A row as a file has it.
-#[derive(Clone)]
-pub(super) struct RowEntry {
+struct RowEntry {
     /// The innermost part of its path.
     name: Option<String>,
     /// The place of the row that it is nested in, which stands before it.
@@ -35,54 +38,88 @@ json_object!(RowEntry {
     path or None,
 });
 
-/// The place of each path.
-pub(super) fn places_of(rows: &[Row]) -> HashMap<&str, u32> {
-    rows.iter().map(|row| row.path.as_str()).zip(0..).collect()
-}
-
-/// The rows of a report, which are arranged, as they are written.
-pub(super) fn entries_of(rows: &[Row], places: &HashMap<&str, u32>) -> Vec<RowEntry> {
-    let entry = |row: &Row| {
-        let (parent, name) = match row.path.rsplit_once('/') {
-            Some((above, name)) => (places.get(above).copied(), name),
-            None => (None, row.path.as_str()),
-        };
-        let Row { scopes, threads, peak_error, own, total, .. } = *row;
-        let (name, site) = (Some(name.into()), row.site.clone());
-        RowEntry { name, parent, scopes, threads, peak_error, site, own, total, path: None }
-    };
-    rows.iter().map(entry).collect()
-}
-
-/// The rows that a file has; an error says which of them cannot be.
-pub(super) fn rows_of(entries: Vec<RowEntry>) -> Result<Vec<Row>, String> {
-    let mut rows: Vec<Row> = Vec::with_capacity(entries.len());
-    // How many rows each one is nested in: a path is made only if it can be.
-    let mut depths: Vec<u32> = Vec::with_capacity(entries.len());
-    for (at, entry) in entries.into_iter().enumerate() {
-        let (path, depth) = match (entry.path, entry.name, entry.parent) {
-            (Some(path), None, None) => (path, 0),
-            (None, Some(name), _) if name.contains('/') || !(1..=MAX_NAME).contains(&name.len()) => {
-                return Err(format!("the `name` of rows[{at}] cannot be: it has 1 to {MAX_NAME} bytes, and no `/`"));
-            }
-            (None, Some(name), None) => (name, 0),
-            (None, Some(name), Some(parent)) => {
-                let parent = parent as usize;
-                let above = rows.get(parent).zip(depths.get(parent));
-                let Some((above, depth)) = above else {
-                    return Err(format!("the `parent` of rows[{at}] is {parent}, which is none of the rows before it"));
-                };
-                if depth + 1 >= MAX_DEPTH {
-                    return Err(format!("rows[{at}] is nested deeper than {MAX_DEPTH} operations can be"));
-                }
-                (format!("{}/{name}", above.path), depth + 1)
-            }
-            (None, None, _) => return Err(format!("rows[{at}] has no `name`")),
-            (Some(_), ..) => return Err(format!("rows[{at}] has a `path` beside its `name` or `parent`")),
-        };
-        let RowEntry { scopes, threads, peak_error, site, own, total, .. } = entry;
-        rows.push(Row { path, scopes, threads, peak_error, site, own, total });
-        depths.push(depth);
+impl Serialize for Rows {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(RowEntry::of))
     }
-    Ok(rows)
+}
+
+impl<'text> Deserialize<'text> for Rows {
+    fn deserialize<D: Deserializer<'text>>(deserializer: D) -> Result<Self, D::Error> {
+        rows_of(Vec::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+impl RowEntry {
+    fn of(row: &OperationRow) -> Self {
+        let OperationRow { parent, scopes, threads, peak_error, own, total, .. } = *row;
+        let (name, site) = (Some(row.name.to_string()), row.site.clone());
+        Self { name, parent, scopes, threads, peak_error, site, own, total, path: None }
+    }
+}
+
+/// The rows that a file has, and blank ones for what a path is nested in that has none; an error says which of them
+/// cannot be.
+fn rows_of(entries: Vec<RowEntry>) -> Result<Rows, String> {
+    let mut read = ReadRows::default();
+    // Where the row at each place of the file is.
+    let mut places: Vec<u32> = Vec::with_capacity(entries.len());
+    for (at, mut entry) in entries.into_iter().enumerate() {
+        let place = match (entry.path.take(), entry.name.take(), entry.parent) {
+            (Some(path), None, None) => {
+                path.split('/').try_fold(None, |parent, name| read.place(parent, name).map(Some))
+            }
+            (None, Some(name), None) => read.place(None, &name).map(Some),
+            (None, Some(name), Some(parent)) => match places.get(parent as usize) {
+                Some(parent) => read.place(Some(*parent), &name).map(Some),
+                None => Err(format!("has the `parent` {parent}, which is none of the rows before it")),
+            },
+            (None, None, _) => Err("has no `name`".into()),
+            (Some(_), ..) => Err("has a `path` beside its `name` or `parent`".into()),
+        };
+        let place = place.and_then(|place| read.fill(place.unwrap_or_default(), entry));
+        places.push(place.map_err(|wrong| format!("rows[{at}] {wrong}"))?);
+    }
+    Ok(Rows::of(read.rows))
+}
+
+/// Rows as far as they were read.
+#[derive(Default)]
+struct ReadRows {
+    rows: Vec<OperationRow>,
+    /// How many rows each one is nested in, and whether the file has it.
+    known: Vec<(u32, bool)>,
+    places: HashMap<(Option<u32>, String), u32>,
+}
+
+impl ReadRows {
+    /// Where the row of this name in another one is; blank where there was none.
+    fn place(&mut self, parent: Option<u32>, name: &str) -> Result<u32, String> {
+        if name.contains('/') || !(1..=MAX_NAME).contains(&name.len()) {
+            return Err(format!("has a name that cannot be: names have 1 to {MAX_NAME} bytes, and no `/`"));
+        }
+        let depth = parent.map_or(0, |parent| self.known[parent as usize].0 + 1);
+        if depth >= MAX_DEPTH {
+            return Err(format!("is nested deeper than {MAX_DEPTH} operations can be"));
+        }
+        let next = self.rows.len() as u32;
+        let place = *self.places.entry((parent, name.to_string())).or_insert(next);
+        if place == next {
+            self.rows.push(OperationRow::blank(name.to_string(), parent));
+            self.known.push((depth, false));
+        }
+        Ok(place)
+    }
+
+    /// Puts what the file says into the row at a place.
+    fn fill(&mut self, place: u32, entry: RowEntry) -> Result<u32, String> {
+        let (row, (_, is_there)) = (&mut self.rows[place as usize], &mut self.known[place as usize]);
+        if std::mem::replace(is_there, true) {
+            return Err("names an operation that another row names, too".into());
+        }
+        let RowEntry { scopes, threads, peak_error, site, own, total, .. } = entry;
+        let name = std::mem::take(&mut row.name);
+        *row = OperationRow { name, parent: row.parent, scopes, threads, peak_error, site, own, total };
+        Ok(place)
+    }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::report::Data;
-use super::row::Row;
+use super::row::OperationRow;
 use super::sort_key::SortKey;
 use crate::words::Tally;
 
@@ -36,9 +36,11 @@ pub(crate) struct Selected<'a> {
 
 /// One operation that is shown.
 pub(crate) struct SelectedRow<'a> {
-    pub(crate) row: &'a Row,
+    pub(crate) row: &'a OperationRow,
+    /// Its place among all rows.
+    pub(crate) at: usize,
     /// Its path from the row that it stands below, or the whole of it.
-    pub(crate) name: &'a str,
+    pub(crate) name: String,
     /// Of the rows that it stands below, from the outermost in, and of itself: whether it is the last one at its place.
     pub(crate) is_last: Vec<bool>,
     /// Whether rows stand below it.
@@ -54,7 +56,7 @@ pub(crate) struct Hidden {
 }
 
 impl Hidden {
-    fn add(&mut self, row: &Row) {
+    fn add(&mut self, row: &OperationRow) {
         self.operations += 1;
         // No counters of a report overflow when they are added up.
         self.tally = self.tally.plus(&Tally { peak_bytes: None, ..row.own }).unwrap_or(self.tally);
@@ -75,10 +77,10 @@ impl Data {
         // Rows that are asked for, each nested in the one before it, and the last one around the row at hand.
         let mut around: Vec<usize> = Vec::new();
         for (at, row) in self.rows.iter().enumerate() {
-            while around.last().is_some_and(|&outer| below_path(&self.rows[outer].path, &row.path).is_none()) {
+            while around.last().is_some_and(|&outer| !self.rows.outward(at).any(|one| one == outer)) {
                 around.pop();
             }
-            if !selection.wants(&row.path) {
+            if selection.operations.is_some() && !selection.wants(&self.rows.path(at)) {
                 others.add(row);
                 continue;
             }
@@ -89,7 +91,7 @@ impl Data {
             around.push(at);
         }
         for siblings in below.values_mut() {
-            siblings.sort_by_cached_key(|&at| selection.sort.rank(&self.rows[at]));
+            siblings.sort_by_cached_key(|&at| selection.sort.rank(&self.rows[at], self.rows.path(at)));
         }
         let mut children_of = |parent: Option<usize>, is_last: &[bool]| {
             let children = below.remove(&parent).unwrap_or_default().into_iter().rev().enumerate();
@@ -100,17 +102,14 @@ impl Data {
         let mut next = children_of(None, &[]);
         while let Some((parent, at, is_last)) = next.pop() {
             let row = &self.rows[at];
-            let inner = parent.and_then(|parent| below_path(&self.rows[parent].path, &row.path));
+            let names = self.rows.outward(at).take_while(|one| Some(*one) != parent).map(|one| &*self.rows[one].name);
+            let mut names = Vec::from_iter(names);
+            names.reverse();
             let children = children_of(Some(at), &is_last);
-            let (name, is_parent) = (inner.unwrap_or(&row.path), !children.is_empty());
-            rows.push(SelectedRow { row, name, is_last, is_parent });
+            let (name, is_parent) = (names.join("/"), !children.is_empty());
+            rows.push(SelectedRow { row, at, name, is_last, is_parent });
             next.extend(children);
         }
         Selected { data: self, selection, rows, others, deeper }
     }
-}
-
-/// The rest of a path below another one.
-fn below_path<'a>(outer: &str, path: &'a str) -> Option<&'a str> {
-    path.strip_prefix(outer)?.strip_prefix('/')
 }

@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use super::by_line::{by_class, by_stack, size_classes};
 use super::call_stack::CallStack;
 use super::pass::{Pass, SPARE_ROOM, foreign_blocks};
-use super::row::Row;
+use super::row::{OperationRow, Row};
 use super::size_class::SizeClass;
 use super::sums::{LineReading, LineSums, Sums};
 use crate::record::{self, Own, TAKEN};
 use crate::registry;
-use crate::words::{Cause, Counts, Error, FOREIGN, Node, OperationId, Site, Tally};
+use crate::words::{Cause, Counts, Error, FOREIGN, Node, OperationId, Tally};
 
 /// How often a reading that does not balance is taken again.
 const READINGS: u32 = 12;
@@ -166,25 +166,13 @@ impl Snapshot {
     }
 
     /// Every operation that was made, alone: its total is its own. Several may have one path.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static Node, Row)> {
-        self.sums().map(|(node, own)| (node, self.row(node, &own, own.tally())))
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static Node, OperationRow)> {
+        self.sums().map(|(node, own)| (node, OperationRow::of(node, &own)))
     }
 
-    fn row(&self, node: &Node, own: &Sums, total: Tally) -> Row {
-        let mut own = *own;
-        if node.is_builtin() {
-            // Scopes of the ledger's own operations come from its own work: they mean nothing to a reader.
-            (own.scopes, own.peak) = (0, None);
-        }
-        Row {
-            path: node.path(),
-            scopes: own.scopes,
-            threads: own.threads,
-            peak_error: if own.peak.is_some() { own.peak_error } else { 0 },
-            site: node.site.map(Site::from),
-            own: own.tally(),
-            total: Tally { peak_bytes: own.peak, ..total },
-        }
+    fn row(&self, node: &'static Node, own: &Sums, total: Tally) -> Row {
+        let row = OperationRow::of(node, own).at(node.path());
+        Row { total: Tally { peak_bytes: row.own.peak_bytes, ..total }, ..row }
     }
 
     pub(super) fn sums(&self) -> impl Iterator<Item = (&'static Node, Sums)> {

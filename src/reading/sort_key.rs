@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::row::Row;
+use super::row::OperationRow;
 use crate::words::{BUILTINS, LEDGER};
 
 /// What operations with the same parent are sorted by in a [`ReportTable`](crate::ReportTable): the most first, names
@@ -57,7 +57,7 @@ impl SortKey {
     ];
 
     /// The figure, where it is one.
-    fn figure(self, row: &Row) -> Option<i128> {
+    fn figure(self, row: &OperationRow) -> Option<i128> {
         let total = &row.total;
         match self {
             Self::Live => Some(total.live_bytes.into()),
@@ -72,15 +72,15 @@ impl SortKey {
         }
     }
 
-    /// What stands first has the least of this.
-    pub(super) fn rank(self, row: &Row) -> SortRank<'_> {
+    /// What stands first has the least of this; `name` tells rows apart whose figures are the same.
+    pub(super) fn rank<N: Ord>(self, row: &OperationRow, name: N) -> SortRank<N> {
         // `(heapledger)` ends the list, after `(foreign)`, `(other)` and `(unattributed)`.
-        let builtin = BUILTINS.iter().position(|builtin| builtin.name == row.path);
+        let builtin = BUILTINS.iter().position(|builtin| row.parent.is_none() && builtin.name == row.name);
         let last = builtin.map(|at| if at == LEDGER.id.index() { BUILTINS.len() } else { at });
         let usual = (self != Self::Name).then_some((row.total.live_bytes, row.total.allocated_bytes));
-        (last, Reverse((self.figure(row), usual)), &row.path)
+        (last, Reverse((self.figure(row), usual)), name)
     }
 }
 
-/// The ledger's own operations last; then the most of the key, of live bytes, and of bytes allocated; then by path.
-type SortRank<'a> = (Option<usize>, Reverse<(Option<i128>, Option<(i64, u64)>)>, &'a str);
+/// The ledger's own operations last; then the most of the key, of live bytes, and of bytes allocated; then by name.
+type SortRank<N> = (Option<usize>, Reverse<(Option<i128>, Option<(i64, u64)>)>, N);

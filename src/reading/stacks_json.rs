@@ -6,7 +6,7 @@ use std::hash::Hash;
 
 use super::call_stack::CallStackKind;
 use super::estimate::Estimate;
-use super::row::Row;
+use super::rows::Rows;
 use super::stacks::{FrameList, Stacks, StacksOfOne};
 use super::sums::LineSums;
 use crate::symbols::{CallFrame, InModule, Origin};
@@ -147,8 +147,8 @@ impl<T> Default for Once<T> {
 }
 
 impl StackTables {
-    /// What is said of the stacks of operations whose rows are in these places; `None` where there are none.
-    pub(super) fn of(of: &Stacks, rows: &HashMap<&str, u32>) -> Option<Self> {
+    /// What is said of the stacks of operations that have these rows; `None` where there are none.
+    pub(super) fn of(of: &Stacks, rows: &Rows) -> Option<Self> {
         if of.operations.is_empty() {
             return None;
         }
@@ -169,7 +169,8 @@ impl StackTables {
         let stacks = of.stacks.iter();
         let stacks =
             stacks.map(|stack| StackEntry { kind: kind_name(stack.kind).into(), frames: stack.frames.clone() });
-        let operation = |(path, of): (&String, &StacksOfOne)| OperationEntry::of(rows.get(path.as_str()).copied(), of);
+        let places = rows.places();
+        let operation = |(path, of): (&String, &StacksOfOne)| OperationEntry::of(places.find(path), of);
         Some(Self {
             frames,
             stacks: stacks.collect(),
@@ -181,7 +182,7 @@ impl StackTables {
     }
 
     /// What the tables say of these rows; an error says where one names what is not there.
-    pub(super) fn stacks(self, rows: &[Row]) -> Result<Stacks, String> {
+    pub(super) fn stacks(self, rows: &Rows) -> Result<Stacks, String> {
         let origins = self.origins.into_iter().map(OriginEntry::origin).collect::<Result<Vec<_>, _>>()?;
         let frame = |frame: FrameEntry| {
             let string = |at: Option<u32>| at.map(|at| found(&self.strings, "string", at).cloned()).transpose();
@@ -210,7 +211,7 @@ impl StackTables {
         for (at, mut entry) in self.operations.into_iter().enumerate() {
             let path = match (entry.path.take(), entry.row) {
                 (Some(path), None) => path,
-                (None, Some(row)) => found(rows, "row", row)?.path.clone(),
+                (None, Some(row)) => found(rows, "row", row).map(|_| rows.path(row as usize))?,
                 _ => return Err(format!("stacks.operations[{at}] has no `row`, or a `path` beside it")),
             };
             let of = entry.stacks_of_one(&path, &stacks)?;

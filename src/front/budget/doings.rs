@@ -21,7 +21,7 @@ pub(super) fn doings_of(asserted: &'static Node, did: &Snapshot, claimed: &BTree
             *total = total.plus(&row.own).unwrap_or(*total);
         }
     }
-    let mut by_path: BTreeMap<&str, (Tally, Option<Site>)> = BTreeMap::new();
+    let mut by_path: BTreeMap<String, (Tally, Option<Site>)> = BTreeMap::new();
     for (node, row) in &inside {
         let total = totals.get(&node.id).copied().unwrap_or_default();
         // A snapshot has the operations of earlier runs too.
@@ -29,11 +29,11 @@ pub(super) fn doings_of(asserted: &'static Node, did: &Snapshot, claimed: &BTree
         if !ran || up_to_asserted(*node).any(|above| claimed.contains(&above.id)) {
             continue;
         }
-        let (sum, site) = by_path.entry(&row.path).or_default();
+        let (sum, site) = by_path.entry(node.path()).or_default();
         *sum = sum.plus(&total).unwrap_or(*sum);
         *site = site.take().or_else(|| row.site.clone());
     }
-    by_path.into_iter().map(|(path, (total, site))| (path.to_string(), doing(&total, site))).collect()
+    by_path.into_iter().map(|(path, (total, site))| (path, doing(&total, site))).collect()
 }
 
 /// What one operation did. A difference of snapshots knows a peak only if it is higher than all before, so none is

@@ -11,7 +11,7 @@ use super::run::{LeakRun, Notes};
 use super::settle::most_threads_end;
 use crate::front::process::must_have_seen;
 use crate::judging::leak::{
-    Findings, LeakLines, Live, Verdict, WindowEnd, as_expected, beyond_bounds, curve_of, freers_in_last_window,
+    Findings, LeakLines, Live, Placed, Verdict, WindowEnd, as_expected, beyond_bounds, curve_of, freers_in_last_window,
     grown_outside, is_shown, leaks_outside, no_more_files, rests_on, unknown_files, verdict_so_far,
     warnings_of_outside, whole_windows, without_ended_threads,
 };
@@ -139,7 +139,8 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
         if let [before, last] = notes.snapshots.as_slice() {
             let did = last - before;
             let operations = did.rows().filter(|(node, _)| node.id != LEDGER.id);
-            findings.note_last_window(evidence, operations.map(|(node, row)| (node.id, row)));
+            findings
+                .note_last_window(evidence, operations.map(|(node, row)| (node.id, row.own, move || Placed::of(node))));
             let freers = freers_in_last_window(evidence).into_iter();
             findings.freed_by = freers.filter_map(|(operation, bytes)| Some((placed(operation)?, bytes))).collect();
         }

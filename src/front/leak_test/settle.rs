@@ -147,9 +147,9 @@ impl Settling {
         let before = snapshot();
         std::thread::sleep(LOOK);
         let moved = &snapshot() - &before;
-        let operations = moved.rows().filter(|(node, _)| self.watch.is_inside(node)).map(|(_, row)| row);
-        let operations = operations.filter(|row| row.own.allocs + row.own.frees + row.own.reallocs > 0);
-        let operations = operations.map(|row| format!("operation {}", row.path));
+        let operations = moved.rows().filter(|(node, _)| self.watch.is_inside(node));
+        let operations = operations.filter(|(_, row)| row.own.allocs + row.own.frees + row.own.reallocs > 0);
+        let operations = operations.map(|(node, _)| format!("operation {}", node.path()));
         let threads = threads().into_iter().map(|thread| format!("thread {}", thread_name(thread)));
         let mut moving: Vec<String> = operations.chain(threads).collect();
         if moving.is_empty() {

@@ -131,7 +131,7 @@ pub(crate) fn operations(part: &Part) -> BTreeMap<String, Measured> {
     let mut operations = part.measured.clone();
     // A process leaves out of its report what assertions and leak tests run: over so many iterations no sum repeats
     // itself.
-    let (excluded, rows): (Vec<_>, Vec<_>) = part.report.rows.iter().partition(|row| is_excluded(&row.path));
+    let (excluded, rows): (Vec<_>, Vec<_>) = part.report.rows.listed().iter().partition(|row| is_excluded(&row.path));
     for row in rows.into_iter().filter(|row| row.scopes > 0) {
         if part.measured.contains_key(&row.path) {
             continue;

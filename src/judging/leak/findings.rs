@@ -11,8 +11,8 @@ use super::outside::grown_outside;
 use super::slope::{Pace, Rate};
 use super::stack_growth::LeakLines;
 use super::verdict::Verdict;
-use crate::reading::{LeakCurve, LeakVerdict, Row};
-use crate::words::{Node, OperationId, Site, UNATTRIBUTED};
+use crate::reading::{LeakCurve, LeakVerdict};
+use crate::words::{Node, OperationId, Site, Tally, UNATTRIBUTED};
 
 /// An operation, and where it was first entered.
 #[derive(Clone, Debug, PartialEq)]
@@ -201,11 +201,11 @@ impl Findings {
         }
     }
 
-    /// Takes note of what each operation did in the last window: its id, and its row of that window.
+    /// Takes note of what each operation did in the last window: its id, what it did alone, and what names it.
     pub(crate) fn note_last_window(
         &mut self,
         evidence: &Evidence,
-        operations: impl Iterator<Item = (OperationId, Row)>,
+        operations: impl Iterator<Item = (OperationId, Tally, impl Fn() -> Placed)>,
     ) {
         let pace = (!evidence.series.windows.is_empty()).then(|| Pace::of(&evidence.series));
         let rate = |operation, live| {
@@ -214,11 +214,9 @@ impl Findings {
         };
         let (mut noted, mut outside, mut all) = (Vec::new(), Vec::new(), Rate::default());
         let (mut unattributed, mut unattributed_rate) = (self.unattributed, self.unattributed_rate);
-        for (operation, row) in operations {
-            let did = row.own;
+        for (operation, did, named) in operations {
             let judged = evidence.is_inside(operation) || evidence.whole_process;
             let live = Live::from(&did);
-            let named = Placed { path: row.path, site: row.site };
             if operation == UNATTRIBUTED.id {
                 (unattributed, unattributed_rate) = (live, rate(operation, live));
             }
@@ -226,10 +224,10 @@ impl Findings {
                 let rate = rate(operation, live);
                 all = all.plus(rate);
                 if live.bytes > 0 || live.blocks > 0 {
-                    noted.push(Growth { operation: named, live, rate });
+                    noted.push(Growth { operation: named(), live, rate });
                 }
             } else if live.bytes < 0 && operation != UNATTRIBUTED.id {
-                outside.push((named, live));
+                outside.push((named(), live));
             }
             if evidence.is_inside(operation) {
                 self.handed_over += did.freed_elsewhere_bytes;

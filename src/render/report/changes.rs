@@ -89,15 +89,15 @@ fn sections(before: &Data, after: &Data) -> [ChangeSection; 2] {
 }
 
 fn live_of_operations(data: &Data) -> BTreeMap<String, i64> {
-    data.rows.iter().map(|row| (row.path.clone(), row.own.live_bytes)).collect()
+    data.rows.iter().enumerate().map(|(at, row)| (data.rows.path(at), row.own.live_bytes)).collect()
 }
 
 /// Stacks that look the same are one.
 fn live_of_stacks(data: &Data) -> BTreeMap<String, i64> {
     let mut live = BTreeMap::new();
-    for row in &data.rows {
-        for stack in data.own_stacks(row).iter().filter(|stack| !stack.frames.is_empty()) {
-            let name = format!("{}: {}", row.path, stack_line(stack.kind, stack.frames.iter().copied()));
+    for at in 0..data.rows.len() {
+        for stack in data.own_stacks(at).iter().filter(|stack| !stack.frames.is_empty()) {
+            let name = format!("{}: {}", data.rows.path(at), stack_line(stack.kind, stack.frames.iter().copied()));
             let known: &mut i64 = live.entry(name).or_default();
             *known = known.saturating_add(stack.live_bytes);
         }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ptr;
 
-use crate::reading::{CallStackKind, Data, ReportedStack, Row};
+use crate::reading::{CallStackKind, Data, OperationRow, ReportedStack};
 use crate::render::stacks::{in_module, stack_line};
 use crate::symbols::{CallFrame, InModule, Origin};
 use crate::words::printable;
@@ -17,7 +17,7 @@ pub(super) struct Charges<'a> {
     /// Operations and functions, each once.
     pub(super) frames: Vec<ChargedFrame<'a>>,
     /// In the order of their frames. No two have the same.
-    pub(super) stacks: Vec<ChargedStack<'a>>,
+    pub(super) stacks: Vec<ChargedStack>,
 }
 
 /// An operation or a function. All text is safe to show.
@@ -32,10 +32,10 @@ pub(super) struct ChargedFrame<'a> {
 }
 
 /// What one operation did on one stack.
-pub(super) struct ChargedStack<'a> {
-    /// The path of the operation, as its program had it.
+pub(super) struct ChargedStack {
+    /// The place of the operation's row.
     #[cfg_attr(not(feature = "pprof"), allow(dead_code, reason = "only pprof shows it"))]
-    pub(super) operation: &'a str,
+    pub(super) operation: usize,
     /// Outermost first.
     pub(super) frames: Vec<u32>,
     pub(super) charge: Charge,
@@ -54,15 +54,13 @@ impl<'a> Charges<'a> {
     pub(super) fn of(data: &'a Data) -> Self {
         let program = data.program.as_ref().map(|program| printable(&program.name));
         let mut made = Self { program, ..Self::default() };
-        let (mut operations, mut functions, mut others) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let mut all: BTreeMap<Vec<u32>, (&str, Charge)> = BTreeMap::new();
-        // An operation comes after the one that it is nested in.
-        for row in &data.rows {
-            let path = row.path.as_str();
-            operations.insert(path, made.operation(row));
-            let around = path.match_indices('/').filter_map(|(at, _)| operations.get(&path[..at]).copied());
-            let outermost = Vec::from_iter(around.chain([operations[path]]));
-            let stacks = data.own_stacks(row);
+        let (mut functions, mut others) = (HashMap::new(), HashMap::new());
+        let mut all: BTreeMap<Vec<u32>, (usize, Charge)> = BTreeMap::new();
+        let operations = Vec::from_iter(data.rows.iter().map(|row| made.operation(row)));
+        for at in 0..data.rows.len() {
+            let mut outermost = Vec::from_iter(data.rows.outward(at).map(|around| operations[around]));
+            outermost.reverse();
+            let stacks = data.own_stacks(at);
             let is_captured = stacks.iter().any(|stack| stack.kind != CallStackKind::NotCaptured);
             for stack in &stacks {
                 let mut frames = outermost.clone();
@@ -75,7 +73,7 @@ impl<'a> Charges<'a> {
                         .rev()
                         .map(|&frame| *functions.entry(ptr::from_ref(frame)).or_insert_with(|| made.function(frame))),
                 );
-                let (_, charge) = all.entry(frames).or_insert((path, Charge::default()));
+                let (_, charge) = all.entry(frames).or_insert((at, Charge::default()));
                 charge.add(stack);
             }
         }
@@ -87,10 +85,10 @@ impl<'a> Charges<'a> {
         made
     }
 
-    fn operation(&mut self, row: &'a Row) -> u32 {
+    fn operation(&mut self, row: &OperationRow) -> u32 {
         let site = row.site.as_ref();
         self.push(ChargedFrame {
-            name: printable(row.path.rsplit('/').next().unwrap_or_default()),
+            name: printable(&row.name),
             file: site.map(|site| printable(&site.file)),
             line: site.map(|site| site.line),
             column: site.map(|site| site.column),

@@ -52,7 +52,7 @@ fn line(frame: &ChargedFrame) -> String {
     }
 }
 
-struct ProgramPoint<'a>(&'a ChargedStack<'a>);
+struct ProgramPoint<'a>(&'a ChargedStack);
 
 impl Serialize for ProgramPoint<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

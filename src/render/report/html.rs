@@ -89,7 +89,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
-    use crate::reading::{Report, report};
+    use crate::reading::{Report, Rows, report};
 
     fn page_of(report: &Report) -> String {
         html(&Sourced { data: &report.0, lines: &[] }, None)
@@ -105,7 +105,9 @@ mod tests {
     fn every_place_of_the_page_is_filled_and_no_name_ends_its_data() {
         let mut told = report();
         let mut data = Data::clone(&told.0);
-        data.rows[0].path = "<!--<script>{style}".into();
+        let mut row = data.rows.listed()[0].clone();
+        row.path = "<!--<script>{style}".into();
+        data.rows = Rows::of_paths([row]);
         data.problem = Some("</script>".into());
         told.0 = crate::record::Own::new(|| data);
         let page = page_of(&told);

@@ -37,7 +37,7 @@ pub(crate) fn pprof(data: &Data) -> Vec<u8> {
             // Innermost first.
             location_id: frames.iter().rev().map(|frame| u64::from(*frame) + 1).collect(),
             value: vec![charge.allocs, charge.allocated_bytes, charge.live_blocks, charge.live_bytes],
-            label: vec![PprofLabel { key, text: strings.place(&printable(operation)) }],
+            label: vec![PprofLabel { key, text: strings.place(&printable(&data.rows.path(*operation))) }],
         }
     });
     let sample = sample.collect();

@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::reading::{Data, Row};
+use crate::reading::{Data, OperationRow};
 use crate::words::{Tally, printable};
 
 /// Whether a metric only ever grows.
@@ -43,14 +43,14 @@ fn metrics(data: &Data, exposition: Exposition, out: &mut String) -> fmt::Result
     let mut family = |name: &str, metric, help: &str, values: &mut dyn Iterator<Item = (&str, i128)>| {
         family(out, exposition, name, metric, help, values)
     };
-    let labels = Vec::from_iter(data.rows.iter().map(|row| label(&row.path)));
+    let labels = Vec::from_iter((0..data.rows.len()).map(|at| label(&data.rows.path(at))));
     let counters = Vec::from_iter(data.rows.iter().map(|row| row.own.counters()));
     for (at, (name, help, _)) in Tally::default().counters().into_iter().enumerate() {
         let mut values = labels.iter().zip(&counters).map(|(label, counters)| (label.as_str(), counters[at].2.into()));
         family(&format!("operation_{name}"), Counter, help.trim(), &mut values)?;
     }
-    let mut of_rows = |name, metric, help, value: fn(&Row) -> Option<i128>| {
-        let values = labels.iter().zip(&data.rows);
+    let mut of_rows = |name, metric, help, value: fn(&OperationRow) -> Option<i128>| {
+        let values = labels.iter().zip(data.rows.iter());
         family(name, metric, help, &mut values.filter_map(|(label, row)| Some((label.as_str(), value(row)?))))
     };
     of_rows("operation_scopes", Counter, "How often it was entered.", |row| Some(row.scopes.into()))?;

@@ -157,15 +157,15 @@ pub(super) fn footer(selected: &Selected, total: &Tally, look: &Look, out: &mut 
         let are = if *operations == 1 { "is" } else { "are" };
         notes.push(format!("{deeper} deeper than these, with {live} live, {are} in their figures"));
     }
-    let ledger = data.rows.iter().find(|row| row.path == LEDGER.name);
+    let ledger = data.rows.iter().find(|row| row.parent.is_none() && row.name == LEDGER.name);
     notes.push(format!(
         "footprint: {} on the heap (in the sums), {} in {} beside it",
         size(ledger.map_or(0, |row| row.own.live_bytes.max(0)).into()),
         size(data.shard_bytes.into()),
         counted(data.shards, "shard"),
     ));
-    for row in selected.rows.iter().map(|shown| shown.row).filter(|row| row.peak_error > 0) {
-        let (path, error) = (printable(&row.path), size(row.peak_error.into()));
+    for shown in selected.rows.iter().filter(|shown| shown.row.peak_error > 0) {
+        let (path, error) = (printable(&data.rows.path(shown.at)), size(shown.row.peak_error.into()));
         notes.push(format!("~ the peak of {path} is that of all its threads, ± {error}"));
     }
     if data.process_peak_bytes.is_some() {

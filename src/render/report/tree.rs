@@ -25,7 +25,7 @@ pub(super) fn heading(data: &Data) -> &'static str {
 /// The tree, and the total of the whole report as the last line.
 pub(super) fn lines<'a>(selected: &Selected<'a>) -> Vec<Line<'a>> {
     let mut lines: Vec<Line> = Vec::with_capacity(selected.rows.len() + 2);
-    for SelectedRow { row, name, is_last, is_parent } in &selected.rows {
+    for SelectedRow { row, name, is_last, is_parent, .. } in &selected.rows {
         lines.push(Line {
             name: branches(is_last, ["├─ ", "└─ "]) + &printable(name),
             scopes: row.scopes,

@@ -4,7 +4,7 @@ use super::*;
 use crate::judging::budget::figures::Figures;
 use crate::judging::budget::measured::{Denied, LeakTested};
 use crate::judging::budget::{Policy, Run, unmatched};
-use crate::reading::{Data, Environment, Row};
+use crate::reading::{Data, Environment, Row, Rows};
 use crate::words::{Site, Tally};
 
 fn policy(text: &str) -> Policy {
@@ -37,7 +37,7 @@ fn part(measured: &[(&str, Measured)], rows: Vec<Row>) -> Part {
         foreign: 0,
         shards: 1,
         shard_bytes: 0,
-        rows,
+        rows: Rows::of_paths(rows),
         stacks: Default::default(),
         captures: Vec::new(),
         timelines: Vec::new(),

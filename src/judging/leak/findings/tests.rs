@@ -86,8 +86,8 @@ fn tally(bytes: i64, blocks: i64) -> Tally {
     }
 }
 
-fn row(path: &str, did: Tally) -> Row {
-    Row { own: did, ..Row::blank(path) }
+fn row(operation: OperationId, path: &str, did: Tally) -> (OperationId, Tally, impl Fn() -> Placed) {
+    (operation, did, move || Placed { path: path.into(), site: None })
 }
 
 fn noted(whole_process: bool) -> Findings {
@@ -101,7 +101,7 @@ fn noted(whole_process: bool) -> Findings {
         (BELOW, "level", tally(0, 0)),
         (BELOW, "less", tally(-3, -3)),
     ];
-    let operations = operations.into_iter().map(|(operation, path, did)| (operation, row(path, did)));
+    let operations = operations.into_iter().map(|(operation, path, did)| row(operation, path, did));
     found.note_last_window(&seen, operations);
     found
 }
@@ -197,7 +197,7 @@ fn what_the_operations_do_not_have_of_the_verdict_is_left_over() {
         };
         let mut found = Findings { last_window: 64, c_heap, ..findings(verdict, None, None) };
         let rows = [(TEST, "test", tally(640, 64)), (BELOW, "below", tally(-64, 0)), (OTHERS, "others", tally(-8, -1))];
-        found.note_last_window(&seen, rows.into_iter().map(|(operation, path, did)| (operation, row(path, did))));
+        found.note_last_window(&seen, rows.into_iter().map(|(operation, path, did)| row(operation, path, did)));
         assert_eq!(found.growing[0].rate, Rate { bytes: 10.0, blocks: 1.0 });
         assert_eq!(
             found.gave_back.as_ref().map(|(other, gave)| (other.path.as_str(), gave.bytes)),
@@ -227,7 +227,7 @@ fn operations_have_the_figures_of_the_readings_where_there_are_any() {
     assert_eq!(seen.parts.len(), 3, "older ones are forgotten");
     let mut found = Findings { last_window: 512, ..findings(leak(0.0, 0.0), None, None) };
     let rows = [(TEST, "test", tally(24 * 512, 512)), (BELOW, "below", tally(600, 0))];
-    found.note_last_window(&seen, rows.into_iter().map(|(operation, path, did)| (operation, row(path, did))));
+    found.note_last_window(&seen, rows.into_iter().map(|(operation, path, did)| row(operation, path, did)));
     let rates: Vec<Rate> = found.growing.iter().map(|growth| growth.rate).collect();
     assert_eq!(rates, [Rate { bytes: 24.0, blocks: 1.0 }, Rate { bytes: 0.0, blocks: 0.0 }]);
 }
@@ -238,7 +238,7 @@ fn threads_that_the_process_lost_in_the_last_window_are_noted() {
         let mut seen = evidence(3, |_| owning(live(0, 0)));
         (seen.ends[2].process_threads, seen.ends[3].process_threads) = (then, now);
         let mut found = findings(Verdict::Clean, None, None);
-        found.note_last_window(&seen, std::iter::empty());
+        found.note_last_window(&seen, std::iter::empty::<(_, _, fn() -> Placed)>());
         found.ended_threads
     };
     assert_eq!((lost(5, 3), lost(3, 5), lost(4, 4)), (2, 0, 0));
