@@ -298,6 +298,28 @@ fn a_scope_that_outlives_its_shard_reaches_no_scope_of_the_next_thread() {
 }
 
 #[test]
+fn a_scope_that_outlives_its_shard_ends_no_scope_that_has_its_frame() {
+    let _alone = alone();
+    in_its_own_process("a_scope_that_outlives_its_shard_ends_no_scope_that_has_its_frame", || {
+        unsafe extern "C" fn drop_late(value: *mut c_void) {
+            // SAFETY: `set_late` made the box, for this call alone.
+            let ended = *unsafe { Box::from_raw(value.cast::<Scope>()) };
+            // In the same shard, and so in the same frame.
+            let here = track("late and open");
+            drop(ended);
+            drop(std::hint::black_box(vec![0u8; 70]));
+            drop(here);
+        }
+        let key = late_key(drop_late);
+        for _ in 0..10 {
+            spawn("ends late", move || set_late(key, track("outlives its shard"))).join().expect("it ends");
+        }
+        let late = row("late and open");
+        assert_eq!((late.scopes, late.own.allocs, late.own.frees, late.own.peak_bytes), (10, 10, 10, Some(70)));
+    });
+}
+
+#[test]
 fn a_name_that_the_thread_knows_is_entered_in_the_shard_that_it_has_then() {
     let _alone = alone();
     in_its_own_process("a_name_that_the_thread_knows_is_entered_in_the_shard_that_it_has_then", || {

@@ -170,8 +170,9 @@ impl Slot {
 
     #[inline(never)]
     fn close(&self, opened: Opened) {
+        // On a thread that has not lost its shard, no scope has ended by itself.
         if self.phase.get() == Phase::Attached
-            && let Some(resumed) = self.shard.get().close_innermost(self.account(), opened.frame, opened.serial)
+            && let Some(resumed) = self.shard.get().close_innermost(self.account(), opened.frame)
         {
             return self.resume_in(resumed);
         }

@@ -124,16 +124,11 @@ impl Shard {
         self.stack.begin(node, account, self.level.value());
     }
 
-    /// Ends the scope of `frame`, if it is the innermost and other threads do not share it. Returns what is the
-    /// innermost then; `None` where it did not end.
+    /// Ends the scope of `frame`, which has not ended, if it is the innermost and other threads do not share it.
+    /// Returns what is the innermost then; `None` where it did not end.
     #[inline(always)]
-    pub(super) fn close_innermost(
-        &'static self,
-        active: &'static Account,
-        frame: &'static Frame,
-        serial: u64,
-    ) -> Option<Resumed> {
-        let is_plain = frame.is_open(serial) && self.stack.is_innermost(frame) && frame.shared().is_none();
+    pub(super) fn close_innermost(&'static self, active: &'static Account, frame: &'static Frame) -> Option<Resumed> {
+        let is_plain = self.stack.is_innermost(frame) && frame.shared().is_none();
         if is_plain { self.stack.close_innermost(active, frame, &self.level) } else { None }
     }
 

@@ -299,10 +299,8 @@ impl Stack {
     fn pop(&'static self, active: &Account, frame: &'static Frame, resumed: &Resumed, high: i64, level: &Level) {
         let below = resumed.frame;
         self.elsewhere.move_on(&active.counters.activity, &resumed.account.counters.activity, None);
-        let high = high.max(below.high());
-        below.lower(high);
         self.top.set(Some(below));
-        level.raise_peak(high);
+        level.raise_peak(high.max(below.high()));
         self.keep_spare(frame);
     }
 
