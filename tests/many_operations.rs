@@ -107,6 +107,27 @@ fn a_report_of_operations_nested_120_deep_takes_memory_for_rows_and_not_for_path
 }
 
 #[test]
+fn a_leak_test_makes_no_paths_of_operations_that_it_does_not_name() {
+    const DEPTH: usize = 120;
+    let _alone = alone();
+    in_its_own_process("a_leak_test_makes_no_paths_of_operations_that_it_does_not_name", || {
+        let pad = "n".repeat(200);
+        for chain in 0..54 {
+            let mut open = Vec::with_capacity(DEPTH);
+            open.extend((0..DEPTH).map(|depth| track(format_args!("{pad}{chain}-{depth}"))));
+            while open.pop().is_some() {}
+        }
+        let before = balanced();
+        let found = heapledger::LeakTest::new("quiet").run(|_| drop(std::hint::black_box(vec![0u8; 64])));
+        let did = (balanced() - before).operation("(heapledger)").expect("always there").own;
+        let paths = 54 * (1..=DEPTH).map(|depth| depth * pad.len()).sum::<usize>() as u64;
+        let ends = found.windows().len() as u64 + 1;
+        println!("{did} at the ends of {ends} windows, where all paths have {paths} B");
+        assert!(did.allocated_bytes < ends * paths / 2, "{did} at {ends} ends, where all paths have {paths} B");
+    });
+}
+
+#[test]
 fn two_thousand_threads_at_once_with_twenty_operations_each_are_exact() {
     const THREADS: usize = 2_000;
     const OPERATIONS: usize = 20;

@@ -47,6 +47,16 @@ fn a_row_says_its_own_name_and_the_place_of_the_row_around_it() {
 }
 
 #[test]
+fn a_report_nests_operations_as_they_were_entered() {
+    heapledger::measure("outer/idle/busy", || drop(std::hint::black_box(vec![0u8; 64])));
+    let report = heapledger::report();
+    let row = |path: &str| report.operation(path).unwrap_or_else(|| panic!("{path} is not there"));
+    let allocs = ["outer", "outer/idle", "outer/idle/busy"].map(row).map(|row| (row.own.allocs, row.total.allocs));
+    assert_eq!(allocs, [(0, 1), (0, 1), (1, 1)]);
+    assert!(report.operation("busy").is_none() && report.operation("idle/busy").is_none());
+}
+
+#[test]
 fn a_file_of_schema_2_says_the_same() {
     let report = report();
     let old = read(&in_schema_2(&report)).expect("it can be read");
@@ -68,6 +78,19 @@ fn rows_that_are_nested_in_each_other_are_read_in_any_order_that_has_the_outer_o
     operations[1]["row"] = json!(4);
     let read = read(&file).expect("it can be read");
     assert_eq!(read.to_json(), report().to_json());
+}
+
+#[test]
+fn a_row_with_a_path_brings_what_it_is_nested_in_and_places_are_those_of_the_file() {
+    let mut file = nested(2);
+    let rows = file["rows"].as_array_mut().expect("it is a list");
+    let first = rows[0].as_object_mut().expect("it is an object");
+    first.remove("name");
+    first.remove("parent");
+    first.insert("path".into(), json!("a/b"));
+    rows[1]["name"] = json!("c");
+    let read = read(&file).expect("it can be read");
+    assert_eq!(Vec::from_iter(read.rows().iter().map(|row| row.path.as_str())), ["a", "a/b", "a/b/c"]);
 }
 
 #[test]

@@ -229,7 +229,7 @@ impl<T: Fn() -> Vec<Tid>> LeakRun<T> {
         // After the readings: whatever they have was made before.
         let nodes = registry::all();
         notes.evidence.inside = nodes.iter().filter(|node| node.is_within(self.node)).map(|node| node.id).collect();
-        notes.evidence.paths = nodes.iter().map(|node| (node.id, node.path())).collect();
+        notes.evidence.nodes = nodes;
         notes.snapshots.push(ledger);
         if notes.snapshots.len() > 2 {
             notes.snapshots.remove(0);

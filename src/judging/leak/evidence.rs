@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::curve::{Live, Series, Window};
 use crate::reading::Moves;
-use crate::words::OperationId;
+use crate::words::{Node, OperationId};
 
 /// How many files are open of each name.
 pub(crate) type FileCounts = BTreeMap<String, usize>;
@@ -79,8 +79,8 @@ pub(crate) struct Evidence {
     pub(crate) parts: Vec<Vec<PartsRead>>,
     /// The ids of the test's operation and of all operations below it.
     pub(crate) inside: BTreeSet<OperationId>,
-    /// What operations are called, for verdicts that name them.
-    pub(crate) paths: BTreeMap<OperationId, String>,
+    /// All operations by id, for verdicts that name some.
+    pub(crate) nodes: Vec<&'static Node>,
     /// What every operation had done on every thread when the test began.
     pub(crate) moves_before: Moves,
     /// No other test runs in the process meanwhile.

@@ -41,7 +41,10 @@ pub(crate) fn violated(evidence: &Evidence) -> Option<Verdict> {
             }
         }
     }
-    let name = |operation: OperationId| evidence.paths.get(&operation).cloned().unwrap_or_else(|| "(unknown)".into());
+    let name = |operation: OperationId| {
+        let node = evidence.nodes.get(operation.index());
+        node.map_or_else(|| "(unknown)".into(), |node| node.path())
+    };
     (blocks > 0).then(|| Verdict::Violated { blocks, by: by.into_iter().map(name).collect() })
 }
 

@@ -3,6 +3,7 @@
 use super::super::evidence::WindowEnd;
 use super::super::made_up::{BELOW, OTHERS, OUTSIDE, TEST, all, did, evidence, gave, moves, took};
 use super::*;
+use crate::words::{Node, UNATTRIBUTED};
 
 /// That of `(foreign)`: a constant cannot read a static that changes.
 const BROKEN: OperationId = OperationId::new(3);
@@ -15,12 +16,21 @@ fn freed_elsewhere(blocks: u64) -> Counts {
     Counts { freed_elsewhere_blocks: blocks, ..Counts::default() }
 }
 
+fn node(id: OperationId, parent: Option<&'static Node>, name: &'static str) -> &'static Node {
+    let (depth, within) =
+        (parent.map_or(0, |parent| parent.depth + 1), parent.map_or(UNATTRIBUTED.id, |parent| parent.id));
+    let [every, sampled_every] = Default::default();
+    Box::leak(Box::new(Node { id, depth, parent, within, name, private: false, site: None, every, sampled_every }))
+}
+
 fn seen(done: &[Move]) -> Evidence {
     let mut seen = evidence(1, |n| match n {
         0 => WindowEnd::default(),
         _ => WindowEnd { moves: moves(done.iter().copied()), ..WindowEnd::default() },
     });
-    seen.paths = [(TEST, "test".to_string()), (BELOW, "test/below".to_string()), (OTHERS, "others".to_string())].into();
+    seen.nodes = vec![&UNATTRIBUTED; TEST.index()];
+    let test = node(TEST, None, "test");
+    seen.nodes.extend([test, node(BELOW, Some(test), "below"), node(OTHERS, None, "others")]);
     seen
 }
 
@@ -83,7 +93,7 @@ fn every_operation_of_the_test_that_can_have_done_it_is_named() {
         did(2, BELOW, frees_of_others(1)),
     ];
     assert_eq!(of(&both), Some((2, vec!["test".into(), "test/below".into()])));
-    let unnamed = Evidence { paths: Default::default(), ..seen(&both[1..3]) };
+    let unnamed = Evidence { nodes: Vec::new(), ..seen(&both[1..3]) };
     assert_eq!(told(&unnamed), Some((1, vec!["(unknown)".into()])));
 }
 
