@@ -142,6 +142,15 @@ fn the_table_of_a_difference_says_so_also_where_names_are_short() {
 }
 
 #[test]
+fn an_operation_within_another_that_is_named_like_the_ledgers_own_is_one_like_others() {
+    let _alone = alone();
+    let report = report_of(&[("top/(heapledger)", 5_000, 0), ("top/small", 10, 0), ("(heapledger)", 30, 0)]);
+    let paths: Vec<&str> = report.rows().iter().map(|row| row.path.as_str()).collect();
+    assert_eq!(paths, ["top", "top/(heapledger)", "top/small", "(heapledger)"]);
+    assert!(report.to_string().contains("\nfootprint: 30 B on the heap"), "{report}");
+}
+
+#[test]
 fn display_has_no_escape_codes() {
     let _alone = alone();
     let _op = track("plain");

@@ -157,6 +157,25 @@ mod tests {
         assert_eq!(read(triangle), Ok(Shape { sides: 3, name: None, closed: true }));
     }
 
+    #[derive(Debug, PartialEq)]
+    struct Renamed {
+        name: Option<String>,
+        title: Option<String>,
+    }
+
+    json_object!(Renamed { name or None; title or None });
+
+    #[test]
+    fn a_field_of_older_files_is_read_and_not_written() {
+        let read = |text: &str| serde_json::from_str::<Renamed>(text).map_err(|error| error.to_string());
+        let old = Renamed { name: None, title: Some("square".into()) };
+        assert_eq!(serde_json::to_string(&old).expect("it is text"), r#"{"name":null}"#);
+        assert_eq!(read(r#"{"title":"square"}"#), Ok(old));
+        assert_eq!(read("{}"), Ok(Renamed { name: None, title: None }));
+        let twice = read(r#"{"title":"square","title":"square"}"#);
+        assert!(twice.is_err_and(|error| error.starts_with("duplicate field `title` at line 1")));
+    }
+
     #[test]
     fn what_is_no_such_object_is_an_error_that_says_where() {
         for (text, expected) in [
