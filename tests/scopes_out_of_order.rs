@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::sync::Barrier;
+
 use common::{Random, alone, balanced, in_its_own_process, row, tally};
 use heapledger::{Scope, current, measure, report, track};
 
@@ -305,4 +307,29 @@ fn the_peak_of_a_scope_that_runs_is_read_below_scopes_inside_it() {
         ["runs around", "runs around/runs inside"].map(|path| now.operation(path).and_then(|row| row.own.peak_bytes));
     assert_eq!(peaks, [Some(100_000), Some(1_000)]);
     drop((kept, inner, outer));
+}
+
+#[test]
+fn the_peak_of_a_scope_that_only_grows_is_read_by_another_thread_after_every_block() {
+    let _alone = alone();
+    const BLOCKS: usize = 60;
+    let step = Barrier::new(2);
+    let mut peaks = Vec::with_capacity(BLOCKS);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            let mut kept = Vec::with_capacity(BLOCKS);
+            let _scope = track("only grows");
+            for _ in 0..BLOCKS {
+                kept.push(vec![0u8; 1_000]);
+                step.wait();
+                step.wait();
+            }
+        });
+        for _ in 0..BLOCKS {
+            step.wait();
+            peaks.push(balanced().operation("only grows").and_then(|row| row.own.peak_bytes));
+            step.wait();
+        }
+    });
+    assert_eq!(peaks, Vec::from_iter((1..=BLOCKS as u64).map(|blocks| Some(1_000 * blocks))));
 }

@@ -6,9 +6,12 @@ use super::account::Account;
 use super::denial::Offence;
 use super::overflow::OVERFLOW;
 use super::owners::own_account_in;
-use super::slot::{SLOT, Slot};
+use super::slot::{Phase, SLOT, Slot};
 use super::stacks::StackId;
-use crate::words::Tag;
+use crate::words::{Register, Tag};
+
+/// After so many peaks in a row, one that follows is climbed past.
+const MANY_PEAKS: u32 = 4;
 
 /// Counts a block of `size` bytes that was allocated, if that is quick, and returns its owner's tag. After `None` the
 /// caller must call [`allocated_slowly`].
@@ -29,7 +32,7 @@ pub(super) fn allocated(size: usize) -> Option<Tag> {
 #[must_use]
 pub(super) fn freed(tag: Tag, size: usize) -> bool {
     SLOT.with(|slot| {
-        if slot.tag() != tag || !slot.hot.get().fall(size as i64) {
+        if slot.tag() != tag || !slot.fall(size as i64) {
             return false;
         }
         slot.account().counters.activity.freed(size);
@@ -41,7 +44,7 @@ pub(super) fn freed(tag: Tag, size: usize) -> bool {
 #[inline]
 pub(super) fn resized(tag: Tag, old: usize, new: usize) -> Tag {
     SLOT.with(|slot| {
-        if !slot.hot.get().fall((old as i64).wrapping_sub(new as i64)) || slot.tag() != tag {
+        if !slot.fall((old as i64).wrapping_sub(new as i64)) || slot.tag() != tag {
             return resized_slowly(slot, tag, old, new);
         }
         slot.account().counters.activity.resized(old, new);
@@ -94,8 +97,32 @@ impl Slot {
         }
     }
 
+    /// Whatever it calls comes last, so that it needs to keep nothing.
     #[inline(never)]
     fn allocated_unwatched(&self, size: usize) -> Tag {
+        if self.phase.get() != Phase::Attached {
+            return self.allocated_anew(size);
+        }
+        let (shard, account) = (self.shard.get(), self.account());
+        account.counters.activity.allocated(size);
+        if !shard.level.settle_risen() || self.active.get().is_captured() {
+            return self.settled_closely(account);
+        }
+        if shard.level.is_at_peak() && self.rises(account) { self.climb(shard, account) } else { account.tag() }
+    }
+
+    /// Settles the level, which rose, where something is to be told or noticed. The block was counted in `account`.
+    #[cold]
+    #[inline(never)]
+    fn settled_closely(&self, account: &Account) -> Tag {
+        self.settled(0, 0);
+        account.tag()
+    }
+
+    /// Counts an allocation on a thread without a shard, or whose level climbs.
+    #[cold]
+    #[inline(never)]
+    fn allocated_anew(&self, size: usize) -> Tag {
         if self.settled((size as i64).wrapping_neg(), 0).is_none() {
             let account = self.base.get().account();
             OVERFLOW.allocated(account, size);
@@ -104,6 +131,17 @@ impl Slot {
         let account = self.account();
         account.counters.activity.allocated(size);
         account.tag()
+    }
+
+    /// Whether several allocations in a row set a peak each, and nothing was freed in between. Where a free comes soon,
+    /// climbing costs more than it saves.
+    #[inline(always)]
+    fn rises(&self, account: &Account) -> bool {
+        let frees = account.counters.activity.frees.get();
+        let (seen, times) = self.peaks.get();
+        let times = if seen == frees { times.wrapping_add(1) } else { 0 };
+        self.peaks.set((frees, times));
+        times >= MANY_PEAKS
     }
 
     /// Counts an allocation where every call takes the slow path, but no line is charged.
@@ -121,7 +159,7 @@ impl Slot {
             if !self.freed_recent(tag, size) {
                 self.freed_watched(tag, size);
             }
-        } else if self.tag() != tag && self.hot.get().fall(size as i64) {
+        } else if self.tag() != tag && self.fall(size as i64) {
             // `freed` moves the level for a block of the active account alone.
             self.freed_of_other(self.account(), tag, size);
         } else {

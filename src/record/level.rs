@@ -8,6 +8,9 @@
 //! `threshold` lies up to [`STEP`] above what was told, and never below: the range of `room` reaches down as far as a
 //! level may stray.
 //!
+//! A level that climbs passes its peak without a look. Then `threshold` lies above the peak, and the thread's slot has
+//! every fall looked at, however small. Up to there the level only rose, so the highest was the last.
+//!
 //! One thread writes a level; any thread may read it.
 
 use super::atomic::Ordering::Relaxed;
@@ -22,7 +25,8 @@ pub(super) struct Level {
     threshold: AtomicI64,
     /// The highest level since the innermost scope began, or since a scope inside it ended.
     peak: AtomicI64,
-    /// The level that `sink` was last told: at most `threshold`.
+    /// The level that `sink` was last told: at most `threshold`. While the level climbs, [`CLIMBING`] more, which is
+    /// far from every level: so whoever begins a scope looks first.
     synced: AtomicI64,
     /// Net bytes of this thread that are in no level: those of the ledger's own operation, and those that scopes leave
     /// out.
@@ -38,9 +42,11 @@ pub(super) struct Level {
 zeroed!(Level { room, threshold, peak, synced, apart, quiet_peak, sink, quiet });
 
 /// The most room that needs no look.
-const MOST_ROOM: u64 = BOUND;
+pub(super) const MOST_ROOM: u64 = BOUND;
 /// Room so far below zero that every call takes the slow path.
 const NO_ROOM: i64 = i64::MIN / 2;
+/// More than any level.
+const CLIMBING: i64 = i64::MAX / 2;
 
 impl Level {
     const fn with_room(room: i64) -> Self {
@@ -85,9 +91,15 @@ impl Level {
     /// the slow path must look.
     #[inline(always)]
     pub(super) fn fall(&self, size: i64) -> bool {
+        self.fallen(size) <= MOST_ROOM
+    }
+
+    /// Does the same, and returns the room; the slow path must look where that is more than the thread's slot allows.
+    #[inline(always)]
+    pub(super) fn fallen(&self, size: i64) -> u64 {
         let room = self.room.load(Relaxed).wrapping_add(size);
         self.room.store(room, Relaxed);
-        room as u64 <= MOST_ROOM
+        room as u64
     }
 
     /// Net bytes of this thread, without those that are kept apart.
@@ -106,9 +118,36 @@ impl Level {
         self.peak.load(Relaxed)
     }
 
-    /// The peak as the scopes of this thread know it, also while the ledger works on it.
+    /// The peak as the scopes of this thread know it, also while the ledger works on it, or while it climbs.
     pub(super) fn peak_of_scopes(&self) -> i64 {
-        if self.is_quiet() { self.quiet_peak.load(Relaxed) } else { self.peak() }
+        if self.is_quiet() {
+            return self.quiet_peak.load(Relaxed);
+        }
+        if self.synced.load(Relaxed) >= CLIMBING / 2 { self.peak().max(self.value()) } else { self.peak() }
+    }
+
+    /// Whether it is at its peak, and was looked at just now.
+    pub(super) fn is_at_peak(&self) -> bool {
+        self.room.load(Relaxed) == 0
+    }
+
+    /// Lets the level, which was looked at just now, climb up to the next step.
+    pub(super) fn climb(&self) {
+        let (level, told) = (self.value(), self.synced.load(Relaxed));
+        let threshold = told.wrapping_add(STEP);
+        self.synced.store(told.wrapping_add(CLIMBING), Relaxed);
+        self.threshold.store(threshold, Relaxed);
+        self.room.store(threshold.wrapping_sub(level), Relaxed);
+    }
+
+    /// The level, which climbed, goes on as others do. It `fell` just now, or rose where that is negative.
+    pub(super) fn end_climb(&self, fell: i64) {
+        let before = self.value().wrapping_add(fell);
+        if before > self.peak() {
+            self.peak.store(before, Relaxed);
+        }
+        self.synced.store(self.synced.load(Relaxed).wrapping_sub(CLIMBING), Relaxed);
+        self.settle(fell);
     }
 
     /// Whether `level`, which is the level now, is too far from what the sink was last told for a peak to begin there.
@@ -144,20 +183,37 @@ impl Level {
     /// Called when `room` left its range: moves the peak, tells the sink, and makes room again. Where the level `fell`
     /// by a large block, there is room for it to come back.
     pub(super) fn settle(&self, fell: i64) {
+        let room = if (STEP..=BOUND as i64).contains(&fell) { fell } else { STEP };
+        if !self.settle_untold(room) {
+            let level = self.value();
+            let top = self.peak().min(level.wrapping_add(room));
+            self.tell(level.max(top.wrapping_sub(STEP)));
+            self.threshold.store(top, Relaxed);
+            self.room.store(top.wrapping_sub(level), Relaxed);
+        }
+    }
+
+    /// Makes up to so much room, if nothing is to be told. Else `false`: then only the peak was moved.
+    #[inline(always)]
+    fn settle_untold(&self, room: i64) -> bool {
         let level = self.value();
         if level > self.peak() {
             self.peak.store(level, Relaxed);
         }
-        let room = if (STEP..=BOUND as i64).contains(&fell) { fell } else { STEP };
-        let top = self.peak().min(level.wrapping_add(room));
         let told = self.synced.load(Relaxed);
-        let mut threshold = top.min(told.wrapping_add(STEP));
-        if threshold < level.max(told) {
-            self.tell(level.max(top.wrapping_sub(STEP)));
-            threshold = top;
+        let threshold = self.peak().min(level.wrapping_add(room)).min(told.wrapping_add(STEP));
+        let is_near = threshold >= level.max(told);
+        if is_near {
+            self.threshold.store(threshold, Relaxed);
+            self.room.store(threshold.wrapping_sub(level), Relaxed);
         }
-        self.threshold.store(threshold, Relaxed);
-        self.room.store(threshold.wrapping_sub(level), Relaxed);
+        is_near
+    }
+
+    /// Settles a level that rose, if nothing is to be told.
+    #[inline(always)]
+    pub(super) fn settle_risen(&self) -> bool {
+        self.settle_untold(STEP)
     }
 
     /// Tells the sink exactly how far the level moved since it was last told.

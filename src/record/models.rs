@@ -16,7 +16,7 @@ use super::shared_level::SharedLevel;
 use super::stacks::{StackId, models as of_stacks};
 use crate::words::{AccountId, ClassId, FOREIGN, Node, OTHER, OperationId, Tid, UNATTRIBUTED};
 
-const MODELS: [Model; 11] = [
+const MODELS: [Model; 12] = [
     Model::new("a shard changes hands", a_shard_changes_hands),
     Model::new("a reader of a shard that is claimed", a_reader_of_a_shard_that_is_claimed),
     Model::new("a list and its reader", a_list_and_its_reader),
@@ -26,6 +26,7 @@ const MODELS: [Model; 11] = [
     Model::new("a shared level is used again", a_shared_level_is_used_again),
     Model::new("a thread that begins in a scope", a_thread_that_begins_in_a_scope),
     Model::new("scopes and their reader", scopes_and_their_reader),
+    Model::new("a level that climbs and its reader", a_level_that_climbs_and_its_reader),
     Model::new("the ledger's own work and a reader", the_ledgers_own_work_and_a_reader),
     Model::new("a stack that two keep", of_stacks::a_stack_that_two_keep),
 ];
@@ -232,6 +233,29 @@ fn scopes_and_their_reader() {
     let highest = |node: &Node| if node.id == OTHER.id { 64 } else { 0 };
     let reading = thread::spawn(move || read_peaks(shard, highest));
     join([working, reading]);
+}
+
+fn a_level_that_climbs_and_its_reader() {
+    let (shard, _, open) = stack_of_a_shard();
+    open(&OTHER);
+    // One block is allocated and looked at; the level passes its peak by another, and falls.
+    shard.level.rise(60);
+    shard.level.settle(0);
+    let working = thread::spawn(move || {
+        shard.stack.change(|| shard.level.climb());
+        shard.level.rise(4);
+        shard.stack.change(|| shard.level.end_climb(0));
+    });
+    let reading = thread::spawn(move || {
+        let mut running = Vec::new();
+        if shard.read_running(&mut running) {
+            assert!(running.iter().all(|scope| (60..=64).contains(&scope.peak.bytes)), "{running:?}");
+        }
+    });
+    join([working, reading]);
+    let mut running = Vec::new();
+    assert!(shard.read_running(&mut running), "nobody changes it");
+    assert_eq!(running.first().map(|scope| scope.peak.bytes), Some(64));
 }
 
 fn the_ledgers_own_work_and_a_reader() {

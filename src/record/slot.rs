@@ -9,7 +9,7 @@ use std::cell::Cell;
 use super::account::Account;
 use super::frame::Frame;
 use super::known::Known;
-use super::level::Level;
+use super::level::{Level, MOST_ROOM};
 use super::memory::linked_or_new;
 use super::shard::{Shard, UNATTACHED};
 use super::stacks::{StackBounds, bounds_of_this_thread};
@@ -22,6 +22,8 @@ pub(super) enum Phase {
     /// A shard is being attached; what happens meanwhile goes to the overflow shard.
     Attaching,
     Attached,
+    /// As `Attached`, but the level climbs: whatever looks at the shard ends that first.
+    Climbing,
     /// The shard was given back; only a new scope takes one again, until it ends.
     Retired,
     /// The thread has a shard again, after it had given its own back, but only as long as scopes are open.
@@ -45,8 +47,13 @@ pub(super) struct Slot {
     account: Cell<&'static Account>,
     /// Its tag, so that a free compares with what is the thread's own.
     tag: Cell<Tag>,
+    /// The most room after a fall that needs no look: none while the level climbs.
+    pub(super) limit: Cell<u64>,
     /// The thread's shard; [`UNATTACHED`] where it has none.
     pub(super) shard: Cell<&'static Shard>,
+    /// How much the active account had freed at the last peak that an allocation set, and how many such peaks before it
+    /// were set in a row.
+    pub(super) peaks: Cell<(u64, u32)>,
     /// The active operation.
     pub(super) active: Cell<&'static Node>,
     pub(super) phase: Cell<Phase>,
@@ -69,7 +76,9 @@ thread_local! {
             usual: Cell::new(&UNATTACHED.level),
             account: Cell::new(&UNUSED),
             tag: Cell::new(UNUSED_TAG),
+            limit: Cell::new(MOST_ROOM),
             shard: Cell::new(&UNATTACHED),
+            peaks: Cell::new((0, 0)),
             active: Cell::new(&UNATTRIBUTED),
             phase: Cell::new(Phase::New),
             base: Cell::new(&UNATTRIBUTED),
@@ -173,6 +182,13 @@ impl Slot {
         self.hot.set(blocked);
     }
 
+    /// Moves the level of the hot path: it falls by `size`, or rises where that is negative. `false` when the slow path
+    /// must look.
+    #[inline(always)]
+    pub(super) fn fall(&self, size: i64) -> bool {
+        self.hot.get().fallen(size) <= self.limit.get()
+    }
+
     /// Whether every call is looked at, because something may fail on purpose or is denied. Also on a thread without a
     /// shard.
     #[inline]
@@ -189,11 +205,40 @@ impl Slot {
 
     /// The thread's shard, if it has one.
     pub(super) fn shard_now(&self) -> Option<&'static Shard> {
-        matches!(self.phase.get(), Phase::Attached | Phase::Late).then(|| self.shard.get())
+        match self.phase.get() {
+            Phase::Attached | Phase::Late => Some(self.shard.get()),
+            Phase::Climbing => Some(self.climbed(0)),
+            _ => None,
+        }
     }
 
-    /// The thread's shard, attached first if the thread is new. Its level falls by `missed`, which moved a stand-in's
-    /// level instead.
+    /// Lets the thread's level pass its peak without a look, but for the ledger's own work, which sets it back where it
+    /// was. Returns the tag of `account`: so its caller needs to keep
+    /// nothing.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn climb(&self, shard: &'static Shard, account: &Account) -> Tag {
+        if self.phase.get() == Phase::Attached && !self.is_watched() && !shard.level.is_quiet() {
+            shard.stack.change(|| shard.level.climb());
+            self.phase.set(Phase::Climbing);
+            self.limit.set(0);
+        }
+        account.tag()
+    }
+
+    /// The thread's shard, whose level no longer climbs. It `fell` just now, or rose where that is negative.
+    #[cold]
+    #[inline(never)]
+    fn climbed(&self, fell: i64) -> &'static Shard {
+        let shard = self.shard.get();
+        shard.stack.change(|| shard.level.end_climb(fell));
+        self.phase.set(Phase::Attached);
+        self.limit.set(MOST_ROOM);
+        shard
+    }
+
+    /// The thread's shard, attached first if the thread is new. Its level fell by `missed`, or rose where that is
+    /// negative, if the thread has none yet a stand-in's level instead.
     #[inline]
     pub(super) fn attached(&self, missed: i64) -> Option<&'static Shard> {
         if self.phase.get() == Phase::Attached { Some(self.shard.get()) } else { self.attached_first(missed) }
@@ -204,6 +249,7 @@ impl Slot {
     fn attached_first(&self, missed: i64) -> Option<&'static Shard> {
         match self.phase.get() {
             Phase::Attached | Phase::Late => {}
+            Phase::Climbing => return Some(self.climbed(missed)),
             Phase::New => {
                 // Whoever missed something settles the level.
                 self.attach()?.level.fall(missed);
@@ -321,6 +367,7 @@ impl Slot {
     fn new_shard_for_scope(&self) -> Option<&'static Shard> {
         match self.phase.get() {
             Phase::Attached | Phase::Late => Some(self.shard.get()),
+            Phase::Climbing => Some(self.climbed(0)),
             Phase::New => self.attach(),
             Phase::Retired => {
                 self.phase.set(Phase::Attaching);
