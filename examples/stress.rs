@@ -2,19 +2,80 @@
 //! must hold, and every operation must have the figures of a model that knows nothing of shards or tags.
 //!
 //! cargo run --release --example stress -- 60       (seconds)
+//! STRESS_OVER=mimalloc cargo run --release --example stress -- 60       (or jemalloc: the allocator beneath)
 
 #![allow(dead_code, unsafe_code, reason = "it forks; the test that includes it has its own `main`")]
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::array::from_fn;
+use std::ffi::CStr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use heapledger::{Allocator, Error, Tally, capture, measure, snapshot};
 
 #[global_allocator]
-static ALLOC: Allocator = Allocator::system();
+static ALLOC: Allocator<Beneath> = Allocator::new(Beneath);
+
+/// Names the allocator beneath.
+pub const OVER: &CStr = c"STRESS_OVER";
+/// The allocators that there can be beneath, the system's where none is named.
+static ALLOCATORS: [(&CStr, &(dyn GlobalAlloc + Sync)); 3] =
+    [(c"system", &System), (c"mimalloc", &mimalloc::MiMalloc), (c"jemalloc", &tikv_jemallocator::Jemalloc)];
+
+/// One of them, from the first allocation on, which comes before `main`.
+struct Beneath;
+
+/// Which one it is, as an index.
+fn beneath() -> usize {
+    static CHOSEN: AtomicUsize = AtomicUsize::new(usize::MAX);
+    let chosen = CHOSEN.load(Relaxed);
+    if chosen != usize::MAX {
+        return chosen;
+    }
+    // SAFETY: the name ends with a zero, and nobody changes the environment.
+    let asked = unsafe { libc::getenv(OVER.as_ptr()) };
+    let asked = match asked.is_null() {
+        true => c"system",
+        // SAFETY: it is a variable of the environment, which stays.
+        false => unsafe { CStr::from_ptr(asked) },
+    };
+    let known = ALLOCATORS.iter().position(|(name, _)| *name == asked);
+    // A process that has no allocator ends.
+    let Some(chosen) = known else { std::process::abort() };
+    CHOSEN.store(chosen, Relaxed);
+    chosen
+}
+
+// SAFETY: every call goes to one allocator that keeps the contract, always the same one.
+unsafe impl GlobalAlloc for Beneath {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller keeps the contract.
+        unsafe { ALLOCATORS[beneath()].1.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: likewise.
+        unsafe { ALLOCATORS[beneath()].1.dealloc(block, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: likewise.
+        unsafe { ALLOCATORS[beneath()].1.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: likewise.
+        unsafe { ALLOCATORS[beneath()].1.realloc(block, layout, size) }
+    }
+}
+
+/// The name of the allocator beneath.
+pub fn name_of_beneath() -> &'static str {
+    ALLOCATORS[beneath()].0.to_str().expect("all of them are")
+}
 
 const NAMES: [&str; 4] = ["stress/a", "stress/b", "stress/c", "stress/c/d"];
 const THREADS: usize = 4;
@@ -133,8 +194,11 @@ pub fn generation(number: u64) {
                 assert!(!check.as_ref().is_err_and(Error::is_violated), "{check:?}");
             }
         });
+        // mimalloc has no handler of forks: a child may find a lock taken for ever.
         #[cfg(unix)]
-        fork();
+        if name_of_beneath() != "mimalloc" {
+            fork();
+        }
         for thread in threads {
             let did = thread.join().expect("it only records");
             expected.iter_mut().zip(did).for_each(|(sum, did)| add(sum, &did));
@@ -176,7 +240,9 @@ fn main() {
         generation(number);
         number += 1;
     }
-    println!("{number} generations of {THREADS} threads, {} steps: every figure as in the model", {
-        number * (THREADS * STEPS) as u64
-    });
+    let steps = number * (THREADS * STEPS) as u64;
+    println!(
+        "{number} generations of {THREADS} threads over {}, {steps} steps: every figure as in the model",
+        name_of_beneath()
+    );
 }
