@@ -302,19 +302,20 @@ events! {
     }
 }
 
+/// Ownership comes first: a thread that stands still in between then does not look as if it were between two events.
 impl<C: Register> Counters<C> {
     /// A block of another operation was freed while this one was active.
     #[inline(always)]
     pub(crate) fn freed_for_other(&self, size: usize) {
-        self.activity.freed(size);
         self.ownership.freed_for_other(size);
+        self.activity.freed(size);
     }
 
     /// A block of another operation was resized while this one was active, and belongs to this one from then on.
     #[inline(always)]
     pub(crate) fn took_over(&self, old: usize, new: usize) {
-        self.activity.resized(old, new);
         self.ownership.took_over(old);
+        self.activity.resized(old, new);
     }
 }
 

@@ -1,6 +1,69 @@
-//! What counters divide into.
+//! What counters divide into, and what they show of a thread that stands still.
+
+use std::cell::Cell;
 
 use super::*;
+
+thread_local! {
+    /// How many more counters move before the thread stands still.
+    static LEFT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A counter of a thread that may stand still at any time.
+#[derive(Debug)]
+struct Halting(Cell<u64>);
+
+impl Register for Halting {
+    const ZERO: Self = Self(Cell::new(0));
+
+    fn get(&self) -> u64 {
+        self.0.get()
+    }
+
+    fn set(&self, to: u64) {
+        self.0.set(to);
+    }
+
+    fn add(&self, by: u64) {
+        if let Some(left) = LEFT.get().checked_sub(1) {
+            LEFT.set(left);
+            self.set(self.get() + by);
+        }
+    }
+}
+
+#[test]
+fn a_thread_that_stands_still_in_the_middle_of_an_event_does_not_balance() {
+    type Account = Counters<Halting>;
+    /// By what the level has moved already, and what is counted then by whoever acts and for the owner of the block.
+    type Event = (i64, fn(&Account, &Account));
+    let events: [Event; 5] = [
+        (100, |acts, _| acts.activity.allocated(100)),
+        (-100, |acts, _| acts.activity.freed(100)),
+        (-60, |acts, _| acts.activity.resized(100, 40)),
+        (-100, |acts, owner| {
+            acts.freed_for_other(100);
+            owner.ownership.freed_elsewhere(100);
+        }),
+        (-60, |acts, owner| {
+            acts.took_over(100, 40);
+            owner.ownership.gave_away(100);
+        }),
+    ];
+    for (at, (moved, count)) in events.into_iter().enumerate() {
+        let balances_after = |moves: usize| {
+            LEFT.set(moves);
+            let (acts, owner) = (Account::ZERO, Account::ZERO);
+            count(&acts, &owner);
+            let mut both = acts.read();
+            both.add(&owner.read());
+            (both.net_bytes(), both.live_bytes()) == (moved, moved)
+        };
+        assert!(balances_after(usize::MAX));
+        let moves = usize::MAX - LEFT.get();
+        assert_eq!((0..moves).find(|moves| balances_after(*moves)), None, "event {at}, of {moves} moves");
+    }
+}
 
 #[test]
 fn what_each_iteration_did_and_what_is_left_over_add_up_to_the_whole() {
