@@ -293,6 +293,24 @@ fn a_name_of_ten_megabytes_keeps_its_start_and_stays_itself() {
 }
 
 #[test]
+fn names_that_look_alike_to_a_thread_are_operations_of_their_own() {
+    // A thread remembers a name by its ends and its length, and more names than it has places for.
+    let long = |length: usize, middle| format!("{}{middle}{}", "a".repeat(length - 9), "b".repeat(8));
+    let long = (17..=25).flat_map(|length| ['x', 'y', 'z'].map(|middle| long(length, middle)));
+    let names = Vec::from_iter((0..200).map(|at| format!("alike {at:03}")).chain(long));
+    for _ in 0..3 {
+        for name in &names {
+            drop(track(name));
+            drop(track(name));
+        }
+    }
+    let snapshot = balanced();
+    for name in &names {
+        assert_eq!(snapshot.operation(name).map(|row| row.scopes), Some(6), "{name}");
+    }
+}
+
+#[test]
 fn every_reference_to_text_is_a_name() {
     let (boxed, shared): (Box<str>, Arc<str>) = ("search".into(), "search".into());
     let text: &&str = &"search";

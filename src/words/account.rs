@@ -90,6 +90,8 @@ mod tests {
         for bit in ID_BITS..u32::BITS {
             assert_eq!(Tag::from_bits(tag ^ 1 << bit).account(), None, "bit {bit}");
         }
+        let issued = |tag: u32| Tag::from_bits(tag).account_below(7);
+        assert_eq!((issued(tag - 1), issued(tag)), (Some(AccountId::new(6)), None), "below seven");
         for foreign in [0, 1, last, u32::MAX, u32::from_le_bytes(*b"text")] {
             assert_eq!(Tag::from_bits(foreign).account(), None, "{foreign:#x}");
         }
