@@ -33,8 +33,9 @@ const LOOPS: [(&str, &str, f64); 8] = [
 const BAR_OTHER: f64 = 45.0;
 /// What an allocation and a free may cost more where the call stack is captured, 18 frames of the program deep.
 const BAR_CAPTURED: f64 = 400.0;
-/// What a run under a monitor may cost, however many others are under way: about a microsecond.
-const BAR_MONITORED: f64 = 2_500.0;
+/// What a run under a monitor may cost, however many others are under way: about a microsecond. Maps are in it, which
+/// differ from run to run by some forty.
+const BAR_MONITORED: f64 = 2_600.0;
 /// What they may cost more where the stack was never seen before. The aim is 1,300; this holds what is reached.
 const BAR_NEW_STACK: f64 = 3_100.0;
 /// What they may cost more where one stack for 512 KiB is captured.
