@@ -353,6 +353,28 @@ fn a_name_that_the_thread_knows_is_entered_in_the_shard_that_it_has_then() {
     });
 }
 
+#[test]
+fn a_thread_without_a_shard_is_in_no_scope_and_counts_for_the_peak_of_the_process() {
+    let _alone = alone();
+    in_its_own_process("a_thread_without_a_shard_is_in_no_scope_and_counts_for_the_peak_of_the_process", || {
+        const SIZE: usize = 64 << 20;
+        unsafe extern "C" fn work_late(value: *mut c_void) {
+            // SAFETY: `set_late` made the box, for this call alone.
+            drop(unsafe { Box::from_raw(value.cast::<u8>()) });
+            assert_eq!(current().path(), "(unattributed)");
+            drop(std::hint::black_box(vec![0u8; SIZE]));
+        }
+        let key = late_key(work_late);
+        let never_left = move || {
+            set_late(key, 0u8);
+            std::mem::forget(track("never left"));
+        };
+        spawn("ends late", never_left).join().expect("it ends");
+        let peak = report().total().peak_bytes.expect("a process has a peak");
+        assert!(peak >= SIZE as u64, "{peak} bytes");
+    });
+}
+
 /// What ran before `main` made.
 static BEFORE_MAIN: AtomicPtr<[u8; 1000]> = AtomicPtr::new(std::ptr::null_mut());
 
