@@ -63,7 +63,13 @@ impl Rows {
 
     /// The path of the row at a place.
     pub(crate) fn path(&self, at: usize) -> String {
-        let mut names = Vec::from_iter(self.names(at));
+        self.path_below(at, None)
+    }
+
+    /// The rest of the path of the row at a place below that of one around it.
+    pub(super) fn path_below(&self, at: usize, outer: Option<usize>) -> String {
+        let inside = self.outward(at).take_while(|one| Some(*one) != outer);
+        let mut names = Vec::from_iter(inside.map(|one| &*self[one].name));
         names.reverse();
         names.join("/")
     }

@@ -102,11 +102,8 @@ impl Data {
         let mut next = children_of(None, &[]);
         while let Some((parent, at, is_last)) = next.pop() {
             let row = &self.rows[at];
-            let names = self.rows.outward(at).take_while(|one| Some(*one) != parent).map(|one| &*self.rows[one].name);
-            let mut names = Vec::from_iter(names);
-            names.reverse();
             let children = children_of(Some(at), &is_last);
-            let (name, is_parent) = (names.join("/"), !children.is_empty());
+            let (name, is_parent) = (self.rows.path_below(at, parent), !children.is_empty());
             rows.push(SelectedRow { row, at, name, is_last, is_parent });
             next.extend(children);
         }

@@ -89,15 +89,15 @@ impl Slot {
     #[inline(never)]
     fn open_known(&self, name: &str) -> Option<Opened> {
         let (node, remembered) = self.known.find_short(self.active.get(), name)?;
-        let berth = match remembered.account.get() {
-            Some(account) => self.berth_in(node, account)?,
+        let account = match remembered.account.get() {
+            Some(account) => account,
             None => {
-                let berth = self.berth(node)?;
-                remembered.account.set(Some(berth.account));
-                berth
+                let account = self.shard.get().accounts.near(node.account())?;
+                remembered.account.set(Some(account));
+                account
             }
         };
-        Some(self.open_in(berth, node, None))
+        Some(self.open_in(self.berth_in(node, account)?, node, None))
     }
 
     #[inline(never)]

@@ -213,8 +213,7 @@ impl Slot {
     }
 
     /// Lets the thread's level pass its peak without a look, but for the ledger's own work, which sets it back where it
-    /// was. Returns the tag of `account`: so its caller needs to keep
-    /// nothing.
+    /// was. Returns the tag of `account`, so that its caller needs to keep nothing.
     #[cold]
     #[inline(never)]
     pub(super) fn climb(&self, shard: &'static Shard, account: &Account) -> Tag {
@@ -237,8 +236,8 @@ impl Slot {
         shard
     }
 
-    /// The thread's shard, attached first if the thread is new. Its level fell by `missed`, or rose where that is
-    /// negative, if the thread has none yet a stand-in's level instead.
+    /// The thread's shard, attached first if the thread is new. The level of the hot path fell by `missed`, or rose
+    /// where that is negative: where the thread had no shard, that was a stand-in's, and its own is moved now.
     #[inline]
     pub(super) fn attached(&self, missed: i64) -> Option<&'static Shard> {
         if self.phase.get() == Phase::Attached { Some(self.shard.get()) } else { self.attached_first(missed) }
