@@ -8,7 +8,8 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout};
 
 use common::{alone, must_pass_again, plays, tally};
-use heapledger::{measure, report, snapshot};
+use heapledger::monitor::MemoryMonitor;
+use heapledger::{LeakTest, Verdict, deny_alloc, measure, report, snapshot};
 
 #[global_allocator]
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -121,6 +122,89 @@ fn a_resized_block_with_an_overwritten_tag_is_foreign_and_the_resizers_from_then
         assert_eq!(diff.operation("resizes it").unwrap().own.live_bytes, 0);
         assert_eq!(diff.operation("(foreign)").unwrap().own.live_bytes, -100, "the resize wrote a valid tag again");
     }
+}
+
+/// Takes a block and gives it back with its tag overwritten.
+fn come_back_with(tag: u32) {
+    let block = block();
+    write_tag(block, tag);
+    free(block);
+}
+
+/// What `work` panics with.
+fn said(work: impl FnOnce()) -> String {
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).expect_err("it does not pass");
+    *panic.downcast::<String>().expect("it says something")
+}
+
+#[test]
+fn a_denied_scope_in_which_a_foreign_tag_comes_back_does_not_pass() {
+    let _alone = alone();
+    for tag in never_valid() {
+        let (one, resized) = (block(), block());
+        write_tag(one, tag);
+        write_tag(resized, tag);
+        let why = said(|| {
+            let _none = deny_alloc("denied");
+            free(one);
+        });
+        assert!(why.starts_with("deny_alloc \"denied\" (tests/foreign_tags.rs:"), "{why}");
+        assert!(why.contains("): blocks that came back without a valid owner tag: 1. "), "{why}");
+        let why = said(|| {
+            let guard = deny_alloc("denied").allowing(1);
+            // SAFETY: the block came from there with `LAYOUT`, and the new size is neither zero nor too large.
+            let moved = unsafe { ALLOC.realloc(resized, LAYOUT, LAYOUT.size()) };
+            free(moved);
+            drop(guard);
+        });
+        assert!(why.contains("without a valid owner tag: 1. "), "{why}");
+        // What was before, what is on another thread, and what an inner guard has said is nothing to a guard.
+        drop(deny_alloc("denied"));
+        let _outer = deny_alloc("denied");
+        heapledger::permit(|| {
+            std::thread::scope(|scope| scope.spawn(|| come_back_with(tag)).join().expect("it frees"))
+        });
+    }
+}
+
+#[test]
+fn a_leak_test_in_which_a_foreign_tag_comes_back_is_violated_wherever_that_is() {
+    let _alone = alone();
+    let here = |tag| measure("within", || come_back_with(tag)).0;
+    for tag in [0, u32::MAX] {
+        let report = LeakTest::new("corrupts").run(|_| here(tag));
+        assert!(matches!(report.verdict(), Verdict::Violated { .. }) && !report.passes(), "{report}");
+        let report = LeakTest::new("corrupts on a thread").run(|_| {
+            let op = heapledger::current();
+            std::thread::spawn(move || op.run(|| come_back_with(tag))).join().expect("it frees");
+        });
+        assert!(matches!(report.verdict(), Verdict::Violated { .. }) && !report.passes(), "{report}");
+        let why = said(|| LeakTest::new("corrupts").assert(|_| here(tag)));
+        assert!(why.contains("violated: ") && why.contains("without a valid owner, by corrupts/within"), "{why}");
+    }
+}
+
+#[test]
+fn a_monitor_that_saw_a_foreign_tag_calls_nothing_clean() {
+    const ROLE: &str = "monitored";
+    if !plays(ROLE) {
+        let _alone = alone();
+        return must_pass_again("a_monitor_that_saw_a_foreign_tag_calls_nothing_clean", ROLE);
+    }
+    let monitor = MemoryMonitor::new(1);
+    drop(monitor.start_operation("watched"));
+    let report = monitor.generate_report();
+    assert_eq!(report.problem, None);
+    assert!(report.to_string().ends_with("no potential leak"), "{report}");
+
+    let run = monitor.start_operation("watched");
+    come_back_with(0);
+    run.mark_completed();
+    let report = monitor.generate_report();
+    assert!(report.problem.as_ref().is_some_and(|why| why.contains("without a valid owner tag: 1. ")), "{report:?}");
+    let text = report.to_string();
+    assert!(text.contains("what leaks is not known\n  none of this can be relied on: blocks that came"), "{text}");
+    assert!(!text.contains("no potential leak"), "{text}");
 }
 
 #[test]

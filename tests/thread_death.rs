@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed, Ord
 use std::thread::{Builder, JoinHandle};
 
 use common::{alone, balanced, in_its_own_process, must_pass_again, plays, row, tally};
-use heapledger::{Scope, current, measure, report, snapshot, track};
+use heapledger::{LeakTest, Scope, current, measure, report, snapshot, track};
 
 #[global_allocator]
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -372,6 +372,28 @@ fn a_thread_without_a_shard_is_in_no_scope_and_counts_for_the_peak_of_the_proces
         spawn("ends late", never_left).join().expect("it ends");
         let peak = report().total().peak_bytes.expect("a process has a peak");
         assert!(peak >= SIZE as u64, "{peak} bytes");
+    });
+}
+
+#[test]
+fn a_leak_test_in_the_last_destructor_of_a_thread_judges_as_anywhere_else() {
+    let _alone = alone();
+    in_its_own_process("a_leak_test_in_the_last_destructor_of_a_thread_judges_as_anywhere_else", || {
+        static JUDGED: AtomicU64 = AtomicU64::new(0);
+        unsafe extern "C" fn judge_late(value: *mut c_void) {
+            // SAFETY: `set_late` made the box, for this call alone.
+            drop(unsafe { Box::from_raw(value.cast::<u8>()) });
+            let leaks = LeakTest::new("leaks").run(|_| std::mem::forget(std::hint::black_box(vec![0u8; 48])));
+            assert!(leaks.verdict().is_leak(), "{leaks}");
+            LeakTest::new("gives back").assert(|_| drop(std::hint::black_box(vec![0u8; 48])));
+            JUDGED.fetch_add(1, SeqCst);
+        }
+        // The first thread that ends has std make a key, and give back the lower one, which it does not like.
+        // Destructors are called from the lowest key up: so this one's comes when even the thread's handle is gone.
+        spawn("first", || ()).join().expect("it does nothing");
+        let [_lowest, key] = [late_key(judge_late), late_key(judge_late)];
+        std::thread::spawn(move || set_late(key, 0u8)).join().expect("it ends");
+        assert_eq!(JUDGED.load(SeqCst), 1);
     });
 }
 

@@ -16,7 +16,7 @@ use crate::record::{self, Denial, Offence, Own, StackId};
 use crate::registry::{self, Gated};
 use crate::render;
 use crate::symbols::{CallFrame, own_line, symbolize};
-use crate::words::{Counts, Node, OTHER, OperationId, Tally};
+use crate::words::{Cause, Counts, Error, Node, OTHER, OperationId, Tally};
 
 /// Enters the operation `name` within the active one, and denies it allocations until the guard is dropped. Dropping
 /// the guard panics if this thread allocated or resized a block meanwhile, in the operation or in any scope begun
@@ -26,6 +26,9 @@ use crate::words::{Counts, Node, OTHER, OperationId, Tally};
 /// did it, and the line of the first one, taken as it happened. Frees are allowed, unless [`frees`](DenyAlloc::frees)
 /// denies them too. So is what [`permit`](crate::permit) runs, and what other threads do. A guard that is dropped while
 /// its thread panics stays silent.
+///
+/// It panics, too, where a block came back on this thread meanwhile without a valid owner tag: memory was corrupted,
+/// and no check passes then.
 ///
 /// Entering costs some hundred nanoseconds, and some microseconds on a thread's first time; inside, an allocation or a
 /// free costs some nanoseconds more. Lines are looked up when the guard panics: some tenths of a second, once for each
@@ -66,7 +69,8 @@ pub fn deny_alloc(name: impl Name) -> DenyAlloc {
     assert!(denies, "no memory is left to see allocations with");
     let node = record::active();
     found::denies(node);
-    DenyAlloc { scope: Some(scope), node, allowed: 0, denies_frees: false, has_stacks, caller: Location::caller() }
+    let (strays, caller) = (record::strays(), Location::caller());
+    DenyAlloc { scope: Some(scope), node, allowed: 0, denies_frees: false, has_stacks, strays, caller }
 }
 
 /// An operation that must not allocate, active on this thread until this is dropped. Made by [`deny_alloc`].
@@ -88,6 +92,8 @@ pub struct DenyAlloc {
     denies_frees: bool,
     /// Whether call stacks can be taken.
     has_stacks: bool,
+    /// How many blocks without a valid owner tag the thread had met when it began.
+    strays: u64,
     caller: &'static Location<'static>,
 }
 
@@ -149,7 +155,7 @@ impl DenyAlloc {
     /// Ends the scope, then judges it; once.
     #[track_caller]
     fn end(&mut self) -> Tally {
-        let violation = self.violation_so_far();
+        let (violation, met) = (self.violation_so_far(), self.strays_so_far());
         let tally = self.scope.take().map_or_else(Tally::default, Scope::finish);
         record::look_again();
         if let Some(violation) = violation {
@@ -158,12 +164,27 @@ impl DenyAlloc {
                 panic!("{}", *violation);
             }
         }
+        if met > 0 && !panicking() {
+            panic!("{}", *self.corrupted(met));
+        }
         tally
     }
 
     /// What the scope saw; `None` if it has ended.
     fn denial(&self) -> Option<&'static Denial> {
         self.scope.as_ref()?.opened?.denial()
+    }
+
+    /// How many blocks without a valid owner tag this thread has met in the scope so far.
+    fn strays_so_far(&self) -> u64 {
+        // Where the scope has ended, the thread may have another shard.
+        self.denial().map_or(0, |_| record::strays().saturating_sub(self.strays))
+    }
+
+    /// What is said where it met such blocks.
+    fn corrupted(&self, blocks: u64) -> Own<String> {
+        let Self { node, caller, .. } = *self;
+        Own::new(|| render::denied_and_corrupted(&node.path(), caller, &Error(Cause::Foreign { blocks })))
     }
 
     /// What was done in the scope so far that must not be; `None` if no such thing was done, or nobody will be told.

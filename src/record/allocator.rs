@@ -30,11 +30,15 @@ use crate::words::Tag;
 /// # }
 /// ```
 ///
-/// Its methods may be called from any thread, at any time in the life of a thread and of the process. An allocation
-/// fails where the inner allocator fails, or where a test asks for that ([`Scope::fail_nth`](crate::Scope::fail_nth)):
-/// then the caller gets null, and no counter moves. A request so large that four more bytes overflow `isize` is refused
-/// with null. Under Miri it passes everything through unseen (tags need Tree Borrows), and everything that judges says
-/// so; `--cfg heapledger_miri` together with `-Zmiri-tree-borrows` records there too.
+/// Its methods may be called from any thread, at any time in the life of a thread and of the process, but not from a
+/// handler of a signal that may arrive anywhere: as `malloc`, they are not async-signal-safe. Where such a handler
+/// interrupts the recorder, a count is lost for good, and every later check says that the law is violated.
+///
+/// An allocation fails where the inner allocator fails, or where a test asks for that
+/// ([`Scope::fail_nth`](crate::Scope::fail_nth)): then the caller gets null, and no counter moves. A request so large
+/// that four more bytes overflow `isize` is refused with null. Under Miri it passes everything through unseen (tags
+/// need Tree Borrows), and everything that judges says so; `--cfg heapledger_miri` together with `-Zmiri-tree-borrows`
+/// records there too.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Allocator<A = System> {
     inner: A,

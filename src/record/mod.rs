@@ -89,7 +89,7 @@ pub(crate) use memory::{Link, List, Listed, TAKEN};
 #[cfg(heapledger_interpose)]
 pub(crate) use opened::note_unopened;
 pub(crate) use opened::{
-    Opened, active, adopt, is_denied, known, look_again, open, open_known, remember, resume, unopened,
+    Opened, active, adopt, is_denied, known, look_again, open, open_known, remember, resume, strays, unopened,
 };
 pub(crate) use overflow::OVERFLOW;
 pub(crate) use owners::issue;

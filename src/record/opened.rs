@@ -17,7 +17,7 @@ use super::stack::Resumed;
 use super::system::gettid;
 use crate::words::Node;
 #[cfg(heapledger_interpose)]
-use crate::words::{LEDGER, Tid, UNATTRIBUTED};
+use crate::words::{FOREIGN, LEDGER, Tid, UNATTRIBUTED};
 
 /// The operation that is active on this thread.
 #[inline]
@@ -310,6 +310,16 @@ pub(crate) fn adopt(node: &'static Node) {
 /// Whether a scope of this thread denies what happens now.
 pub(crate) fn is_denied() -> bool {
     SLOT.with(|slot| slot.shard_now().is_some_and(|shard| shard.stack.denials().next().is_some()))
+}
+
+/// How many blocks without a valid owner tag have come back on this thread, and on those that had its shard before:
+/// only differences say something.
+pub(crate) fn strays() -> u64 {
+    let met = |slot: &Slot| {
+        let met = slot.shard_now()?.accounts.find(FOREIGN.account())?.read().counts;
+        Some(met.freed_elsewhere_blocks + met.given_away_blocks)
+    };
+    SLOT.with(met).unwrap_or(0)
 }
 
 /// Looks whether the operation that is active on this thread is captured, whether something may fail, and whether

@@ -2,11 +2,12 @@
 //! operations did it.
 
 use std::fmt::{self, Write};
+use std::panic::Location;
 
 use super::amounts::bytes;
 use super::stacks::stack_line;
 use crate::judging::{FirstOffender, Offences, Violation};
-use crate::words::{counted, exact, printable};
+use crate::words::{Error, counted, exact, printable};
 
 /// How many operations are shown of a list that may be long.
 const SHOWN: usize = 8;
@@ -17,8 +18,7 @@ pub(crate) fn violation(found: &Violation, out: &mut impl Write) -> fmt::Result 
         0 => "none may be".into(),
         allowed => format!("at most {} may be", exact(allowed.into())),
     };
-    let place = printable(&format!("{}:{}", found.caller.file(), found.caller.line()));
-    writeln!(out, "deny_alloc \"{}\" ({place}): {}, where {may}", printable(&found.path), in_full(found.did()))?;
+    writeln!(out, "{}: {}, where {may}", guard(&found.path, found.caller), in_full(found.did()))?;
     if let Some(first) = &found.first {
         writeln!(out, "  first    {}", first_offender(first))?;
     }
@@ -32,6 +32,17 @@ pub(crate) fn violation(found: &Violation, out: &mut impl Write) -> fmt::Result 
         false => "reuse a buffer, or reserve before the scope; frees are allowed",
     };
     write!(out, "  next     {next}; `permit` lets a part of it allocate")
+}
+
+/// The message of the panic where nothing can be said of what was denied.
+pub(crate) fn denied_and_corrupted(path: &str, caller: &Location<'_>, error: &Error) -> String {
+    format!("{}: {error}", guard(path, caller))
+}
+
+/// `deny_alloc "parse" (src/parse.rs:7)`.
+fn guard(path: &str, caller: &Location<'_>) -> String {
+    let place = printable(&format!("{}:{}", caller.file(), caller.line()));
+    format!("deny_alloc \"{}\" ({place})", printable(path))
 }
 
 /// `1 allocation of 100 B in parse/tokens  src/parse.rs:41 tokens <- src/lib.rs:7 parse`.

@@ -33,7 +33,7 @@ mod stacks;
 mod wrap;
 
 #[cfg(feature = "testing")]
-pub(crate) use deny::{first_offender, violation};
+pub(crate) use deny::{denied_and_corrupted, first_offender, violation};
 #[cfg(feature = "testing")]
 pub(crate) use leak::{leak, leak_so_far, sentence, sentence_so_far, warnings};
 pub(crate) use look::{DEFAULT_WIDTH, Look};

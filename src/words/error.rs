@@ -79,7 +79,8 @@ impl Error {
         matches!(self.0, Cause::Unsettled { .. })
     }
 
-    /// The counters contradict each other: memory was corrupted, or freed with a wrong layout, or the ledger is wrong.
+    /// The counters contradict each other: memory was corrupted, or freed with a wrong layout, a signal handler
+    /// allocated or freed ([`Allocator`](crate::Allocator)), or the ledger is wrong.
     ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -163,7 +164,8 @@ impl fmt::Display for Error {
             ),
             Cause::Unequal { net, live, process } => write!(
                 f,
-                "the ledger does not balance: sum of net {net} B, sum of live {live} B, process {process} B"
+                "the ledger does not balance: sum of net {net} B, sum of live {live} B, process {process} B. Memory was \
+                 corrupted, a signal handler allocated or freed, or the ledger is wrong"
             ),
             Cause::Negative { path, live_bytes, live_blocks } => write!(
                 f,

@@ -15,6 +15,7 @@ use crate::front::scope::Scope;
 use crate::reading::snapshot;
 use crate::record::{self, Own};
 use crate::registry;
+use crate::words::Error;
 
 /// Bytes of one MiB.
 const MIB: u64 = 1 << 20;
@@ -77,6 +78,8 @@ impl MemoryMonitor {
     /// whatever was allocated below them, to the byte, at once. An operation that runs is active, not leaking. If an
     /// operation has finished and runs once more, only bytes that the run under way cannot have allocated count.
     ///
+    /// None of it can be relied on where the ledger does not add up, as [`MemoryReport::problem`] says.
+    ///
     /// ```
     /// # #[global_allocator] static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
     /// let monitor = heapledger::monitor::MemoryMonitor::new(0);
@@ -108,6 +111,7 @@ impl MemoryMonitor {
             cleanup_success_rate: percentage(finished - leaks.len() as u64, finished),
             callback_success_rate: self.shared.cleanups.success_rate(),
             potential_leaks: leaks,
+            problem: now.check().err().filter(Error::is_violated).map(|error| error.to_string()),
         }
     }
 

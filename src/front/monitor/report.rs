@@ -70,6 +70,9 @@ pub struct MemoryReport {
     pub cleanup_success_rate: f64,
     /// Of all cleanup callbacks run so far, the percentage that did what they said. 0 to 100; 100 when none has run.
     pub callback_success_rate: f64,
+    /// Why none of this can be relied on, in words: the ledger does not add up, or a block came back without a valid
+    /// owner tag, since the process began. `None` when all is well.
+    pub problem: Option<String>,
 }
 
 impl fmt::Display for MemoryReport {
@@ -79,12 +82,14 @@ impl fmt::Display for MemoryReport {
         write!(f, "{now} live, {peak} at most; {running} running; ")?;
         write!(f, "{:.0} % of finished operations gave back what they should; ", self.cleanup_success_rate.floor())?;
         write!(f, "{:.0} % of cleanup callbacks succeeded; ", self.callback_success_rate.floor())?;
-        match self.potential_leaks.as_slice() {
-            [] => write!(f, "no potential leak"),
-            leaks => {
+        match (self.potential_leaks.as_slice(), &self.problem) {
+            ([], None) => write!(f, "no potential leak"),
+            ([], Some(_)) => write!(f, "what leaks is not known"),
+            (leaks, _) => {
                 write!(f, "{}:", counted(leaks.len() as u64, "potential leak"))?;
                 leaks.iter().try_for_each(|leak| write!(f, "\n  {leak}"))
             }
-        }
+        }?;
+        self.problem.iter().try_for_each(|problem| write!(f, "\n  none of this can be relied on: {problem}"))
     }
 }
