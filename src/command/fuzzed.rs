@@ -2,7 +2,8 @@
 //! where something is wrong: a panic anywhere below, a message that moves the cursor, or what was accepted and is not
 //! the same once written and read again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -62,26 +63,47 @@ pub fn log(text: &str) {
     }
 }
 
-/// A stored report: written and read again it is the same, and every form of it can be made.
-pub fn report(text: &str) {
-    let Some(report) = read("report", Report::from_json(text)) else { return };
+/// A form of a report, and what is to hold of it.
+type Form = fn(&Report);
+
+/// Every form.
+const FORMS: [Form; 11] = [
+    stored,
+    |report| assert_harmless("table", &report.to_string()),
+    |report| assert_harmless("whole table", &format!("{report:#}")),
+    |report| assert_harmless("Markdown", &report.to_markdown()),
+    |report| assert_harmless("collapsed stacks", &report.to_folded()),
+    |report| assert_harmless("Prometheus", &report.to_prometheus()),
+    |report| assert_harmless("OpenMetrics", &report.to_openmetrics()),
+    |report| assert_json(&report.to_speedscope()),
+    |report| assert_json(&report.to_dhat()),
+    page,
+    |report| assert!(!report.to_pprof().is_empty()),
+];
+
+/// A report that is stored and read again is the same.
+fn stored(report: &Report) {
     let stored = report.to_json();
     let again = Report::from_json(&stored).unwrap_or_else(|error| panic!("{error}\n{stored}"));
     assert_eq!(again.to_json(), stored);
-    assert_harmless("table", &report.to_string());
-    assert_harmless("whole table", &format!("{report:#}"));
-    assert_harmless("Markdown", &report.to_markdown());
-    assert_harmless("collapsed stacks", &report.to_folded());
-    assert_harmless("Prometheus", &report.to_prometheus());
-    assert_harmless("OpenMetrics", &report.to_openmetrics());
-    for json in [report.to_speedscope(), report.to_dhat()] {
-        serde_json::from_str::<Value>(&json).unwrap_or_else(|error| panic!("{error}\n{json}"));
-    }
-    let page = report.to_html();
-    let scripts = |page: &str| page.to_ascii_lowercase().matches("<script").count();
-    let empty = Report::from_json(EMPTY).map(|empty| scripts(&empty.to_html()));
-    assert_eq!(Some(scripts(&page)), empty.ok(), "no name makes a script");
-    assert!(!report.to_pprof().is_empty());
+}
+
+fn assert_json(text: &str) {
+    serde_json::from_str::<Value>(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+}
+
+/// No name makes a script in a page.
+fn page(report: &Report) {
+    let scripts = |page: String| page.to_ascii_lowercase().matches("<script").count();
+    static OURS: OnceLock<usize> = OnceLock::new();
+    let ours = || read("empty report", Report::from_json(EMPTY)).map_or(0, |empty| scripts(empty.to_html()));
+    assert_eq!(scripts(report.to_html()), *OURS.get_or_init(ours), "no name makes a script");
+}
+
+/// A stored report: every form of it can be made.
+pub fn report(text: &str) {
+    let Some(report) = read("report", Report::from_json(text)) else { return };
+    FORMS.iter().for_each(|form| form(&report));
 }
 
 /// A report without any operation.
@@ -100,22 +122,42 @@ pub fn run(text: &str) {
 /// Names of operations and files that nobody meant well: each line is one. What a report of them is made into is held
 /// against the rules of its form.
 pub fn names(text: &str) {
-    let Ok(mut whole) = serde_json::from_str::<Value>(EMPTY) else { return };
-    let tally = Tally { peak_bytes: Some(7), ..Tally::default() };
-    let row = |name: &str| {
-        serde_json::json!({ "path": name, "scopes": 1, "threads": 1, "peak_error": 0, "own": tally, "total": tally,
-            "site": { "file": name, "line": 1, "column": 1 } })
-    };
-    let curve = serde_json::json!({ "start": [0, 0, 0], "windows": [], "slope": null });
-    let leak_test = |name: &str| {
-        serde_json::json!({ "path": name, "program": name, "process": 1, "outcome": "leak", "verdict": name,
-            "curve": curve, "site": { "file": name, "line": 1, "column": 1 } })
-    };
-    whole["rows"] = text.lines().take(20).map(row).collect();
-    whole["leak_tests"] = serde_json::json!({ "tests": [], "dropped": 0 });
-    whole["leak_tests"]["tests"] = text.lines().take(20).map(leak_test).collect();
-    whole["problem"] = text.lines().next().map(Value::from).unwrap_or_default();
-    report(&whole.to_string());
+    let report = report_of(text);
+    FORMS.iter().for_each(|form| form(&report));
+}
+
+/// The same in one form, which the first byte says: many times as often in the same time.
+pub fn names_in_one_form(text: &str) {
+    let form = text.bytes().next().map_or(0, usize::from) % FORMS.len();
+    FORMS[form](&report_of(text));
+}
+
+/// A report in which each line of a text is an operation, the file that entered it, and a leak test.
+fn report_of(text: &str) -> Report {
+    // A report has each operation once, under a name that there can be: another one would hide those beside it.
+    let mut known = BTreeSet::new();
+    let can_be = |line: &&str| line.split('/').all(|name| (1..=256).contains(&name.len()));
+    let lines = text.lines().filter(can_be).filter(|line| known.insert(*line)).take(20);
+    let names = Vec::from_iter(lines.map(|line| Value::from(line).to_string()));
+    let tally = serde_json::json!(Tally { peak_bytes: Some(7), ..Tally::default() });
+    let each = |make: &dyn Fn(&String) -> String| names.iter().map(make).collect::<Vec<_>>().join(",");
+    let rows = each(&|name| {
+        format!(
+            r#"{{"path":{name},"scopes":1,"threads":1,"peak_error":0,"own":{tally},"total":{tally},
+            "site":{{"file":{name},"line":1,"column":1}}}}"#
+        )
+    });
+    let leak_tests = each(&|name| {
+        format!(
+            r#"{{"path":{name},"program":{name},"process":1,"outcome":"leak","verdict":{name},
+            "curve":{{"start":[0,0,0],"windows":[],"slope":null}},"site":{{"file":{name},"line":1,"column":1}}}}"#
+        )
+    });
+    let problem = names.first().map_or("null", String::as_str);
+    let whole = EMPTY
+        .replace(r#""problem":null"#, &format!(r#""problem":{problem}"#))
+        .replace(r#""rows":[]"#, &format!(r#""rows":[{rows}],"leak_tests":{{"tests":[{leak_tests}],"dropped":0}}"#));
+    Report::from_json(&whole).unwrap_or_else(|error| panic!("{error}\n{whole}"))
 }
 
 #[cfg(test)]

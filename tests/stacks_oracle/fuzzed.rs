@@ -24,7 +24,7 @@ pub fn captures(bytes: &[u8]) {
     let Some((&first, steps)) = bytes.split_first() else { return };
     let rounds = rounds(steps);
     if first % 2 == 1 {
-        let _capture = capture("planted*").every(1 << (first / 16)).seed(first.into());
+        let _capture = capture("planted*").every(2 << (first / 16)).seed(first.into());
         let mut run = Run::begin(SLOTS);
         rounds.iter().for_each(|programs| run.round(programs, judge_samples));
         run.end(judge_samples);
