@@ -15,9 +15,9 @@ use super::slot::{Phase, SLOT, Slot};
 use super::stack::Resumed;
 #[cfg(heapledger_interpose)]
 use super::system::gettid;
-use crate::words::Node;
+use crate::words::{FOREIGN, Node};
 #[cfg(heapledger_interpose)]
-use crate::words::{FOREIGN, LEDGER, Tid, UNATTRIBUTED};
+use crate::words::{LEDGER, Tid, UNATTRIBUTED};
 
 /// The operation that is active on this thread.
 #[inline]
