@@ -461,6 +461,48 @@ fn a_link_that_leads_out_of_the_project_is_not_followed() {
     no_file_is_left_behind(&project);
 }
 
+#[test]
+fn a_run_is_not_kept_through_a_link_that_leads_out_of_the_target_folder() {
+    let outside = tempfile::tempdir().expect("there is room");
+    let theirs = outside.path().join("last-run.json");
+    let without_target = || {
+        let project = package(&run_of(&[("search", 12)]));
+        fs::remove_dir_all(project.path("target")).expect("it is there");
+        project
+    };
+    let refuses = |project: &Project, theirs_is: Option<&str>| {
+        say(project, &["merge", "run.json"]).exits(0).complains(", which is outside of target: replace the link");
+        assert_eq!(fs::read_to_string(&theirs).ok().as_deref(), theirs_is);
+    };
+    // The folder.
+    let project = without_target();
+    fs::create_dir(project.path("target")).expect("it can be made");
+    symlink(outside.path(), project.path("target/heapledger")).expect("it can be made");
+    refuses(&project, None);
+    // The file.
+    fs::write(&theirs, "theirs").expect("it can be written");
+    let project = without_target();
+    fs::create_dir_all(project.path("target/heapledger")).expect("it can be made");
+    symlink(&theirs, project.path("target/heapledger/last-run.json")).expect("it can be made");
+    refuses(&project, Some("theirs"));
+    // The target folder itself may be anywhere.
+    let project = without_target();
+    symlink(outside.path(), project.path("target")).expect("it can be made");
+    let said = say(&project, &["merge", "run.json"]);
+    assert!(said.exits(0).err.is_empty() && outside.path().join("heapledger/last-run.json").exists(), "{said}");
+}
+
+#[test]
+fn what_reads_a_log_or_two_runs_asks_no_cargo() {
+    let project = package(&run_of(&[("search", 12)]));
+    project.write("ci.log", &log_of(KEY, &figures_of(&[("search", 12)]), &figures_of(&[("search", 11)])));
+    let say = |arguments: &[&str]| say_in(&project, &[("CARGO", "/nowhere/cargo")], arguments);
+    say(&["accept", "--from", "ci.log"]).exits(0).prints("12 -> 11");
+    say(&["diff", "run.json", "run.json"]).exits(0).prints("no figure differs");
+    // The others ask cargo where the target folder is.
+    say(&["review"]).exits(1).complains("cargo cannot say where this project is");
+}
+
 const WAITS: &str = r#"
 #[test]
 fn waits() {

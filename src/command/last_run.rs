@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use super::collect::read_run;
-use super::project::{Project, in_ci, write};
+use super::project::{Project, in_ci, write_scratch};
 use super::terminal::complain;
 use crate::disk::shown;
 use crate::judging::budget::Run;
@@ -17,7 +17,7 @@ pub(super) fn keep(project: &Project, run: &Run) {
     if in_ci() {
         return;
     }
-    let kept = project.scratch().and_then(|scratch| write(&scratch.join(LAST), &run.to_json()));
+    let kept = project.scratch().and_then(|scratch| write_scratch(&scratch.join(LAST), &run.to_json()));
     if let Err(error) = kept {
         complain(&format!("warning: `review` and `accept` will not know this run: {error:#}"));
     }

@@ -96,6 +96,12 @@ pub(super) fn write_inside(folder: &Path, path: &Path, text: &str) -> anyhow::Re
     write(path, text)
 }
 
+/// Writes a file that the command keeps from run to run. Where cargo's target folder is, is the user's business; what
+/// is in it may come with a change.
+pub(super) fn write_scratch(path: &Path, text: &str) -> anyhow::Result<()> {
+    write_inside(metadata()?.target_directory.as_std_path(), path, text)
+}
+
 /// Writes a file whole or not at all, and the folders that lead to it.
 pub(super) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
