@@ -67,8 +67,7 @@ impl<C: Zeroed + Register> Accounts<C> {
     /// The account that carries `tag`, if it is in the first branch and was made.
     #[inline(always)]
     pub(super) fn carrying(&self, tag: Tag) -> Option<&'static Account<C>> {
-        let id = tag.account_below((LEAF * BRANCH) as u32)?;
-        self.near(id).filter(|account| account.tag() == tag)
+        self.near(tag.candidate()?).filter(|account| account.tag() == tag)
     }
 
     #[cold]

@@ -125,7 +125,7 @@ impl Slot {
     pub(super) fn freed_recent(&self, tag: Tag, size: usize) -> bool {
         let shard = self.shard.get();
         let own = self.account().tag();
-        let recent = shard.recent.get().and_then(|recent| recent.account(tag, own));
+        let recent = shard.recent.get().and_then(|recent| recent.account_of(own, tag));
         let account = recent.filter(|_| !self.looks_closely());
         if let Some(account) = account {
             let has_room = shard.level.fall(size as i64);
@@ -178,8 +178,9 @@ impl Slot {
         let operation = self.active.get();
         let stack = self.stack_here(recent);
         let id = lines::account_of(LineKey { operation: operation.id, stack, class, sampled })?;
-        let own = Tag::of(operation.account());
-        recent.account(Tag::of(id), own).or_else(|| {
+        // While the ledger works nothing is captured, so the active account is the operation's own.
+        let own = self.account().tag();
+        recent.account(own.beside(id)).or_else(|| {
             let account = shard.accounts.of(id)?;
             recent.note_account(account, own);
             Some(account)

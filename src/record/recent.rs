@@ -36,14 +36,18 @@ impl Recent {
         self.traces.get(chosen_by as usize % KEPT)
     }
 
-    /// The account that carries `tag` and belongs to the operation whose own account carries `owner`, if it was used
-    /// lately.
+    /// The account that carries `tag`, if it was used lately.
     #[inline(always)]
-    pub(super) fn account(&self, tag: Tag, owner: Tag) -> Option<&'static Account> {
-        let at = tag.bits() as usize % KEPT;
-        let account = self.accounts.get(at)?.get()?;
-        let is_it = account.tag() == tag && self.owners.get(at)?.load(Relaxed) == owner.bits();
-        is_it.then_some(account)
+    pub(super) fn account(&self, tag: Tag) -> Option<&'static Account> {
+        let account = self.accounts.get(tag.bits() as usize % KEPT)?.get()?;
+        (account.tag() == tag).then_some(account)
+    }
+
+    /// The same, if it belongs to the operation whose own account carries `owner`.
+    #[inline(always)]
+    pub(super) fn account_of(&self, owner: Tag, tag: Tag) -> Option<&'static Account> {
+        let account = self.account(tag)?;
+        (self.owners.get(tag.bits() as usize % KEPT)?.load(Relaxed) == owner.bits()).then_some(account)
     }
 
     /// The account of what is no sample of a class, in the operation whose own account carries `owner`, if that was

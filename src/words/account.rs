@@ -7,14 +7,32 @@
 
 use std::fmt;
 
+use super::SPREAD;
+
 /// Names an account. Below `1 << ID_BITS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AccountId(u32);
 
 /// Bits of a tag that hold the account's id.
 pub(crate) const ID_BITS: u32 = 22;
-/// The upper bits of every tag: zero, small integers and text do not have them, so they are never valid tags.
-const MARK: u32 = 0x2D6 << ID_BITS;
+
+/// The upper bits of every tag: zero, small integers, small negative ones and text do not have them, so they are never
+/// valid tags. Where several copies of this library are in one process, as in a program and a plug-in that brings its
+/// own allocator, each has another mark, but for one pair in 511: the mark comes from where this copy was loaded.
+#[inline]
+fn mark() -> u32 {
+    static HERE: u8 = 0;
+    let page = (&raw const HERE).addr() >> 12;
+    let spread = ((page as u64).wrapping_mul(SPREAD) >> (u64::BITS - MARK_BITS)) as u32;
+    spread.min(ALL_BUT_ONE) << ID_BITS | 1 << (u32::BITS - 1)
+}
+
+/// Bits of a mark that differ from copy to copy. One more is always set.
+const MARK_BITS: u32 = u32::BITS - 1 - ID_BITS;
+/// The highest mark: if all bits were set, small negative integers had it.
+const ALL_BUT_ONE: u32 = (1 << MARK_BITS) - 2;
+/// The bits of a tag that hold the account's id.
+const ID: u32 = (1 << ID_BITS) - 1;
 
 impl AccountId {
     /// The account with this number, which is below `1 << ID_BITS`.
@@ -35,8 +53,14 @@ pub(crate) struct Tag(u32);
 
 impl Tag {
     #[inline]
-    pub(crate) const fn of(account: AccountId) -> Self {
-        Self(MARK | account.0)
+    pub(crate) fn of(account: AccountId) -> Self {
+        Self(mark() | account.0)
+    }
+
+    /// The tag of `account`, where `self` is that of another one: quicker than [`of`](Self::of).
+    #[inline(always)]
+    pub(crate) const fn beside(self, account: AccountId) -> Self {
+        Self(self.0 & !ID | account.0)
     }
 
     /// The tag that these four bytes make, valid or not.
@@ -52,16 +76,23 @@ impl Tag {
 
     /// The account that it names; `None` if it does not carry the mark.
     #[inline]
-    pub(crate) const fn account(self) -> Option<AccountId> {
-        let id = self.0 ^ MARK;
+    pub(crate) fn account(self) -> Option<AccountId> {
+        let id = self.0 ^ mark();
         if id >> ID_BITS == 0 { Some(AccountId(id)) } else { None }
+    }
+
+    /// The only account of which this may be the tag, or none, if it is no tag: whoever asks compares the account's.
+    #[inline(always)]
+    pub(crate) const fn candidate(self) -> Option<AccountId> {
+        // Zero stands for no tag.
+        if self.0 != 0 { Some(AccountId(self.0 & ID)) } else { None }
     }
 
     /// The account that it names, if the account's number is below `end`, which is an account's.
     #[inline]
-    pub(crate) const fn account_below(self, end: u32) -> Option<AccountId> {
+    pub(crate) fn account_below(self, end: u32) -> Option<AccountId> {
         // Without the mark, it is above all accounts.
-        let id = self.0 ^ MARK;
+        let id = self.0 ^ mark();
         if id < end { Some(AccountId(id)) } else { None }
     }
 }
