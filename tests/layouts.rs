@@ -266,6 +266,9 @@ fn a_size_that_four_more_bytes_overflow_is_refused_and_counts_nothing() {
             // SAFETY: the layout's size is not zero.
             let (block, asked) = noted(|| unsafe { NOTING.alloc_zeroed(layout) });
             assert!(block.is_null() && asked == NOTHING, "{layout:?}");
+            // Over the system's allocator another bound holds, and another test of it.
+            // SAFETY: the layout's size is not zero.
+            assert!(unsafe { ALLOC.alloc(layout) }.is_null(), "{layout:?}");
         }
         // The largest that does not overflow is the inner allocator's to refuse.
         let layout = Layout::from_size_align(most - 4, align).expect("a valid layout");
@@ -283,6 +286,8 @@ fn a_size_that_four_more_bytes_overflow_is_refused_and_counts_nothing() {
         // SAFETY: the block came from there with this layout; the size, rounded up to 8, does not overflow `isize`.
         let (moved, asked) = noted(|| unsafe { NOTING.realloc(block.start, block.layout, size) });
         assert!(moved.is_null() && asked == NOTHING, "{size}");
+        // SAFETY: as above.
+        assert!(unsafe { ALLOC.realloc(block.start, block.layout, size) }.is_null(), "{size}");
     }
     block.assert_filled(100, 3);
     block.free();

@@ -64,6 +64,9 @@ pub(crate) struct Account<C = Alone> {
 
 zeroed!(for C, Account { tag, visitor, counters, scopes, threads, peak, peak_error, moved_blocks, moved_bytes });
 
+/// Stands for an account where there is none: it counts no thread.
+pub(super) static UNUSED: Account = Account::unused();
+
 /// An account as it is read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AccountReading {

@@ -75,7 +75,7 @@ impl<A> Allocator<A> {
 /// Whether tags are written and read: not under Miri, unless `--cfg heapledger_miri` asks for it.
 const RECORDS: bool = cfg!(any(not(miri), heapledger_miri));
 
-/// The layout of `size` bytes with room for the tag; `None` where that would overflow.
+/// The layout of `size` bytes with room for the tag, whatever the alignment; `None` where that would overflow.
 ///
 /// # Safety
 /// `align` is a power of two, and `size` rounded up to it does not overflow `isize`.
@@ -118,6 +118,27 @@ pub(crate) fn allocator_name() -> Option<&'static str> {
 /// Whether the inner allocator frees a block correctly whatever alignment it gets: `System` where it is C's `free`.
 fn frees_at_any_alignment<A: 'static>() -> bool {
     cfg!(unix) && TypeId::of::<A>() == TypeId::of::<System>()
+}
+
+/// Whether blocks have the usual alignment, whatever smaller one the inner allocator gets: as where it is C's `malloc`.
+fn always_aligns<A: 'static>() -> bool {
+    cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) && frees_at_any_alignment::<A>()
+}
+
+/// The layout of `size` bytes with room for the tag, if it is one that allocators serve on their usual path.
+///
+/// # Safety
+/// `align` is a power of two, and `size` at most `isize::MAX`.
+#[inline(always)]
+unsafe fn usual<A: 'static>(size: usize, align: usize) -> Option<Layout> {
+    // `size` is at most `isize::MAX`, so the addition cannot wrap.
+    let size = size + tag::SIZE;
+    let is_aligned = (align <= USUAL_ALIGN) & (align <= size);
+    // Rounded up to the alignment, it may not overflow `isize`: with one byte, that is seen by its sign.
+    let (align, fits) =
+        if always_aligns::<A>() { (1, size as isize >= 0) } else { (align, size <= isize::MAX as usize - USUAL_ALIGN) };
+    // SAFETY: a power of two by the caller's promise, and the size is in range as just seen.
+    (is_aligned & fits).then(|| unsafe { Layout::from_size_align_unchecked(size, align) })
 }
 
 /// Finishes an allocation that the fast path could not count. It is a function of its own, so that the fast path stays
@@ -176,9 +197,11 @@ const USUAL_ALIGN: usize = 16;
 /// `inner` made the block with this layout.
 #[cold]
 #[inline(never)]
-unsafe fn dealloc_slowly<A: GlobalAlloc>(block: *mut u8, tagged: Layout, owner: Tag, inner: &A) {
-    count::freed_slowly(owner, tagged.size() - tag::SIZE);
+unsafe fn dealloc_slowly<A: GlobalAlloc>(block: *mut u8, layout: Layout, owner: Tag, inner: &A) {
+    count::freed_slowly(owner, layout.size());
     // SAFETY: the caller's promise.
+    let tagged = unsafe { tagged_before(layout) };
+    // SAFETY: the inner allocator made the block with this layout.
     unsafe { inner.dealloc(block, tagged) }
 }
 
@@ -220,21 +243,21 @@ impl<A: GlobalAlloc + 'static> Allocator<A> {
         unsafe { self.record(block, layout) }
     }
 
-    /// Resizes the block to `tagged_size`, its tag included, and counts it.
+    /// Resizes the block to what `to` has room for, a tag included, and counts it.
     ///
     /// # Safety
-    /// As `GlobalAlloc::realloc` of the size without the tag; with it, the size rounded up to the alignment does not
-    /// overflow `isize`.
+    /// As `GlobalAlloc::realloc`, to the size of `to` less the tag's. The alignment of `to` is that of `layout`, or any
+    /// other where the inner allocator always aligns.
     #[inline(always)]
-    unsafe fn resize(&self, block: *mut u8, layout: Layout, tagged_size: usize) -> *mut u8 {
+    unsafe fn resize(&self, block: *mut u8, layout: Layout, to: Layout) -> *mut u8 {
         // SAFETY: the block came from here with this layout, so its tag is behind it.
-        let owner = unsafe { tag::read(block, layout.size()) };
-        // SAFETY: the block came from here with this layout.
-        let tagged = unsafe { tagged_before(layout) };
+        let (block, owner) = unsafe { tag::read(block, layout.size()) };
+        // SAFETY: `tagged` or `usual` made the same layout when the block was allocated, but for the alignment.
+        let tagged = unsafe { Layout::from_size_align_unchecked(layout.size() + tag::SIZE, to.align()) };
         // SAFETY: the inner allocator made the block with this layout; the new size is not zero and does not overflow.
-        let moved = unsafe { self.inner.realloc(block, tagged, tagged_size) };
+        let moved = unsafe { self.inner.realloc(block, tagged, to.size()) };
         if !moved.is_null() {
-            let new_size = tagged_size - tag::SIZE;
+            let new_size = to.size() - tag::SIZE;
             let tag = count::resized(owner, layout.size(), new_size);
             // SAFETY: the inner allocator made room for the tag behind the new size.
             return unsafe { tag::write(moved, new_size, tag) };
@@ -257,7 +280,7 @@ impl<A: GlobalAlloc + 'static> Allocator<A> {
         // SAFETY: the caller promises it of the new size.
         let Some(tagged) = (unsafe { tagged(new_size, layout.align()) }) else { return ptr::null_mut() };
         // SAFETY: the caller's own promise, and the new size does not overflow.
-        let moved = unsafe { self.resize(block, layout, tagged.size()) };
+        let moved = unsafe { self.resize(block, layout, tagged) };
         if watched && !moved.is_null() {
             count::noticed(Offence::Resize(new_size));
         }
@@ -274,13 +297,11 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for Allocator<A> {
             // SAFETY: the caller's own promise.
             return unsafe { self.inner.alloc(layout) };
         }
-        let size = layout.size() + tag::SIZE;
-        if (layout.align() > USUAL_ALIGN) | (layout.align() > size) | (size > isize::MAX as usize - USUAL_ALIGN) {
+        // SAFETY: a layout keeps the promise.
+        let Some(tagged) = (unsafe { usual::<A>(layout.size(), layout.align()) }) else {
             // SAFETY: the caller's own promise.
             return unsafe { self.alloc_unusual(layout) };
-        }
-        // SAFETY: a layout's alignment is a power of two; this one and the size are in range, as just seen.
-        let tagged = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
+        };
         // SAFETY: the size is not zero, as it has the tag's.
         let block = unsafe { self.inner.alloc(tagged) };
         // SAFETY: the inner allocator made room for the tag.
@@ -308,13 +329,13 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for Allocator<A> {
             return unsafe { self.inner.dealloc(block, layout) };
         }
         // SAFETY: the block came from here with this layout, so its tag is behind it.
-        let owner = unsafe { tag::read(block, layout.size()) };
+        let (block, owner) = unsafe { tag::read(block, layout.size()) };
+        if !count::freed(owner, layout.size()) {
+            // SAFETY: the block came from here with this layout.
+            return unsafe { dealloc_slowly(block, layout, owner, &self.inner) };
+        }
         // SAFETY: the block came from here with this layout.
         let tagged = unsafe { tagged_before(layout) };
-        if !count::freed(owner, layout.size()) {
-            // SAFETY: the inner allocator made the block with this layout.
-            return unsafe { dealloc_slowly(block, tagged, owner, &self.inner) };
-        }
         // SAFETY: the inner allocator made the block with this layout.
         unsafe { self.inner.dealloc(block, tagged) }
     }
@@ -325,15 +346,13 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for Allocator<A> {
             // SAFETY: the caller's own promise.
             return unsafe { self.inner.realloc(block, layout, new_size) };
         }
-        // No size is more than `isize::MAX`, so the addition cannot wrap.
-        let size = new_size + tag::SIZE;
-        let usual =
-            (layout.align() <= USUAL_ALIGN) & (layout.align() <= size) & (size <= isize::MAX as usize - USUAL_ALIGN);
-        if !usual | count::looks_closely() {
+        // SAFETY: a layout's alignment is a power of two, and no size is more than `isize::MAX`.
+        let usual = unsafe { usual::<A>(new_size, layout.align()) };
+        match usual.filter(|_| !count::looks_closely()) {
+            // SAFETY: the caller's own promise, and the size is in range.
+            Some(tagged) => unsafe { self.resize(block, layout, tagged) },
             // SAFETY: the caller's own promise.
-            return unsafe { self.realloc_unusual(block, layout, new_size) };
+            None => unsafe { self.realloc_unusual(block, layout, new_size) },
         }
-        // SAFETY: the caller's own promise, and the size is in range, as just seen.
-        unsafe { self.resize(block, layout, size) }
     }
 }

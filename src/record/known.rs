@@ -3,8 +3,8 @@
 
 use std::cell::Cell;
 
-use super::account::Account;
-use crate::words::{Node, SPREAD};
+use super::account::{Account, UNUSED};
+use crate::words::{Node, SPREAD, UNATTRIBUTED};
 
 /// How many operations a thread remembers: some fifty are entered in turn without being looked up. Each takes 40 bytes
 /// of the thread's own memory.
@@ -16,15 +16,15 @@ pub(super) struct Known([Remembered; MOST]);
 /// An operation, and what it was entered as.
 pub(super) struct Remembered {
     entered: Cell<Entered>,
-    node: Cell<Option<&'static Node>>,
-    /// Its account in the shard that the thread had when it was looked up, if it was.
-    pub(super) account: Cell<Option<&'static Account>>,
+    pub(super) node: Cell<&'static Node>,
+    /// Its account in the shard that the thread had when it was looked up; one that counts no thread if it was not.
+    pub(super) account: Cell<&'static Account>,
 }
 
 impl Remembered {
     const fn nothing() -> Self {
         const NOTHING: Entered = Entered { first: 0, last: 0, around: 0 };
-        Self { entered: Cell::new(NOTHING), node: Cell::new(None), account: Cell::new(None) }
+        Self { entered: Cell::new(NOTHING), node: Cell::new(&UNATTRIBUTED), account: Cell::new(&UNUSED) }
     }
 }
 
@@ -33,8 +33,8 @@ impl Remembered {
 struct Entered {
     first: u64,
     last: u64,
-    /// The operation, and the length of the name.
-    around: u64,
+    /// Where the operation is, and the length of the name added to that: more lies between two operations. Zero: none.
+    around: usize,
 }
 
 /// The longest name that [`Entered`] holds whole.
@@ -54,14 +54,16 @@ impl Entered {
                 }
             },
         };
-        Self { first, last, around: u64::from(within.id.number()) << 32 | bytes.len() as u64 }
+        // Lengths of longer names all are one.
+        const { assert!(size_of::<Node>() > WHOLE + 1) };
+        Self { first, last, around: (&raw const *within).addr() + bytes.len().min(WHOLE + 1) }
     }
 
     /// Where it is remembered.
     #[inline(always)]
     fn place(self) -> usize {
         // The rotation keeps two equal ends from cancelling each other.
-        let mixed = (self.first ^ self.last.rotate_left(23) ^ self.around).wrapping_mul(SPREAD);
+        let mixed = (self.first ^ self.last.rotate_left(23) ^ self.around as u64).wrapping_mul(SPREAD);
         (mixed >> BELOW_PLACE) as usize % MOST
     }
 }
@@ -76,19 +78,19 @@ impl Known {
     /// The operation that was entered lately as `name` within `within`, if the name is short: found without a call, so
     /// that whoever asks keeps its registers.
     #[inline(always)]
-    pub(super) fn find_short(&self, within: &Node, name: &str) -> Option<(&'static Node, &Remembered)> {
+    pub(super) fn find_short(&self, within: &Node, name: &str) -> Option<&Remembered> {
         if name.len() <= WHOLE { self.find_alike(Entered::new(within, name)) } else { None }
     }
 
     /// The operation that was entered lately as `name` within `within`.
     pub(super) fn find(&self, within: &Node, name: &str) -> Option<&'static Node> {
-        self.find_alike(Entered::new(within, name)).map(|(node, _)| node).filter(|node| node.name == name)
+        let remembered = self.find_alike(Entered::new(within, name))?;
+        Some(remembered.node.get()).filter(|node| node.name == name)
     }
 
     #[inline(always)]
-    fn find_alike(&self, entered: Entered) -> Option<(&'static Node, &Remembered)> {
-        let remembered = self.0.get(entered.place())?;
-        remembered.node.get().filter(|_| remembered.entered.get() == entered).map(|node| (node, remembered))
+    fn find_alike(&self, entered: Entered) -> Option<&Remembered> {
+        self.0.get(entered.place()).filter(|remembered| remembered.entered.get() == entered)
     }
 
     /// Remembers that `name` within `within` is `node`, and always will be.
@@ -96,8 +98,8 @@ impl Known {
         let entered = Entered::new(within, name);
         if let Some(remembered) = self.0.get(entered.place()) {
             remembered.entered.set(entered);
-            remembered.node.set(Some(node));
-            remembered.account.set(None);
+            remembered.node.set(node);
+            remembered.account.set(&UNUSED);
         }
     }
 }

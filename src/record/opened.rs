@@ -5,6 +5,7 @@ use super::atomic::AtomicU64;
 use super::atomic::Ordering::Relaxed;
 use super::denial::Denial;
 use super::frame::{Frame, ScopeReading};
+use super::known::Remembered;
 use super::plan::Failures;
 #[cfg(heapledger_interpose)]
 use super::shard::SHARDS;
@@ -88,16 +89,20 @@ pub(crate) fn resume(node: &'static Node, carried: i64) -> Option<Opened> {
 impl Slot {
     #[inline(never)]
     fn open_known(&self, name: &str) -> Option<Opened> {
-        let (node, remembered) = self.known.find_short(self.active.get(), name)?;
-        let account = match remembered.account.get() {
-            Some(account) => account,
-            None => {
-                let account = self.shard.get().accounts.near(node.account())?;
-                remembered.account.set(Some(account));
-                account
-            }
-        };
-        Some(self.open_in(self.berth_in(node, account)?, node, None))
+        let remembered = self.known.find_short(self.active.get(), name)?;
+        let node = remembered.node.get();
+        match self.berth_in(node, remembered.account.get()) {
+            Some(berth) => Some(self.open_in(berth, node, None)),
+            None => self.meet(remembered),
+        }
+    }
+
+    /// Looks for the account of an operation that is remembered, for the next time that it is entered.
+    #[cold]
+    #[inline(never)]
+    fn meet(&self, remembered: &Remembered) -> Option<Opened> {
+        remembered.account.set(self.shard.get().accounts.near(remembered.node.get().account())?);
+        None
     }
 
     #[inline(never)]
@@ -151,11 +156,15 @@ impl Slot {
     #[inline(always)]
     fn berth_in(&self, node: &'static Node, account: &'static Account) -> Option<Berth> {
         let shard = self.shard.get();
+        // No account of another shard counts the thread that has this one; where it has none, no frame is there.
+        if !shard.stack.visits(account) || node.is_captured() {
+            return None;
+        }
         let level = shard.level.value();
-        // No account of another shard counts the thread that has this one, and none at all that of no thread.
-        let is_ready = shard.stack.visits(account) && !node.is_captured() && !shard.level.is_far(level);
-        let frame = shard.stack.spare().filter(|_| is_ready)?;
-        Some(Berth { shard, account, frame, level })
+        if shard.level.is_far(level) {
+            return None;
+        }
+        Some(Berth { shard, account, frame: shard.stack.spare()?, level })
     }
 
     #[inline(always)]

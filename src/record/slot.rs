@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 
-use super::account::Account;
+use super::account::{Account, UNUSED};
 use super::frame::Frame;
 use super::known::Known;
 use super::level::{Level, MOST_ROOM};
@@ -65,8 +65,6 @@ pub(super) struct Slot {
     pub(super) known: Known,
 }
 
-/// Stands for the active account of a thread that has no shard.
-static UNUSED: Account = Account::unused();
 const UNUSED_TAG: Tag = Tag::from_bits(0);
 
 thread_local! {

@@ -147,11 +147,11 @@ impl Stack {
     /// Runs `change` on the stack or its level, with a new `version`, so that a reader notices.
     #[inline(always)]
     pub(super) fn change<R>(&self, change: impl FnOnce() -> R) -> R {
-        let version = self.version.load(Relaxed);
-        self.version.store(version.wrapping_add(1), Relaxed);
+        // Twice in place, which takes no register.
+        self.version.store(self.version.load(Relaxed).wrapping_add(1), Relaxed);
         fence(Release);
         let changed = change();
-        self.version.store(version.wrapping_add(2), Release);
+        self.version.store(self.version.load(Relaxed).wrapping_add(1), Release);
         changed
     }
 

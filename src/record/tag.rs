@@ -27,17 +27,18 @@ pub(super) unsafe fn write(block: *mut u8, size: usize, tag: Tag) -> *mut u8 {
     block
 }
 
-/// Reads the tag of a block of `size` bytes.
+/// Reads the tag of a block of `size` bytes. Returns the block, too: whoever goes on with that needs no second copy of
+/// the pointer.
 ///
 /// # Safety
 /// `block` is valid for reads of `size + SIZE` bytes.
 #[inline(always)]
-pub(super) unsafe fn read(block: *mut u8, size: usize) -> Tag {
+pub(super) unsafe fn read(block: *mut u8, size: usize) -> (*mut u8, Tag) {
     let block = launder(block);
     // SAFETY: `size` is within the block, by the caller's promise.
     let behind = unsafe { block.add(size) }.cast::<u32>();
     // SAFETY: four bytes at `behind` are within the block; unaligned by design.
-    Tag::from_bits(unsafe { behind.read_unaligned() })
+    (block, Tag::from_bits(unsafe { behind.read_unaligned() }))
 }
 
 /// Returns the same pointer, but hides from the optimizer where it came from.

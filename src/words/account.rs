@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use super::SPREAD;
+use super::spread::SPREAD;
 
 /// Names an account. Below `1 << ID_BITS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

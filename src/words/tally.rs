@@ -96,9 +96,9 @@ macro_rules! counters {
             #[inline(always)]
             pub(crate) fn move_on(&self, left: &Self, entered: &Self, noted: Option<&Self>) {
                 $(
-                    let whole = self.$active.get().wrapping_add(left.$active.get());
-                    if let Some(noted) = noted { noted.$active.set(whole) }
-                    self.$active.set(whole.wrapping_sub(entered.$active.get()));
+                    let (from, to) = (left.$active.get(), entered.$active.get());
+                    if let Some(noted) = noted { noted.$active.set(self.$active.get().wrapping_add(from)) }
+                    self.$active.add(from.wrapping_sub(to));
                 )+
             }
         }
