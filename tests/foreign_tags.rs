@@ -7,7 +7,7 @@ mod common;
 
 use std::alloc::{GlobalAlloc, Layout};
 
-use common::{alone, must_pass_again, plays, tally};
+use common::{alone, in_its_own_process, must_pass_again, plays, tally};
 use heapledger::monitor::MemoryMonitor;
 use heapledger::{LeakTest, Verdict, deny_alloc, measure, report, snapshot};
 
@@ -252,4 +252,27 @@ fn a_block_that_carries_another_operations_tag_makes_that_one_own_less_than_noth
     let report = snapshot.report();
     assert_eq!(report.total().live_bytes, report.process_bytes());
     assert_eq!(report.problem(), Some(error.to_string().as_str()));
+}
+
+#[test]
+fn owning_less_than_nothing_is_seen_in_bytes_and_in_blocks_alone() {
+    in_its_own_process("owning_less_than_nothing_is_seen_in_bytes_and_in_blocks_alone", || {
+        let (probe, _) = measure("innocent", block);
+        let innocent = read_tag(probe);
+        measure("innocent", || free(probe));
+        let charge_to_innocent = || {
+            let (block, _) = measure("true owner", block);
+            write_tag(block, innocent);
+            free(block);
+        };
+        let said = || snapshot().check().expect_err("nobody can own less than nothing").to_string();
+        let (small, _) = measure("innocent", || vec![0u8; 10]);
+        charge_to_innocent();
+        assert!(said().contains("(-90 B in 0 blocks)"), "{}", said());
+        let (large, _) = measure("innocent", || vec![0u8; 1_000]);
+        charge_to_innocent();
+        charge_to_innocent();
+        assert!(said().contains("(710 B in -1 blocks)"), "{}", said());
+        drop((small, large));
+    });
 }

@@ -114,9 +114,10 @@ fn siblings_stand_by_live_bytes_and_the_ledgers_own_rows_last() {
     let live = |path: &str| report.operation(path).expect("it is in the report").total.live_bytes;
     assert_eq!((live("index_build"), live("search")), (9_998_999 + 77 + 1_000, 1_012_345));
     // By name where all else is equal.
-    let equal = report_of(&[("c", 10, 0), ("a", 10, 0), ("b", 10, 0), BUILTINS[0], BUILTINS[1]]);
+    let own = [("(foreign)", 10, 0), ("(other)", 10, 0), BUILTINS[0], BUILTINS[1]];
+    let equal = report_of(&[&[("c", 10, 0), ("a", 10, 0), ("b", 10, 0)], &own[..]].concat());
     let paths: Vec<&str> = equal.rows().iter().map(|row| row.path.as_str()).collect();
-    assert_eq!(paths, ["a", "b", "c", "(unattributed)", "(heapledger)"]);
+    assert_eq!(paths, ["a", "b", "c", "(unattributed)", "(other)", "(foreign)", "(heapledger)"]);
 }
 
 #[test]

@@ -3,10 +3,11 @@
 
 mod common;
 
+use std::hint::black_box;
 use std::sync::Barrier;
 
 use common::{Random, alone, balanced, in_its_own_process, row, tally};
-use heapledger::{Scope, current, measure, report, track};
+use heapledger::{Scope, Snapshot, current, measure, report, snapshot, track};
 
 #[global_allocator]
 static ALLOC: heapledger::Allocator = heapledger::Allocator::system();
@@ -332,4 +333,23 @@ fn the_peak_of_a_scope_that_only_grows_is_read_by_another_thread_after_every_blo
         }
     });
     assert_eq!(peaks, Vec::from_iter((1..=BLOCKS as u64).map(|blocks| Some(1_000 * blocks))));
+}
+
+#[test]
+fn a_difference_tells_a_peak_only_where_it_rose_in_between() {
+    in_its_own_process("a_difference_tells_a_peak_only_where_it_rose_in_between", || {
+        let peaks_since = |before: &Snapshot| {
+            let difference = &snapshot() - before;
+            (difference.operation("rises").expect("it ran").own.peak_bytes, difference.total().peak_bytes)
+        };
+        let large = |bytes: usize| measure("rises", || drop(black_box(Vec::<u8>::with_capacity(bytes))));
+        large(8 << 20);
+        let before = snapshot();
+        large(4 << 20);
+        assert_eq!(peaks_since(&before), (None, None), "it was higher before");
+        large(16 << 20);
+        let (own, process) = peaks_since(&before);
+        assert_eq!(own, Some(16 << 20));
+        assert!(process >= own, "{process:?}");
+    });
 }

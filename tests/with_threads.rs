@@ -189,6 +189,25 @@ fn a_spawn_that_fails_says_so_and_leaks_nothing() {
 }
 
 #[test]
+fn what_scopes_share_is_used_anew_when_those_inside_them_have_ended_too() {
+    in_its_own_process("what_scopes_share_is_used_anew_when_those_inside_them_have_ended_too", || {
+        let round = || {
+            let outer = track("shares").with_threads();
+            let inner = track("shares too").with_threads();
+            assert_eq!(path_on_a_new_thread(), "shares/shares too");
+            drop(inner);
+            drop(outer);
+        };
+        round();
+        let shard_bytes = report().shard_bytes();
+        for _ in 0..100 {
+            round();
+        }
+        assert_eq!(report().shard_bytes(), shard_bytes);
+    });
+}
+
+#[test]
 fn a_spawn_that_fails_leaves_the_peak_exact() {
     let _alone = alone();
     let scope = track("peaks after all").with_threads();

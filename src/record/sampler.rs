@@ -148,15 +148,18 @@ mod tests {
 
     #[test]
     fn two_operations_with_distances_of_their_own_do_not_disturb_each_other() {
-        let sampler: &Sampler = new_permanent().expect("there is memory");
-        let mut found = [0.0; 2];
-        for _ in 0..100_000 {
-            found[0] += samples(sampler, 100, 1_000, 1);
-            found[1] += samples(sampler, 100, 10_000, 1);
-        }
-        let expected = [0.1f64, 0.01].map(|share| 100_000.0 * (1.0 - (-share).exp()));
-        for (found, expected) in found.into_iter().zip(expected) {
-            assert!((found - expected).abs() <= 5.0 * expected.sqrt(), "{found} samples, not {expected}");
+        // Blocks of one byte: no distance but zero ends in them.
+        for size in [1, 100] {
+            let sampler: &Sampler = new_permanent().expect("there is memory");
+            let mut found = [0.0; 2];
+            for _ in 0..100_000 {
+                found[0] += samples(sampler, size, 10 * size as u64, 1);
+                found[1] += samples(sampler, size, 100 * size as u64, 1);
+            }
+            let expected = [0.1f64, 0.01].map(|share| 100_000.0 * (1.0 - (-share).exp()));
+            for (found, expected) in found.into_iter().zip(expected) {
+                assert!((found - expected).abs() <= 5.0 * expected.sqrt(), "{size} bytes: {found}, not {expected}");
+            }
         }
     }
 

@@ -154,6 +154,20 @@ fn what_was_not_measured_stays_unless_all_tests_ran() {
 }
 
 #[test]
+fn where_a_part_of_the_tests_ran_less_of_a_sum_is_no_improvement_and_less_in_an_assertion_is_one() {
+    let policy = policy("[operation.asserted]\nallocs = \"ratchet\"\n[operation.sum]\nallocs = \"ratchet\"");
+    let known = "schema = 1\n[figures]\nasserted.allocs = 9\nsum.allocs = 9\n";
+    let known = Figures::parse("figures.toml", known).expect("they are well-formed");
+    let part = part(&[("asserted", measured(5, None))], vec![tracked("sum", 1, 5)]);
+    for (complete, expected) in [(true, Status::Improvement), (false, Status::NotRun)] {
+        let environment = Environment::default();
+        let case = Case { policy: &policy, recorded: Some(&known), environment: &environment, complete };
+        let found: Vec<_> = judge(&case, &part).into_iter().map(|found| (found.path, found.status)).collect();
+        assert_eq!(found, [("asserted".into(), Status::Improvement), ("sum".into(), expected)], "{complete}");
+    }
+}
+
+#[test]
 fn what_an_assertion_measured_counts_and_not_what_others_track_under_its_name() {
     let rows = ["search", "search/stray", "leaks", "searching", "above/search", "never"];
     let rows = rows.map(|path| tracked(path, u64::from(path != "never"), 99));

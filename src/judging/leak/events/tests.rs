@@ -49,6 +49,9 @@ fn ten_events_are_the_fewest_that_prove() {
 fn three_events_are_the_fewest_that_are_worth_more_iterations() {
     assert_eq!(proportion(&events(&[0, 1, 2], 1.0)), Proportion::Unsure);
     assert_eq!(proportion(&events(&[1, 1, 1], 1.0)), Proportion::No);
+    let mut two = events(&[0, 1, 1], 2.0);
+    two[2].growth = 3.0;
+    assert_eq!(proportion(&two), Proportion::No, "as fast as a leak would be");
     assert_eq!(proportion(&events(&[9, 0, 3], 1.0)), Proportion::No, "none in the window before");
     assert_eq!(proportion(&events(&[9, 3, 0], 1.0)), Proportion::No, "none in the last window");
 }

@@ -9,6 +9,10 @@ fn judged(first: u64, count: usize, live: impl Fn(u64) -> i64) -> Judged {
 }
 
 fn judged_with_blocks(first: u64, count: usize, at: impl Fn(u64) -> Live) -> Judged {
+    judge(&series(first, count, at))
+}
+
+fn series(first: u64, count: usize, at: impl Fn(u64) -> Live) -> Series {
     let mut series = Series { before: at(0), start: at(0), windows: Vec::new() };
     let mut done = 0;
     for window in 0..count {
@@ -17,7 +21,7 @@ fn judged_with_blocks(first: u64, count: usize, at: impl Fn(u64) -> Live) -> Jud
         series.windows.push(Window { iterations, readings });
         done += iterations;
     }
-    judge(&series)
+    series
 }
 
 fn verdict(live: impl Fn(u64) -> i64) -> Verdict {
@@ -58,12 +62,44 @@ fn what_stops_or_swings_is_none() {
 }
 
 #[test]
+fn what_the_warm_up_kept_is_told_however_level_the_rest_is() {
+    let level = series(16, 4, |_| Live { bytes: 7, blocks: 1 });
+    assert_eq!(judge(&level), Judged::Decided(Verdict::Clean));
+    let kept = Series { before: Live::default(), ..level };
+    assert_eq!(judge(&kept), Judged::Decided(Verdict::WarmUp { bytes: 7, blocks: 1 }));
+    let blocks_alone = judged_with_blocks(16, 4, |n| Live { bytes: 0, blocks: n.min(1) as i64 });
+    assert_eq!(blocks_alone, Judged::Decided(Verdict::WarmUp { bytes: 0, blocks: 1 }));
+}
+
+#[test]
 fn a_leak_under_teeth_that_are_larger_is_found_with_its_figure() {
     let tooth = |n: u64| n as i64 * 24 + (n % 101) as i64 * 500;
     let Verdict::Leak { bytes_per_iteration, exact: false, .. } = verdict(tooth) else {
         panic!("{:?}", verdict(tooth))
     };
     assert!((bytes_per_iteration - 24.0).abs() < 1.0, "{bytes_per_iteration}");
+}
+
+#[test]
+fn teeth_go_up_as_a_whole_through_two_windows_and_by_a_part_of_one_or_it_is_no_leak() {
+    let goes_up = |windows: [[i64; 4]; 3]| {
+        let window = |(at, values): (usize, [i64; 4])| {
+            let apart = 4 << at;
+            let live = values.map(|bytes| Live { bytes, blocks: 0 });
+            Window { iterations: 4 * apart, readings: (1..).map(|one| one * apart).zip(live).collect() }
+        };
+        let windows = windows.into_iter().enumerate().map(window).collect();
+        Curve::of(&Series { windows, ..Series::default() }, |live| live.bytes).proportion(3) == Proportion::Yes
+    };
+    let (first, second, third) = ([0, 100, 0, 100], [24, 124, 24, 124], [72, 172, 72, 172]);
+    assert!(goes_up([first, second, third]));
+    assert!(!goes_up([first, [0, 124, 24, 148], third]), "the floor stays in the second window");
+    assert!(!goes_up([first, second, [24, 172, 72, 220]]), "the floor stays in the third window");
+    assert!(!goes_up([first, [24, 24, 124, 124], third]), "the second window only climbs");
+    assert!(!goes_up([first, second, [72, 72, 172, 172]]), "the third window only climbs");
+    let high = |values: [i64; 4], by: i64| [values[0], values[1] + by, values[2], values[3] + by];
+    assert!(goes_up([high(first, 188), high(second, 188), high(third, 188)]), "by a quarter of a tooth");
+    assert!(!goes_up([high(first, 189), high(second, 189), high(third, 189)]), "by less");
 }
 
 #[test]
