@@ -20,6 +20,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use dial9_core::buffer::MemoryBuffer;
+use dial9_core::recorder::recorder;
+use dial9_core::recording::Recorder;
+use dial9_perf_self_profile::memory_profiling::{
+    Dial9Allocator, MemoryProfiler, MemoryProfilerGuard, MemoryProfilingConfig,
+};
 use heapledger::{CallStack, CallStackKind, track};
 use tracking_allocator::{AllocationGroupId, AllocationRegistry, AllocationTracker};
 
@@ -32,6 +38,7 @@ static DIVAN: divan::AllocProfiler = divan::AllocProfiler::system();
 static CAP: cap::Cap<System> = cap::Cap::new(System, usize::MAX);
 static PEAK: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
 static DHAT: dhat::Alloc = dhat::Alloc;
+static DIAL9: Dial9Allocator<System> = Dial9Allocator::system();
 
 /// tracking-allocator leaves counting to its user: the least one can write, two additions that nobody waits for.
 struct Counter;
@@ -310,7 +317,7 @@ const PEERS: [Peer; 9] = [
 ];
 
 /// Those that take the call stack of each block, beside two that do not.
-const WITH_STACKS: [Peer; 6] = [
+const WITH_STACKS: [Peer; 7] = [
     SYSTEM,
     Peer {
         name: "heapledger, captured",
@@ -332,7 +339,24 @@ const WITH_STACKS: [Peer; 6] = [
         less: 50,
     },
     Peer { name: "dhat", ..WITH_DHAT },
+    Peer {
+        // It writes events for a reader that comes later, and has no figures of its own.
+        name: "dial9, 512 KiB",
+        timed: |what, times, threads| timed(&DIAL9, what, times, threads),
+        counts: None,
+        less: 1,
+    },
 ];
+
+/// Has dial9 sample every 512 KiB, as is its default, and look at each free, so that it knows what is live. It needs
+/// frame pointers, which this program does not have: its stacks are shorter here than they would be.
+fn begin_dial9() -> (Recorder, MemoryProfilerGuard) {
+    let recorder = recorder(MemoryBuffer::new(16 << 20).expect("memory is there")).build();
+    let config = MemoryProfilingConfig::builder().track_liveset(true).fail_on_missing_frame_pointers(false).build();
+    let guard = MemoryProfiler::from_config(config).install(recorder.handle()).expect("nobody else installs it");
+    assert!(dial9_perf_self_profile::memory_profiling::is_installed());
+    (recorder, guard)
+}
 
 /// The least one can write with `backtrace`: the return addresses of each block, and nothing done with them.
 struct Backtraces;
@@ -426,6 +450,8 @@ fn main() {
     );
     for what in [Work::Pair, Work::Batch, Work::Growth, Work::Deep] {
         let peers: &[Peer] = if what == Work::Deep { &WITH_STACKS } else { &PEERS };
+        // It has a thread of its own, so it begins late.
+        let _dial9 = (what == Work::Deep).then(begin_dial9);
         println!("\n{}", what.title());
         println!("{:<20} {:^33}   {:^33}", "", "one thread", "two threads");
         let columns = format!("{:>8} {:>8} {:>7} {:>7}", "ns", "System x", "adds", "times");
