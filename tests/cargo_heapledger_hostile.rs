@@ -493,6 +493,20 @@ fn a_run_is_not_kept_through_a_link_that_leads_out_of_the_target_folder() {
 }
 
 #[test]
+fn a_log_of_many_patches_takes_a_time_in_proportion_to_it() {
+    let project = folder();
+    let figures = figures_of(&[("search", 12)]);
+    // The first one is refused, so none is written.
+    let log: String = (0..120_000).map(|at| log_of(&format!("environment-{at}"), "", &figures)).collect();
+    project.write("ci.log", &log);
+    refused(
+        &project,
+        &["accept", "--from", "ci.log"],
+        "the patch for environment-0 holds figures of another environment",
+    );
+}
+
+#[test]
 fn what_reads_a_log_or_two_runs_asks_no_cargo() {
     let project = package(&run_of(&[("search", 12)]));
     project.write("ci.log", &log_of(KEY, &figures_of(&[("search", 12)]), &figures_of(&[("search", 11)])));
