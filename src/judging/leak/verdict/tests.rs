@@ -34,6 +34,8 @@ fn verdict(live: impl Fn(u64) -> i64) -> Verdict {
 fn proportional_growth_is_a_leak_with_its_exact_figure() {
     let exactly = verdict(|n| 48 * n as i64);
     assert!(matches!(exactly, Verdict::Leak { bytes_per_iteration: 48.0, exact: true, .. }), "{exactly:?}");
+    let blocks = judged_with_blocks(16, 3, |n| Live { bytes: 0, blocks: n as i64 });
+    assert!(matches!(blocks, Judged::Decided(Verdict::Leak { blocks_per_iteration: 1.0, .. })), "{blocks:?}");
     assert!(verdict(|n| n as i64 / 10 * 100).is_leak(), "only in every tenth iteration");
     assert!(verdict(|n| n as i64 + [0, 90, -90][n as usize % 3]).is_leak(), "under noise");
 }
@@ -80,26 +82,38 @@ fn a_leak_under_teeth_that_are_larger_is_found_with_its_figure() {
     assert!((bytes_per_iteration - 24.0).abs() < 1.0, "{bytes_per_iteration}");
 }
 
-#[test]
-fn teeth_go_up_as_a_whole_through_two_windows_and_by_a_part_of_one_or_it_is_no_leak() {
-    let goes_up = |windows: [[i64; 4]; 3]| {
-        let window = |(at, values): (usize, [i64; 4])| {
-            let apart = 4 << at;
-            let live = values.map(|bytes| Live { bytes, blocks: 0 });
-            Window { iterations: 4 * apart, readings: (1..).map(|one| one * apart).zip(live).collect() }
-        };
-        let windows = windows.into_iter().enumerate().map(window).collect();
-        Curve::of(&Series { windows, ..Series::default() }, |live| live.bytes).proportion(3) == Proportion::Yes
+/// Whether bytes that have these readings in three windows grow in proportion.
+fn goes_up(windows: [[i64; 4]; 3]) -> bool {
+    let window = |(at, values): (usize, [i64; 4])| {
+        let apart = 4 << at;
+        let live = values.map(|bytes| Live { bytes, blocks: 0 });
+        Window { iterations: 4 * apart, readings: (1..).map(|one| one * apart).zip(live).collect() }
     };
-    let (first, second, third) = ([0, 100, 0, 100], [24, 124, 24, 124], [72, 172, 72, 172]);
-    assert!(goes_up([first, second, third]));
-    assert!(!goes_up([first, [0, 124, 24, 148], third]), "the floor stays in the second window");
-    assert!(!goes_up([first, second, [24, 172, 72, 220]]), "the floor stays in the third window");
-    assert!(!goes_up([first, [24, 24, 124, 124], third]), "the second window only climbs");
-    assert!(!goes_up([first, second, [72, 72, 172, 172]]), "the third window only climbs");
-    let high = |values: [i64; 4], by: i64| [values[0], values[1] + by, values[2], values[3] + by];
-    assert!(goes_up([high(first, 188), high(second, 188), high(third, 188)]), "by a quarter of a tooth");
-    assert!(!goes_up([high(first, 189), high(second, 189), high(third, 189)]), "by less");
+    let windows = windows.into_iter().enumerate().map(window).collect();
+    Curve::of(&Series { windows, ..Series::default() }, |live| live.bytes).proportion(3) == Proportion::Yes
+}
+
+const TEETH: [i64; 4] = [0, 100, 0, 100];
+
+#[test]
+fn teeth_go_up_as_a_whole_at_one_speed_and_by_a_part_of_one_or_it_is_no_leak() {
+    let (second, third) = (TEETH.map(|at| at + 24), TEETH.map(|at| at + 72));
+    assert!(goes_up([TEETH, second, third]));
+    assert!(!goes_up([TEETH, [0, 124, 24, 148], third]), "the floor stays in the second window");
+    assert!(!goes_up([TEETH, second, [24, 172, 72, 220]]), "the floor stays in the third window");
+    assert!(!goes_up([TEETH, [24, 24, 124, 124], third]), "the second window only climbs");
+    assert!(!goes_up([TEETH, second, [72, 72, 172, 172]]), "the third window only climbs");
+    let slower = |by: i64| [TEETH, TEETH.map(|at| at + by), TEETH.map(|at| at + by + 48)];
+    assert!(goes_up(slower(18)) && !goes_up(slower(17)), "three quarters of the speed");
+    let high = |by: i64| [TEETH, second, third].map(|window| window.map(|at| if at < 100 { at } else { at + by }));
+    assert!(goes_up(high(188)) && !goes_up(high(189)), "by a quarter of a tooth");
+}
+
+#[test]
+fn a_floor_above_all_that_was_before_the_last_two_windows_is_a_leak() {
+    let second = TEETH.map(|at| at + 24);
+    assert!(goes_up([TEETH, second, TEETH.map(|at| at + 101)]));
+    assert!(!goes_up([TEETH, second, TEETH.map(|at| at + 100)]), "as high as it was once");
 }
 
 #[test]
