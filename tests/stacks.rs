@@ -269,3 +269,13 @@ fn scopes_peaks_and_measurements_know_nothing_of_captures() {
 fn a_glob_that_is_none_says_so() {
     let _ = capture("index[");
 }
+
+#[test]
+fn a_scope_counts_the_frees_of_captured_blocks_when_the_capture_is_over() {
+    let _alone = alone();
+    let captured = capture("over by now");
+    let (kept, _) = measure("over by now", || black_box(vec![0u8; 100]));
+    drop(captured);
+    let (_, did) = measure("over by now", || drop(kept));
+    assert_eq!((did.frees, did.freed_bytes), (1, 100));
+}
