@@ -11,7 +11,7 @@ use super::stacks::StackId;
 use crate::words::{Register, Tag};
 
 /// After so many peaks in a row, one that follows is climbed past.
-const MANY_PEAKS: u32 = 4;
+const MANY_PEAKS: u32 = 2;
 
 /// Counts a block of `size` bytes that was allocated, if that is quick, and returns its owner's tag. After `None` the
 /// caller must call [`allocated_slowly`].
