@@ -687,6 +687,8 @@ live_bytes = 0
 allocs = 3
 allocated_bytes = 33
 live_bytes = 0
+[operation.entered]
+allocs = 1
 ";
     Process::under(policy).must_pass("threads_count_that_are_joined_and_that_are_not", || {
         assert_budget("joined", || {
@@ -715,6 +717,30 @@ live_bytes = 0
             drop(own);
             guard.finish();
             drop((next, ready));
+        });
+        // Nor does what a thread does that is in the operation of one, and owns nothing there.
+        let (given, goes) = (Barrier::new(2), Barrier::new(2));
+        let operation = Mutex::new(None::<Operation>);
+        thread::scope(|scope| {
+            let worker = scope.spawn(|| {
+                given.wait();
+                let operation = operation.lock().expect("nobody panics").expect("it was given");
+                let _op = operation.enter();
+                given.wait();
+                goes.wait();
+                blocks(5, 100);
+            });
+            let guard = budget("entered");
+            *operation.lock().expect("nobody panics") = Some(current());
+            given.wait();
+            given.wait();
+            blocks(1, 100);
+            guard.finish();
+            let guard = budget("entered");
+            goes.wait();
+            worker.join().expect("it does not panic");
+            blocks(1, 100);
+            guard.finish();
         });
         let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("the system has threads");
         pool.broadcast(|_| ());
