@@ -353,7 +353,8 @@ const WITH_STACKS: [Peer; 7] = [
 fn begin_dial9() -> (Recorder, MemoryProfilerGuard) {
     let recorder = recorder(MemoryBuffer::new(16 << 20).expect("memory is there")).build();
     let config = MemoryProfilingConfig::builder().track_liveset(true).fail_on_missing_frame_pointers(false).build();
-    let guard = MemoryProfiler::from_config(config).install(recorder.handle()).expect("nobody else installs it");
+    let guard =
+        MemoryProfiler::from_config(config).install(recorder.handle().clone()).expect("nobody else installs it");
     assert!(dial9_perf_self_profile::memory_profiling::is_installed());
     (recorder, guard)
 }
