@@ -48,7 +48,7 @@ fn entering() {
     let all = (ROUNDS * TURNS) as u64;
     let took = nanoseconds(|_| drop(black_box(track("known"))));
     assert_eq!(entered("known"), (all, 0));
-    line("enter + leave, name known to the thread", took, if took <= 15.0 { "bar 15: met" } else { "bar 15: missed" });
+    line("enter + leave, name known to the thread", took, if took <= 12.0 { "bar 12: met" } else { "bar 12: missed" });
 
     let took = nanoseconds(|_| {
         let _one = track("one");
@@ -179,7 +179,7 @@ fn readings() {
         let row = rest.operation("read 999").expect("every thread ran it");
         assert_eq!((row.own.allocs, row.own.live_blocks, row.threads), (64, 0, 65));
         let took = milliseconds(50, snapshot);
-        let bar = if took <= 5.0 { "bar 5 ms: met" } else { "bar 5 ms: missed" };
+        let bar = if took <= 1.0 { "bar 1 ms: met" } else { "bar 1 ms: missed" };
         println!("{:<62} {took:>10.3} ms  {bar}", "snapshot of 1,000 operations x 64 threads at rest");
         let took = milliseconds(20, report);
         println!("{:<62} {took:>10.3} ms", "report() of them");
