@@ -186,25 +186,26 @@ fn a_leak_test_in_which_a_foreign_tag_comes_back_is_violated_wherever_that_is() 
 
 #[test]
 fn a_monitor_that_saw_a_foreign_tag_calls_nothing_clean() {
-    const ROLE: &str = "monitored";
-    if !plays(ROLE) {
-        let _alone = alone();
-        return must_pass_again("a_monitor_that_saw_a_foreign_tag_calls_nothing_clean", ROLE);
-    }
-    let monitor = MemoryMonitor::new(1);
-    drop(monitor.start_operation("watched"));
-    let report = monitor.generate_report();
-    assert_eq!(report.problem, None);
-    assert!(report.to_string().ends_with("no potential leak"), "{report}");
+    let _alone = alone();
+    in_its_own_process("a_monitor_that_saw_a_foreign_tag_calls_nothing_clean", || {
+        let monitor = MemoryMonitor::new(1);
+        drop(monitor.start_operation("watched"));
+        let report = monitor.generate_report();
+        assert_eq!(report.problem, None);
+        assert!(report.to_string().ends_with("no potential leak"), "{report}");
 
-    let run = monitor.start_operation("watched");
-    come_back_with(0);
-    run.mark_completed();
-    let report = monitor.generate_report();
-    assert!(report.problem.as_ref().is_some_and(|why| why.contains("without a valid owner tag: 1. ")), "{report:?}");
-    let text = report.to_string();
-    assert!(text.contains("what leaks is not known\n  none of this can be relied on: blocks that came"), "{text}");
-    assert!(!text.contains("no potential leak"), "{text}");
+        let run = monitor.start_operation("watched");
+        come_back_with(0);
+        run.mark_completed();
+        let report = monitor.generate_report();
+        assert!(
+            report.problem.as_ref().is_some_and(|why| why.contains("without a valid owner tag: 1. ")),
+            "{report:?}"
+        );
+        let text = report.to_string();
+        assert!(text.contains("what leaks is not known\n  none of this can be relied on: blocks that came"), "{text}");
+        assert!(!text.contains("no potential leak"), "{text}");
+    });
 }
 
 #[test]

@@ -155,5 +155,5 @@ impl Pass {
 }
 
 pub(super) fn foreign_blocks(sums: &Sums) -> u64 {
-    sums.counts.freed_elsewhere_blocks + sums.counts.given_away_blocks
+    sums.counts.lost_blocks()
 }

@@ -91,18 +91,20 @@ impl Slot {
     fn open_known(&self, name: &str) -> Option<Opened> {
         let remembered = self.known.find_short(self.active.get(), name)?;
         let node = remembered.node.get();
-        match self.berth_in(node, remembered.account.get()) {
-            Some(berth) => Some(self.open_in(berth, node, None)),
-            None => self.meet(remembered),
-        }
+        let Some(berth) = self.berth_in(node, remembered.account.get()) else {
+            self.meet(remembered);
+            return None;
+        };
+        Some(self.open_in(berth, node, None))
     }
 
     /// Looks for the account of an operation that is remembered, for the next time that it is entered.
     #[cold]
     #[inline(never)]
-    fn meet(&self, remembered: &Remembered) -> Option<Opened> {
-        remembered.account.set(self.shard.get().accounts.near(remembered.node.get().account())?);
-        None
+    fn meet(&self, remembered: &Remembered) {
+        if let Some(account) = self.shard.get().accounts.near(remembered.node.get().account()) {
+            remembered.account.set(account);
+        }
     }
 
     #[inline(never)]
@@ -324,10 +326,7 @@ pub(crate) fn is_denied() -> bool {
 /// How many blocks without a valid owner tag have come back on this thread, and on those that had its shard before:
 /// only differences say something.
 pub(crate) fn strays() -> u64 {
-    let met = |slot: &Slot| {
-        let met = slot.shard_now()?.accounts.find(FOREIGN.account())?.read().counts;
-        Some(met.freed_elsewhere_blocks + met.given_away_blocks)
-    };
+    let met = |slot: &Slot| Some(slot.shard_now()?.accounts.find(FOREIGN.account())?.read().counts.lost_blocks());
     SLOT.with(met).unwrap_or(0)
 }
 

@@ -336,6 +336,11 @@ impl Counts {
     pub(crate) fn net_bytes(&self) -> i64 {
         self.allocated_bytes.wrapping_sub(self.freed_bytes) as i64
     }
+
+    /// Blocks of its own that others freed or took over.
+    pub(crate) fn lost_blocks(&self) -> u64 {
+        self.freed_elsewhere_blocks + self.given_away_blocks
+    }
 }
 
 impl Tally {

@@ -1,6 +1,7 @@
 //! The corpus of a fuzz target, and what becomes of it by chance: the same in every run.
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// Numbers by chance: `splitmix64`.
@@ -47,8 +48,20 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
     files.iter().map(|file| fs::read(file).expect("the file can be read")).collect()
 }
 
-/// The corpus of a target, and behind it what is made of it, of these words too: so many texts in all.
-pub fn texts(name: &str, words: &[&str], many: usize) -> impl Iterator<Item = Vec<u8>> {
+/// Holds a target for its corpus, and for what is made of it, of these words too: for so many texts in all.
+///
+/// # Panics
+/// Where the target does, with the text.
+pub fn holds(name: &str, words: &[&str], many: usize, target: impl Fn(&[u8])) {
+    for text in texts(name, words, many) {
+        let held = catch_unwind(AssertUnwindSafe(|| target(&text)));
+        let shown = String::from_utf8_lossy(&text);
+        assert!(held.is_ok(), "`{name}` does not hold for:\n{}\n{text:?}", shown.escape_debug());
+    }
+}
+
+/// The corpus of a target, and behind it what is made of it.
+fn texts(name: &str, words: &[&str], many: usize) -> impl Iterator<Item = Vec<u8>> {
     let texts = corpus(name);
     let mut chance = Chance(name.len() as u64);
     (0..many).map(move |at| {

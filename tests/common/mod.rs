@@ -78,10 +78,19 @@ pub fn again(name: &str, role: &str) -> Output {
 /// # Panics
 /// When the other process fails, or ran no test.
 pub fn must_pass_again(name: &str, role: &str) {
+    said_and_passed(name, role);
+}
+
+/// The same. Returns what the other process said.
+///
+/// # Panics
+/// As [`must_pass_again`].
+pub fn said_and_passed(name: &str, role: &str) -> String {
     let output = again(name, role);
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{said}", output.status);
     assert!(said.contains("1 passed"), "the other process ran no test:\n{said}");
+    said
 }
 
 /// Runs `work`, the body of the test `name`, in a process in which no other test runs and the harness is at rest: for

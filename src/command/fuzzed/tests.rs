@@ -39,12 +39,15 @@ const WORDS: [&str; 24] = [
 #[test]
 fn whatever_is_read_neither_panics_nor_comes_back_changed() {
     for (name, target) in TARGETS {
-        for text in chance::texts(name, &WORDS, MADE) {
-            let text = String::from_utf8_lossy(&text);
-            let held = std::panic::catch_unwind(|| target(&text));
-            assert!(held.is_ok(), "`{name}` does not hold for:\n{}\n{text:?}", text.escape_debug());
-        }
+        chance::holds(name, &WORDS, MADE, |text| target(&String::from_utf8_lossy(text)));
     }
+}
+
+#[test]
+fn the_names_of_a_text_are_in_the_report_that_its_forms_are_made_of() {
+    let report = super::report_of("one\n\ntwo\none");
+    assert!(report.operation("one").is_some() && report.operation("two").is_some(), "{report}");
+    assert!(report.to_json().contains("\"problem\":\"one\"") && report.to_json().contains("\"verdict\":\"two\""));
 }
 
 #[test]
